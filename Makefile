@@ -1,0 +1,51 @@
+# The verbs of this repository. Everything lands in .venv; nothing outside it is touched,
+# except that `make test` asks apt for the broker, browser and time-series server the tests run against.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test check bench lock clean
+
+help: ## say what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The two stamps: what a run needs, and what the tests need on top.
+$(VENV)/demo.stamp: requirements/demo.lock pyproject.toml | $(BIN)/python
+	@echo "Installing Doorward into $(VENV) (a minute, once) ..."
+	$(PIP) --require-hashes -r requirements/demo.lock
+	$(PIP) --no-deps --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.lock pyproject.toml | $(BIN)/python
+	@echo "Installing Doorward and its test tools into $(VENV) (a minute, once) ..."
+	$(PIP) --require-hashes -r requirements/dev.lock
+	$(PIP) --no-deps --editable .
+	@touch $@ $(VENV)/demo.stamp
+
+demo: $(VENV)/demo.stamp ## three simulated schools, live in a browser
+	@$(BIN)/doorward demo
+
+test: $(VENV)/dev.stamp ## every test, on a real broker, database and browser
+	tests/install-services
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+check: $(VENV)/dev.stamp ## lint, strict types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/demo.stamp ## measure the lockdown and badge paths; writes bench.json
+	$(BIN)/doorward bench --json bench.json
+
+lock: $(VENV)/dev.stamp ## resolve the lock files anew after a change in pyproject.toml
+	for extra in edge central demo; do \
+	  $(BIN)/uv pip compile pyproject.toml --extra $$extra --universal --generate-hashes --no-header -q -o requirements/$$extra.lock; done
+	$(BIN)/uv pip compile pyproject.toml --extra demo --group dev --universal --generate-hashes --no-header -q -o requirements/dev.lock
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

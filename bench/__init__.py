@@ -1,0 +1,1 @@
+"""Measures what must be fast, each beside its floor, in one run."""

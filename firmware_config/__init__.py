@@ -1,0 +1,1 @@
+"""Board profiles, schemas and templates: data first, code only to find it."""

@@ -1,0 +1,243 @@
+"""Declares every message, once. JSON on the wire; unknown fields are ignored, so newer peers may say more.
+
+Times: ``*_ms`` are milliseconds, ``utc_ns`` is nanoseconds since 1970 in UTC, ``mono_ms`` is the sender's
+monotonic clock, which no one sets and which starts anew with each boot. A Pi boots with a wrong clock, so a
+moment carries both, and whether the UTC is to be trusted.
+"""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Raw, Struct, field
+
+from protocol.words import Bolt, Condition, Contact, DoorMode, KeyRole, ScopeKind
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$", description="1 to 48 of a-z, 0-9 and '-'")]
+Count = Annotated[int, Meta(ge=0)]
+ShortText = Annotated[str, Meta(max_length=200)]
+Text = Annotated[str, Meta(max_length=2000)]
+
+
+class Message(Struct, frozen=True, kw_only=True, gc=False):
+    """What all messages have in common: immutable once made, and cheap by the ten thousand."""
+
+
+class Stamp(Message):
+    """A moment as an agent saw it."""
+
+    mono_ms: Count
+    utc_ns: Count
+    clock_trusted: bool
+    boot: ShortText  # names the boot, within which mono_ms can be compared
+
+
+# --- what an agent says -------------------------------------------------------------------------------------
+
+
+class AgentStatus(Message):
+    """``{site}/{agent}/status``, retained, and the last will. A death of an older session is ignored."""
+
+    online: bool
+    session: ShortText  # new at each start of the agent
+    versions: dict[str, str] = field(default_factory=dict)
+    reason: ShortText = ""  # for offline: "stopped", or "lost" from the will
+
+
+class Evidence(Message):
+    """The sensor readings that prove a door's condition, and their age when the snapshot was made."""
+
+    contact: Contact | None  # None: no reading
+    bolt: Bolt | None  # None: no reading, or no bolt monitor fitted
+    bolt_fitted: bool
+    age_ms: Count | None  # of the oldest reading the condition rests on; None: there is none
+    locked_ms: Count | None  # since the lock was last commanded locked; None: it is released
+
+
+class DoorState(Message):
+    """One door in a snapshot."""
+
+    door: Name
+    mode: DoorMode
+    condition: Condition
+    released: bool  # the lock output's command, not what the door is
+    evidence: Evidence
+    declarations: tuple[ShortText, ...] = ()  # ids of those that hold it
+    alarms: tuple[ShortText, ...] = ()
+    fire_released: bool = False
+
+
+class OutboxState(Message):
+    """How far the agent's events have got."""
+
+    depth: Count  # events not yet acknowledged
+    capacity: Count
+    last_seq: Count
+    dropped: Count = 0
+
+
+class StateSnapshot(Message):
+    """``{site}/{agent}/state``, retained: all doors of an agent. Sent on change and every few seconds."""
+
+    session: ShortText
+    seq: Count  # rises within a session
+    at: Stamp
+    applied: dict[str, int]  # declarations topic -> revision the agent holds of it
+    doors: tuple[DoorState, ...]
+    config_version: Count = 0
+    fire: bool = False
+    outbox: OutboxState | None = None
+
+
+class Event(Message):
+    """One thing that happened. (agent, stream, seq) is unique for ever."""
+
+    seq: Annotated[int, Meta(ge=1)]
+    kind: ShortText
+    at: Stamp
+    door: Name | None = None
+    data: Raw = Raw(b"{}")  # a JSON object whose fields depend on the kind
+
+
+class EventBatch(Message):
+    """``{site}/{agent}/events``: the next events of an outbox, in order.
+
+    ``after`` is the number that precedes the first event in this outbox, ``floor`` the last number the agent
+    no longer has. Central takes a batch only if it has committed up to ``after``, or the agent no longer has
+    what is missing; the hole is then recorded as such.
+    """
+
+    stream: ShortText  # names the outbox; a new database is a new stream
+    floor: Count
+    after: Count
+    events: Annotated[tuple[Event, ...], Meta(max_length=500)]
+
+
+class EventAck(Message):
+    """``{site}/{agent}/events/ack``: central has committed the stream up to and including this number."""
+
+    stream: ShortText
+    committed: Count
+
+
+# --- declarations -------------------------------------------------------------------------------------------
+
+
+class Scope(Message):
+    """Where a declaration holds. ``site`` for all but the district, ``zone`` or ``door`` for those kinds."""
+
+    kind: ScopeKind
+    site: Name | None = None
+    zone: Name | None = None
+    door: Name | None = None
+
+
+class Declaration(Message):
+    """One active SRP action over a scope."""
+
+    id: ShortText
+    action: ShortText  # see words.SrpAction; one this version does not know is kept and reported
+    scope: Scope
+    by: ShortText  # who declared it
+    at_ms: Count  # UTC ms
+    drill: bool = False
+    reason: Text = ""
+
+
+class DeclarationSet(Message):
+    """The whole set of active declarations of one topic; it replaces the one before.
+
+    Central's sets are signed with a district key. An agent's own (panic button) is signed by the agent and
+    may only lock. ``ended`` names agents' own declarations that two people have ended in central.
+    """
+
+    audience: str  # the exact topic it was signed for
+    revision: Annotated[int, Meta(ge=1)]
+    declarations: Annotated[tuple[Declaration, ...], Meta(max_length=500)] = ()
+    ended: Annotated[tuple[ShortText, ...], Meta(max_length=500)] = ()
+
+
+# --- configuration ------------------------------------------------------------------------------------------
+
+
+class Period(Message):
+    """A weekly period of a schedule, in the site's time zone. May not cross midnight: write two."""
+
+    days: tuple[Annotated[int, Meta(ge=0, le=6)], ...]  # 0 is Monday
+    start: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+    end: Annotated[str, Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]  # not included
+    mode: DoorMode = DoorMode.UNLOCKED  # what a door's schedule asks; an access rule's does not look at it
+
+
+class DoorSettings(Message):
+    """What an agent needs to know of a door beyond its wiring."""
+
+    door: Name
+    name: ShortText  # as on the wall: "Main entrance"
+    zones: tuple[Name, ...] = ()
+    perimeter: bool = False
+    schedule: Name | None = None  # None: controlled at all times
+    unlock_ms: Annotated[int, Meta(ge=500, le=60_000)] = 5_000
+    held_ms: Annotated[int, Meta(ge=1_000, le=3_600_000)] = 30_000
+    bolt_ms: Annotated[int, Meta(ge=100, le=10_000)] = 2_000  # longest a healthy bolt takes to throw
+    fire_release: bool = False  # has effect on fail-safe locks only
+
+
+class AccessRule(Message):
+    """Members of a group may pass some doors, at all times or in a schedule's periods."""
+
+    group: Name
+    doors: tuple[Name, ...]
+    schedule: Name | None = None
+
+
+class Credential(Message):
+    """What a reader reads, as a keyed hash; and whose it is."""
+
+    token: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]  # see protocol.credentials
+    cardholder: ShortText  # an id, not a person's name
+    groups: tuple[Name, ...] = ()
+    override: bool = False  # passes a secured door
+    suspended: bool = False
+    valid_from_ms: Count | None = None
+    valid_until_ms: Count | None = None
+
+
+class TrustedKey(Message):
+    """A public key and what it may sign."""
+
+    kid: ShortText
+    x: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$")]  # the Ed25519 public key, base64url (RFC 8037)
+    role: KeyRole
+    site: Name | None = None  # for an agent's key
+    agent: Name | None = None
+
+
+class AgentConfig(Message):
+    """``{site}/{agent}/config``, signed and retained. Applied whole or not at all; the last good one is kept."""
+
+    audience: str
+    version: Annotated[int, Meta(ge=1)]
+    timezone: ShortText  # IANA name
+    doors: Annotated[tuple[DoorSettings, ...], Meta(max_length=128)]
+    schedules: dict[Name, tuple[Period, ...]] = field(default_factory=dict)
+    rules: tuple[AccessRule, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+    trusted_keys: tuple[TrustedKey, ...] = ()
+
+
+# --- commands -----------------------------------------------------------------------------------------------
+
+
+class Command(Message):
+    """``{site}/{agent}/command``: a momentary act. Signed, single-use, expiring in seconds, never retained.
+
+    Answered by a ``command_done`` or ``message_refused`` event that carries its id.
+    """
+
+    audience: str
+    id: ShortText
+    kind: ShortText  # see words.CommandKind
+    door: Name
+    by: ShortText
+    issued_ms: Count
+    expires_ms: Count
+    data: dict[str, Any] = field(default_factory=dict)

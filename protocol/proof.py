@@ -1,0 +1,34 @@
+"""The rule by which sensor readings prove a door secure. One rule, for the agent that says it and central that checks.
+
+Pure: evidence and ages in, a verdict out.
+"""
+
+from protocol.messages import DoorState, Evidence
+from protocol.words import Bolt, Condition, Contact
+
+FRESH_MS = 3_000
+"""Readings older than this, when their snapshot was made, prove nothing. Sensors are read twice a second."""
+
+SILENT_MS = 12_000
+"""An agent not heard for this long is unknown, and so are its doors. Snapshots come every 4 s at the least."""
+
+SNAPSHOT_EVERY_MS = 4_000
+
+
+def proves_secure(evidence: Evidence) -> bool:
+    """Closed contact and thrown bolt (where fitted), read fresh and after the lock was commanded (invariant 2)."""
+    return (
+        evidence.contact is Contact.CLOSED
+        and (evidence.bolt is Bolt.THROWN or not evidence.bolt_fitted)
+        and evidence.age_ms is not None
+        and evidence.age_ms <= FRESH_MS
+        and evidence.locked_ms is not None
+        and evidence.age_ms <= evidence.locked_ms
+    )
+
+
+def shown_condition(door: DoorState) -> Condition:
+    """What a door may be shown as: its agent's word, but never secure without the proof."""
+    if door.condition is Condition.SECURE and not proves_secure(door.evidence):
+        return Condition.UNKNOWN
+    return door.condition

@@ -1,0 +1,144 @@
+"""Signed documents: compact JWS with EdDSA over Ed25519 (RFC 7515, RFC 8037), and who may sign what.
+
+A signature alone is not enough: the document names the exact topic it was signed for (``audience``) and its
+kind (``typ``), so that a good signature cannot be moved elsewhere.
+"""
+
+import json
+import os
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from joserfc import jws
+from joserfc.errors import JoseError, SecurityWarning
+from joserfc.jwk import OKPKey
+
+from protocol import codec, topics
+from protocol.messages import AgentConfig, Command, DeclarationSet, TrustedKey
+from protocol.refusal import Reason, Refused
+from protocol.words import KeyRole, door_mode_for
+
+Signed = TypeVar("Signed", DeclarationSet, AgentConfig, Command)
+
+# RFC 9864 renames EdDSA-over-Ed25519 to "Ed25519". The wire keeps EdDSA, and refuses every other curve here.
+warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=SecurityWarning)
+_ALGORITHM = "EdDSA"
+_TYPES: dict[type, str] = {
+    DeclarationSet: "doorward-declarations+jws",
+    AgentConfig: "doorward-config+jws",
+    Command: "doorward-command+jws",
+}
+
+
+class SigningKey:
+    """A private key with its name. Kept in a JWK file of mode 0600."""
+
+    def __init__(self, kid: str, key: OKPKey) -> None:
+        if key.get("crv") != "Ed25519" or not key.is_private:
+            raise ValueError(f"key {kid!r}: expected a private Ed25519 key")
+        self.kid = kid
+        self._key = key
+
+    @classmethod
+    def generate(cls, kid: str) -> "SigningKey":
+        """A new key from the system's randomness."""
+        return cls(kid, OKPKey.generate_key("Ed25519", {"kid": kid}))
+
+    @classmethod
+    def load(cls, path: Path) -> "SigningKey":
+        """Read a key file. ValueError says what is wrong with it, also when others may read it."""
+        mode = path.stat().st_mode & 0o777
+        if mode & 0o077:
+            raise ValueError(f"{path}: mode {mode:04o} lets others read a private key; chmod 600 it")
+        try:
+            content = json.loads(path.read_text())
+            return cls(content["kid"], OKPKey.import_key(content))
+        except (KeyError, TypeError, json.JSONDecodeError, JoseError) as error:
+            raise ValueError(f"{path}: expected an Ed25519 private JWK with a kid: {error}") from None
+
+    def save(self, path: Path) -> None:
+        """Write the key file, readable by its owner alone from its first byte. Never overwrites."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({**self._key.as_dict(private=True), "kid": self.kid}, file)
+
+    def trusted(self, role: KeyRole, *, site: str | None = None, agent: str | None = None) -> TrustedKey:
+        """The public half, as others should trust it."""
+        return TrustedKey(kid=self.kid, x=str(self._key.as_dict(private=False)["x"]), role=role, site=site, agent=agent)
+
+    def sign(self, document: DeclarationSet | AgentConfig | Command) -> bytes:
+        """The document as a compact JWS. ValueError if it is larger than a receiver would take."""
+        header = {"alg": _ALGORITHM, "kid": self.kid, "typ": _TYPES[type(document)]}
+        token = jws.serialize_compact(header, codec.encode(document), self._key, algorithms=[_ALGORITHM])
+        payload = token.encode("ascii")
+        codec.check_size(type(document), payload)
+        return payload
+
+
+class Keyring:
+    """The public keys a receiver trusts, and what each may say."""
+
+    def __init__(self, keys: Iterable[TrustedKey]) -> None:
+        self._keys = {key.kid: (key, _public(key)) for key in keys}
+
+    def __contains__(self, kid: object) -> bool:
+        return kid in self._keys
+
+    def open(self, kind: type[Signed], topic: str, payload: bytes) -> Signed:
+        """The document in a JWS that arrived on a topic, if its signer may say it there.
+
+        Raises :class:`Refused`: oversized, not_signed, wrong_algorithm, unknown_key, bad_signature,
+        malformed, wrong_target or not_allowed.
+        """
+        codec.check_size(kind, payload)
+        header = _header(payload)
+        if header.get("alg") != _ALGORITHM:
+            raise Refused(Reason.WRONG_ALGORITHM, f"signed with {header.get('alg')!r}, expected {_ALGORITHM}")
+        kid = header.get("kid")
+        if not isinstance(kid, str) or kid not in self._keys:
+            raise Refused(Reason.UNKNOWN_KEY, f"key {kid!r} is not among the {len(self._keys)} trusted ones")
+        trusted, public = self._keys[kid]
+        try:
+            opened = jws.deserialize_compact(payload, public, algorithms=[_ALGORITHM])
+        except (JoseError, ValueError) as error:
+            raise Refused(Reason.BAD_SIGNATURE, f"key {kid!r}: {error}") from None
+        if header.get("typ") != _TYPES[kind]:
+            raise Refused(Reason.WRONG_TARGET, f"typ {header.get('typ')!r}, expected {_TYPES[kind]!r}")
+        document = codec.decode(kind, opened.payload)
+        if document.audience != topic:
+            raise Refused(Reason.WRONG_TARGET, f"signed for {document.audience!r}, arrived on {topic!r}")
+        _check_allowed(trusted, document)
+        return document
+
+
+def _public(key: TrustedKey) -> OKPKey:
+    return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": key.x, "kid": key.kid})
+
+
+def _header(payload: bytes) -> dict[str, Any]:
+    try:
+        return dict(jws.extract_compact(payload).headers())
+    except (JoseError, ValueError, TypeError, UnicodeError) as error:
+        raise Refused(Reason.NOT_SIGNED, f"not a compact JWS: {error}") from None
+
+
+def _check_allowed(key: TrustedKey, document: DeclarationSet | AgentConfig | Command) -> None:
+    """A district key speaks for the district; an agent's key for itself alone, and only to lock."""
+    topic = topics.parse(document.audience)
+    own = topic.kind is topics.TopicKind.DECLARATIONS and topic.agent is not None
+    if key.role is KeyRole.DISTRICT:
+        if own:
+            raise Refused(Reason.NOT_ALLOWED, f"{document.audience} is the agent's own to sign")
+        return
+    if not (own and (topic.site, topic.agent) == (key.site, key.agent)):
+        raise Refused(Reason.NOT_ALLOWED, f"agent key {key.kid!r} may not sign for {document.audience}")
+    assert isinstance(document, DeclarationSet)
+    for declaration in document.declarations:
+        if declaration.scope.site != key.site:
+            raise Refused(Reason.NOT_ALLOWED, f"agent key {key.kid!r} declared outside its site")
+        if door_mode_for(declaration.action, perimeter=True) is None:
+            raise Refused(Reason.NOT_ALLOWED, f"an agent may only lock, not declare {declaration.action!r}")
+    if document.ended:
+        raise Refused(Reason.NOT_ALLOWED, "an agent may not end a declaration")

@@ -1,0 +1,145 @@
+"""What a bus of readers reports. Frozen values that validate when made; consumers `match` on them.
+
+`at` is monotonic seconds of the agent's clock at the moment the panel received or noticed it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_CARD_BITS = 512
+"""libosdp carries at most 64 bytes of card data (OSDP_EVENT_CARDREAD_MAX_DATALEN)."""
+
+
+class OfflineReason(StrEnum):
+    """Why a reader is not trusted."""
+
+    SILENT = "silent"
+    """Nothing heard for longer than the silence limit: cable, power, or a splice."""
+    NO_SECURE_CHANNEL = "no_secure_channel"
+    """It answers, but the secure channel is down: wrong key, a plaintext reader, or a restart."""
+    PORT = "port"
+    """The serial port itself is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardRead:
+    """A card, read over an active secure channel and not stale."""
+
+    reader: str
+    bits: int
+    """Number of bits, 1 to 512."""
+    data: bytes
+    """The bits, left-aligned, ceil(bits / 8) bytes (OSDP RAW reply, IEC 60839-11-5)."""
+    at: float
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bits <= MAX_CARD_BITS:
+            raise ValueError(f"a card has 1 to {MAX_CARD_BITS} bits, not {self.bits}")
+        if len(self.data) != (self.bits + 7) // 8:
+            raise ValueError(f"{self.bits} bits need {(self.bits + 7) // 8} bytes, not {len(self.data)}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPress:
+    """Keys of a keypad, as characters: 0-9, `*` (or delete, 0x7F) and `#` (or enter, 0x0D)."""
+
+    reader: str
+    keys: str
+    at: float
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise ValueError("a key press has at least one key")
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderOnline:
+    """The secure channel is up and the reader answers: its reads are acted upon from now on."""
+
+    reader: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderOffline:
+    """Reads are not acted upon until the next `ReaderOnline`."""
+
+    reader: str
+    reason: OfflineReason
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LineSilent:
+    """No reader of the line was heard for longer than the silence limit. Told once until `LineRestored`."""
+
+    line: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LineRestored:
+    """Some reader of the line is heard again."""
+
+    line: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PortDown:
+    """The serial port failed or could not be opened; it is tried again with back-off."""
+
+    line: str
+    error: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PortUp:
+    """The serial port is open."""
+
+    line: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tamper:
+    """The reader's cover switch changed (OSDP LSTATR)."""
+
+    reader: str
+    tampered: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PowerFault:
+    """The reader's own power report changed (OSDP LSTATR)."""
+
+    reader: str
+    failed: bool
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StaleReadDropped:
+    """A card or key waited at a reader longer than the maximum age and was not acted upon."""
+
+    reader: str
+    at: float
+
+
+OsdpEvent = (
+    CardRead
+    | KeyPress
+    | ReaderOnline
+    | ReaderOffline
+    | LineSilent
+    | LineRestored
+    | PortDown
+    | PortUp
+    | Tamper
+    | PowerFault
+    | StaleReadDropped
+)

@@ -1,0 +1,81 @@
+"""What a person sees and hears at a reader, as OSDP LED and buzzer commands (IEC 60839-11-5, LED and BUZ)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import osdp_sys
+
+
+class Indication(StrEnum):
+    """The five things a reader has to say."""
+
+    IDLE = "idle"
+    """Steady red: locked, present a card. Stays."""
+    LOCKDOWN = "lockdown"
+    """Fast red blink. Stays, and comes back after a reader restarts."""
+    GRANTED = "granted"
+    """Green for three seconds, one short beep."""
+    DENIED = "denied"
+    """Red blink for two seconds, three beeps."""
+    ENTER_PIN = "enter_pin"
+    """Amber blink for ten seconds, no sound."""
+
+
+LASTING = frozenset({Indication.IDLE, Indication.LOCKDOWN})
+"""Indications that stay until the other one; the rest lay themselves over it and expire."""
+
+
+def _permanent(on: int, off: int, on_count: int, off_count: int) -> dict[str, Any]:
+    return {
+        "command": osdp_sys.CMD_LED,
+        "reader": 0,
+        "led_number": 0,
+        "temporary": False,
+        "control_code": 1,  # set the permanent state
+        "on_color": on,
+        "off_color": off,
+        "on_count": on_count,  # counts are tenths of a second
+        "off_count": off_count,
+    }
+
+
+def _temporary(on: int, off: int, on_count: int, off_count: int, tenths: int) -> dict[str, Any]:
+    return _permanent(on, off, on_count, off_count) | {
+        "temporary": True,
+        "control_code": 2,  # set the temporary state and start its timer
+        "timer_count": tenths,
+    }
+
+
+def _beep(on_count: int, off_count: int, times: int) -> dict[str, Any]:
+    return {
+        "command": osdp_sys.CMD_BUZZER,
+        "reader": 0,
+        "control_code": 2,  # the reader's default tone
+        "on_count": on_count,
+        "off_count": off_count,
+        "rep_count": times,
+    }
+
+
+_RED = osdp_sys.LED_COLOR_RED
+_GREEN = osdp_sys.LED_COLOR_GREEN
+_AMBER = osdp_sys.LED_COLOR_AMBER
+_DARK = osdp_sys.LED_COLOR_NONE
+
+
+def commands(indication: Indication) -> list[dict[str, Any]]:
+    """The commands that make a reader show `indication`, in libosdp's form, in sending order."""
+    match indication:
+        case Indication.IDLE:
+            return [_permanent(_RED, _RED, 1, 0)]
+        case Indication.LOCKDOWN:
+            return [_permanent(_RED, _DARK, 2, 2)]
+        case Indication.GRANTED:
+            return [_temporary(_GREEN, _GREEN, 1, 0, 30), _beep(2, 1, 1)]
+        case Indication.DENIED:
+            return [_temporary(_RED, _DARK, 2, 2, 20), _beep(1, 1, 3)]
+        case Indication.ENTER_PIN:
+            return [_temporary(_AMBER, _DARK, 3, 3, 100)]

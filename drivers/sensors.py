@@ -1,0 +1,268 @@
+"""Switches on GPIO pins: what they read, and how long ago that was known.
+
+A sensor debounces, re-reads its level after every edge and whenever the owner asks, and says "no evidence"
+(None) rather than repeat a stale level. It does not know what a door is: combining contact and bolt into a
+condition is the door state machine's work.
+
+Threads: edges arrive on gpiozero's thread and debouncing ends on the timer's. Every method here may be
+called from any thread. `on_change` runs on whichever thread noticed, unless `post` is given: pass
+`loop.call_soon_threadsafe` and it runs on the loop, in order.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from gpiozero import InputDevice
+
+from drivers.gpio import Post
+from drivers.timed_outputs import Deadline, Timer
+
+_log = logging.getLogger(__name__)
+
+DEBOUNCE_S = 0.030
+"""Reed and microswitch contacts settle within about 10 ms; 30 ms leaves room for a slammed door."""
+
+CHATTER_S = 1.0
+"""A contact that has not held still for this long is broken: its value becomes None."""
+
+
+class Pull(StrEnum):
+    """The resistor at the pin: the board's own, or none where the wiring brings one."""
+
+    UP = "up"
+    DOWN = "down"
+    NONE = "none"
+
+
+class Reading(NamedTuple):
+    """A value and when it was known."""
+
+    value: bool | None
+    """None: no evidence (the read failed, or the contact chatters)."""
+    at: float
+    """Monotonic seconds, the timer's clock."""
+
+
+class DigitalSensor:
+    """One switch on one pin.
+
+    `active_low`: the value is true while the level is low (a closed switch to ground under a pull-up).
+    `debounce_s` (0 or more): a change counts once the level held still that long. `on_change(value,
+    monotonic_s)` gets the time of the edge that began it; value None means the evidence is gone.
+    The level is read once on construction, without a callback.
+    """
+
+    def __init__(
+        self,
+        pin: int | str,
+        *,
+        pin_factory: Any,
+        timer: Timer,
+        active_low: bool = True,
+        pull: Pull = Pull.UP,
+        debounce_s: float = DEBOUNCE_S,
+        on_change: Callable[[bool | None, float], None] | None = None,
+        post: Post | None = None,
+    ) -> None:
+        if debounce_s < 0:
+            raise ValueError(f"debounce cannot be negative: {debounce_s}")
+        self._timer = timer
+        self._active_low = active_low
+        self._debounce_s = debounce_s
+        self._on_change = on_change
+        self._post = post
+        self._guard = threading.RLock()
+        self._settle: Deadline | None = None
+        self._edge_at = 0.0
+        self._unsettled_since: float | None = None
+        self._closed = False
+        pull_up = {Pull.UP: True, Pull.DOWN: False, Pull.NONE: None}[pull]
+        self._device: Any = InputDevice(
+            pin, pull_up=pull_up, active_state=True if pull_up is None else None, pin_factory=pin_factory
+        )
+        self._pin: Any = self._device.pin
+        self._failed = False
+        self._value, self._at = self.read()
+        # The pin below the device: gpiozero's own device events cost three times as much an edge.
+        self._pin.edges = "both"
+        self._pin.when_changed = self._edge
+
+    @property
+    def last(self) -> Reading:
+        """The debounced value and when the level was last seen to bear it out."""
+        with self._guard:
+            return Reading(self._value, self._at)
+
+    @property
+    def value(self) -> bool | None:
+        """The debounced value; None without evidence."""
+        return self._value
+
+    def read(self) -> Reading:
+        """The raw level now, not debounced. Value None if the pin cannot be read; never raises."""
+        at = self._timer.now()
+        try:
+            level = bool(self._pin.state)
+        except Exception:  # noqa: BLE001 - whatever the backend raises, nothing is known about this input
+            if not self._failed:
+                _log.error("%s cannot be read", self._device, exc_info=True)
+            self._failed = True
+            return Reading(None, at)
+        self._failed = False
+        return Reading(level != self._active_low, at)
+
+    def reread(self) -> bool:
+        """Read the level again, heal a lost edge, renew the evidence. True if the value changed.
+
+        Call it once or twice a second; it costs a few microseconds.
+        """
+        with self._guard:
+            if self._closed:
+                return False
+            value, at = self.read()
+            if value is None or value == self._value:
+                return self._accept(value, at, at)
+            if self._settle is None:
+                # The level moved and no edge told: one was lost. It held since some earlier moment.
+                return self._accept(value, at, at)
+            return self._check_chatter(at)
+
+    def close(self) -> None:
+        """Stop watching and give up the pin. No callback after it returns, save one already posted."""
+        with self._guard:
+            self._closed = True
+            self._pin.when_changed = None
+            if self._settle is not None:
+                self._settle.cancel()
+                self._settle = None
+        self._device.close()
+
+    def _edge(self, _ticks: object, _state: object) -> None:
+        with self._guard:
+            if self._closed:
+                return
+            self._edge_at = self._timer.now()
+            if self._unsettled_since is None:
+                self._unsettled_since = self._edge_at
+            # A running wait is not moved at every edge, it re-arms itself: bouncing costs one timer.
+            if self._settle is None:
+                self._settle = self._timer.at(self._edge_at + self._debounce_s, self._settled)
+
+    def _settled(self) -> None:
+        with self._guard:
+            if self._closed:
+                return
+            now = self._timer.now()
+            quiet_from = self._edge_at + self._debounce_s
+            if now < quiet_from:
+                self._check_chatter(now)
+                self._settle = self._timer.at(quiet_from, self._settled)
+                return
+            self._settle = None
+            began = self._edge_at
+            value, at = self.read()
+            self._accept(value, at, began)
+
+    def _check_chatter(self, now: float) -> bool:
+        since = self._unsettled_since
+        if since is not None and now - since > max(CHATTER_S, 3 * self._debounce_s):
+            return self._change(None, now)
+        return False
+
+    def _accept(self, value: bool | None, at: float, began: float) -> bool:
+        """The level is known to be `value` at `at` and held since `began`."""
+        if value is not None and self._settle is not None:
+            # The level agrees with the value, but edges still come: renew nothing while it bounces.
+            return self._check_chatter(at)
+        self._unsettled_since = None
+        self._at = at
+        return self._change(value, began)
+
+    def _change(self, value: bool | None, at: float) -> bool:
+        if value == self._value:
+            return False
+        self._value = value
+        if self._on_change is not None:
+            if self._post is None:
+                self._on_change(value, at)
+            else:
+                self._post(self._on_change, value, at)
+        return True
+
+
+class DoorContact(DigitalSensor):
+    """Door position switch (DPS): a reed that closes to ground when the leaf is shut. A cut wire reads open."""
+
+    @property
+    def closed(self) -> bool | None:
+        """Whether the leaf is shut."""
+        return self.value
+
+
+class BoltMonitor(DigitalSensor):
+    """Latch-bolt monitor: closes to ground while the bolt is thrown. A cut wire reads not thrown."""
+
+    @property
+    def thrown(self) -> bool | None:
+        """Whether the bolt is thrown."""
+        return self.value
+
+
+class _Loop(DigitalSensor):
+    """A switch to ground that is normally open, or a loop that is normally closed and also trips when cut."""
+
+    def __init__(self, pin: int | str, *, normally_closed: bool, **options: Any) -> None:
+        super().__init__(pin, active_low=not normally_closed, **options)
+
+
+class RequestToExit(_Loop):
+    """REX button or sensor. Normally open by default. It only mirrors egress; the hardware grants it."""
+
+    def __init__(self, pin: int | str, *, normally_closed: bool = False, **options: Any) -> None:
+        super().__init__(pin, normally_closed=normally_closed, **options)
+
+    @property
+    def pressed(self) -> bool | None:
+        """Whether somebody asks to leave."""
+        return self.value
+
+
+class FireInput(_Loop):
+    """Fire alarm relay. Normally closed by default: a cut wire reads as fire (NFPA 72, fail-safe release)."""
+
+    def __init__(self, pin: int | str, *, normally_closed: bool = True, **options: Any) -> None:
+        super().__init__(pin, normally_closed=normally_closed, **options)
+
+    @property
+    def active(self) -> bool | None:
+        """Whether the fire alarm panel calls for release."""
+        return self.value
+
+
+class PanicButton(_Loop):
+    """Lockdown button. Normally open by default; a supervised loop is `normally_closed=True`."""
+
+    def __init__(self, pin: int | str, *, normally_closed: bool = False, **options: Any) -> None:
+        super().__init__(pin, normally_closed=normally_closed, **options)
+
+    @property
+    def pressed(self) -> bool | None:
+        """Whether the button is down."""
+        return self.value
+
+
+class TamperSwitch(_Loop):
+    """Cover switch. Normally closed by default: an open cover or a cut wire reads as tampering."""
+
+    def __init__(self, pin: int | str, *, normally_closed: bool = True, **options: Any) -> None:
+        super().__init__(pin, normally_closed=normally_closed, **options)
+
+    @property
+    def tampered(self) -> bool | None:
+        """Whether the cover is off or the wire is cut."""
+        return self.value

@@ -58,6 +58,4 @@ def decode(kind: type[M], payload: bytes) -> M:
 def check_size(kind: type[Message], payload: bytes) -> None:
     """:class:`Refused` (oversized) if the bytes are more than this kind may have."""
     if len(payload) > LIMITS[kind]:
-        raise Refused(
-            Reason.OVERSIZED, f"{kind.__name__} of {len(payload)} bytes; the limit is {LIMITS[kind]}"
-        )
+        raise Refused(Reason.OVERSIZED, f"{kind.__name__} of {len(payload)} bytes; the limit is {LIMITS[kind]}")

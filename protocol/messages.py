@@ -21,7 +21,7 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
     """What all messages have in common: immutable once made, and cheap by the ten thousand."""
 
 
-class Stamp(Message):
+class Stamp(Message, frozen=True, kw_only=True):
     """A moment as an agent saw it."""
 
     mono_ms: Count
@@ -33,7 +33,7 @@ class Stamp(Message):
 # --- what an agent says -------------------------------------------------------------------------------------
 
 
-class AgentStatus(Message):
+class AgentStatus(Message, frozen=True, kw_only=True):
     """``{site}/{agent}/status``, retained, and the last will. A death of an older session is ignored."""
 
     online: bool
@@ -42,7 +42,7 @@ class AgentStatus(Message):
     reason: ShortText = ""  # for offline: "stopped", or "lost" from the will
 
 
-class Evidence(Message):
+class Evidence(Message, frozen=True, kw_only=True):
     """The sensor readings that prove a door's condition, and their age when the snapshot was made."""
 
     contact: Contact | None  # None: no reading
@@ -52,7 +52,7 @@ class Evidence(Message):
     locked_ms: Count | None  # since the lock was last commanded locked; None: it is released
 
 
-class DoorState(Message):
+class DoorState(Message, frozen=True, kw_only=True):
     """One door in a snapshot."""
 
     door: Name
@@ -65,7 +65,7 @@ class DoorState(Message):
     fire_released: bool = False
 
 
-class OutboxState(Message):
+class OutboxState(Message, frozen=True, kw_only=True):
     """How far the agent's events have got."""
 
     depth: Count  # events not yet acknowledged
@@ -74,7 +74,7 @@ class OutboxState(Message):
     dropped: Count = 0
 
 
-class StateSnapshot(Message):
+class StateSnapshot(Message, frozen=True, kw_only=True):
     """``{site}/{agent}/state``, retained: all doors of an agent. Sent on change and every few seconds."""
 
     session: ShortText
@@ -87,17 +87,17 @@ class StateSnapshot(Message):
     outbox: OutboxState | None = None
 
 
-class Event(Message):
+class Event(Message, frozen=True, kw_only=True):
     """One thing that happened. (agent, stream, seq) is unique for ever."""
 
     seq: Annotated[int, Meta(ge=1)]
     kind: ShortText
     at: Stamp
     door: Name | None = None
-    data: Raw = Raw(b"{}")  # a JSON object whose fields depend on the kind
+    data: Raw  # a JSON object whose fields depend on the kind
 
 
-class EventBatch(Message):
+class EventBatch(Message, frozen=True, kw_only=True):
     """``{site}/{agent}/events``: the next events of an outbox, in order.
 
     ``after`` is the number that precedes the first event in this outbox, ``floor`` the last number the agent
@@ -111,7 +111,7 @@ class EventBatch(Message):
     events: Annotated[tuple[Event, ...], Meta(max_length=500)]
 
 
-class EventAck(Message):
+class EventAck(Message, frozen=True, kw_only=True):
     """``{site}/{agent}/events/ack``: central has committed the stream up to and including this number."""
 
     stream: ShortText
@@ -121,7 +121,7 @@ class EventAck(Message):
 # --- declarations -------------------------------------------------------------------------------------------
 
 
-class Scope(Message):
+class Scope(Message, frozen=True, kw_only=True):
     """Where a declaration holds. ``site`` for all but the district, ``zone`` or ``door`` for those kinds."""
 
     kind: ScopeKind
@@ -130,7 +130,7 @@ class Scope(Message):
     door: Name | None = None
 
 
-class Declaration(Message):
+class Declaration(Message, frozen=True, kw_only=True):
     """One active SRP action over a scope."""
 
     id: ShortText
@@ -142,7 +142,7 @@ class Declaration(Message):
     reason: Text = ""
 
 
-class DeclarationSet(Message):
+class DeclarationSet(Message, frozen=True, kw_only=True):
     """The whole set of active declarations of one topic; it replaces the one before.
 
     Central's sets are signed with a district key. An agent's own (panic button) is signed by the agent and
@@ -158,7 +158,7 @@ class DeclarationSet(Message):
 # --- configuration ------------------------------------------------------------------------------------------
 
 
-class Period(Message):
+class Period(Message, frozen=True, kw_only=True):
     """A weekly period of a schedule, in the site's time zone. May not cross midnight: write two."""
 
     days: tuple[Annotated[int, Meta(ge=0, le=6)], ...]  # 0 is Monday
@@ -167,7 +167,7 @@ class Period(Message):
     mode: DoorMode = DoorMode.UNLOCKED  # what a door's schedule asks; an access rule's does not look at it
 
 
-class DoorSettings(Message):
+class DoorSettings(Message, frozen=True, kw_only=True):
     """What an agent needs to know of a door beyond its wiring."""
 
     door: Name
@@ -181,7 +181,7 @@ class DoorSettings(Message):
     fire_release: bool = False  # has effect on fail-safe locks only
 
 
-class AccessRule(Message):
+class AccessRule(Message, frozen=True, kw_only=True):
     """Members of a group may pass some doors, at all times or in a schedule's periods."""
 
     group: Name
@@ -189,7 +189,7 @@ class AccessRule(Message):
     schedule: Name | None = None
 
 
-class Credential(Message):
+class Credential(Message, frozen=True, kw_only=True):
     """What a reader reads, as a keyed hash; and whose it is."""
 
     token: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]  # see protocol.credentials
@@ -201,7 +201,7 @@ class Credential(Message):
     valid_until_ms: Count | None = None
 
 
-class TrustedKey(Message):
+class TrustedKey(Message, frozen=True, kw_only=True):
     """A public key and what it may sign."""
 
     kid: ShortText
@@ -211,7 +211,7 @@ class TrustedKey(Message):
     agent: Name | None = None
 
 
-class AgentConfig(Message):
+class AgentConfig(Message, frozen=True, kw_only=True):
     """``{site}/{agent}/config``, signed and retained. Applied whole or not at all; the last good one is kept."""
 
     audience: str
@@ -227,7 +227,7 @@ class AgentConfig(Message):
 # --- commands -----------------------------------------------------------------------------------------------
 
 
-class Command(Message):
+class Command(Message, frozen=True, kw_only=True):
     """``{site}/{agent}/command``: a momentary act. Signed, single-use, expiring in seconds, never retained.
 
     Answered by a ``command_done`` or ``message_refused`` event that carries its id.

@@ -66,7 +66,9 @@ class SigningKey:
 
     def trusted(self, role: KeyRole, *, site: str | None = None, agent: str | None = None) -> TrustedKey:
         """The public half, as others should trust it."""
-        return TrustedKey(kid=self.kid, x=str(self._key.as_dict(private=False)["x"]), role=role, site=site, agent=agent)
+        return TrustedKey(
+            kid=self.kid, x=str(self._key.as_dict(private=False)["x"]), role=role, site=site, agent=agent
+        )
 
     def sign(self, document: DeclarationSet | AgentConfig | Command) -> bytes:
         """The document as a compact JWS. ValueError if it is larger than a receiver would take."""

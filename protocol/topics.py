@@ -38,9 +38,7 @@ class Topic:
 def check_name(name: str) -> str:
     """A site's, agent's, zone's or door's name as it may stand in a topic; ValueError says what is wrong."""
     if not _NAME.fullmatch(name):
-        raise ValueError(
-            f"{name!r} is not a name: expected 1 to 48 of a-z, 0-9 and '-', not beginning with '-'"
-        )
+        raise ValueError(f"{name!r} is not a name: expected 1 to 48 of a-z, 0-9 and '-', not beginning with '-'")
     return name
 
 

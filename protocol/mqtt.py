@@ -1,0 +1,209 @@
+"""The one thin interface over the MQTT client: connect, subscribe, publish, come back after every drop.
+
+It knows nothing of what the messages mean. It keeps no queue: while the link is down, publishing raises
+:class:`NotConnected`, so that what must not be lost stays where it is safe (the outbox, the records) and what
+is out of date (a snapshot) is never sent late.
+"""
+
+import asyncio
+import logging
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiomqtt
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+log = logging.getLogger(__name__)
+
+KEEPALIVE_S = 5
+"""The broker publishes our last will after one and a half of these without a word."""
+
+FIRST_RETRY_S = 0.25
+LONGEST_RETRY_S = 4.0
+"""Back-off doubles between these, each wait drawn from its upper half, so that a district does not return at once."""
+
+
+class NotConnected(Exception):  # noqa: N818 - a state, not a fault
+    """There is no broker just now; whatever was to be sent is still the caller's."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker is and how to prove who we are. The password comes from a file, never an argument."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None  # given: TLS, and the broker's certificate must be of this authority
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    def tls(self) -> ssl.SSLContext | None:
+        """The TLS context, or None where none is configured."""
+        if self.ca_file is None:
+            return None
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        if self.cert_file is not None:
+            context.load_cert_chain(self.cert_file, self.key_file)
+        return context
+
+    def password(self) -> str | None:
+        """The password, read anew at each connection so that it can be changed in place."""
+        return self.password_file.read_text().strip() if self.password_file else None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message as it came. ``retained``: out of the broker's memory, so of unknown age."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker says for us when we fall silent. Retained, QoS 1."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A topic filter and the quality of service asked for."""
+
+    topic: str
+    qos: int = 1
+
+
+class MqttLink:
+    """A connection to a broker that is made again whenever it drops.
+
+    ``subscriptions`` is asked at each connection, so it may change between two. ``on_message`` is called on
+    the event loop, in order, and must not raise; ``on_connected`` runs once subscribed, beside the messages
+    that already come in, and is cancelled if the link drops.
+    """
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        client_id: str,
+        *,
+        subscriptions: Callable[[], Sequence[Subscription]],
+        on_message: Callable[[Incoming], None],
+        on_connected: Callable[[], Awaitable[None]],
+        on_dropped: Callable[[], None] = lambda: None,
+        will: Will | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.address = address
+        self.client_id = client_id
+        self._subscriptions = subscriptions
+        self._on_message = on_message
+        self._on_connected = on_connected
+        self._on_dropped = on_dropped
+        self._will = will
+        self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
+        self._client: aiomqtt.Client | None = None
+        self._connected = asyncio.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a broker takes our messages now, as far as we know."""
+        return self._client is not None
+
+    async def wait_connected(self) -> None:
+        """Return once connected and subscribed."""
+        await self._connected.wait()
+
+    async def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
+        """Hand a message to the broker; with QoS 1, return when the broker has it.
+
+        Raises :class:`NotConnected` where it may not have arrived.
+        """
+        client = self._client
+        if client is None:
+            raise NotConnected(f"no broker at {self.address.host}:{self.address.port}")
+        try:
+            await client.publish(topic, payload, qos=qos, retain=retain)
+        except aiomqtt.MqttError as error:
+            raise NotConnected(str(error)) from None
+
+    async def run(self) -> None:
+        """Stay connected until cancelled. Logs the first failure of an outage and the return, not each try."""
+        failures = 0
+        while True:
+            try:
+                async with self._make_client() as client:
+                    await self._subscribe(client)
+                    if failures:
+                        log.info("broker back after %d failed tries", failures)
+                    failures = 0
+                    await self._serve(client)
+            except (aiomqtt.MqttError, OSError) as error:
+                failures += 1
+                if failures == 1:
+                    log.warning("no broker at %s:%d: %s", self.address.host, self.address.port, error)
+            await asyncio.sleep(retry_delay(failures, self._rng))
+
+    def _make_client(self) -> aiomqtt.Client:
+        ours = self._will
+        will = aiomqtt.Will(ours.topic, ours.payload, qos=1, retain=True) if ours else None
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = 0  # what must survive a drop is in our outbox, not the broker's
+        return aiomqtt.Client(
+            self.address.host,
+            self.address.port,
+            identifier=self.client_id,
+            username=self.address.username,
+            password=self.address.password(),
+            tls_context=self.address.tls(),
+            protocol=aiomqtt.ProtocolVersion.V5,
+            will=will,
+            keepalive=KEEPALIVE_S,
+            clean_start=True,
+            timeout=5,
+            properties=properties,
+        )
+
+    async def _subscribe(self, client: aiomqtt.Client) -> None:
+        for subscription in self._subscriptions():
+            await client.subscribe(subscription.topic, qos=subscription.qos)
+
+    async def _serve(self, client: aiomqtt.Client) -> None:
+        self._client = client
+        self._connected.set()
+        welcome = asyncio.ensure_future(self._welcome())
+        try:
+            async for message in client.messages:
+                payload = message.payload
+                self._on_message(
+                    Incoming(
+                        message.topic.value,
+                        payload if isinstance(payload, bytes) else str(payload).encode(),
+                        bool(message.retain),
+                    )
+                )
+        finally:
+            self._client = None
+            self._connected.clear()
+            welcome.cancel()
+            self._on_dropped()
+
+    async def _welcome(self) -> None:
+        try:
+            await self._on_connected()
+        except NotConnected as error:
+            log.info("link dropped while greeting the broker: %s", error)
+
+
+def retry_delay(failures: int, rng: random.Random) -> float:
+    """Seconds to wait after so many failures in a row: doubling, bounded, drawn from the upper half."""
+    ceiling = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures, 10))
+    return rng.uniform(ceiling / 2, ceiling)

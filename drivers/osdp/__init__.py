@@ -3,6 +3,7 @@
 `OsdpBus` is one line with its readers. Provisioning a reader's key and rotating keys are not done here.
 """
 
+from drivers.osdp.bus import OsdpBus
 from drivers.osdp.config import OsdpReaderConfig, WeakKey
 from drivers.osdp.events import (
     CardRead,
@@ -20,6 +21,7 @@ from drivers.osdp.events import (
     Tamper,
 )
 from drivers.osdp.indication import Indication
+from drivers.osdp.port import open_serial
 
 __all__ = [
     "CardRead",
@@ -28,6 +30,7 @@ __all__ = [
     "LineRestored",
     "LineSilent",
     "OfflineReason",
+    "OsdpBus",
     "OsdpEvent",
     "OsdpReaderConfig",
     "PortDown",
@@ -38,4 +41,5 @@ __all__ = [
     "StaleReadDropped",
     "Tamper",
     "WeakKey",
+    "open_serial",
 ]

@@ -1,0 +1,152 @@
+"""libosdp's control panel, tamed: seeded, secure only, and never called back into.
+
+The wheel's higher class runs a thread that a callback can deadlock or kill; this uses the module below it
+(`osdp_sys`) and leaves timing to the caller. Readers are named by their offset, their place in the list
+given, which is not their OSDP address.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import osdp_sys
+
+from drivers.osdp.config import OsdpReaderConfig
+from drivers.osdp.port import Line
+
+
+def seed_nonces() -> None:
+    """Seed libc's `rand` from the kernel.
+
+    libosdp 3.2.9 draws its session nonce RND.A from `rand` and never seeds it, so that every fresh panel
+    sends the same nonce and a recorded session can be replayed to it. Call before every handshake.
+    """
+    ctypes.CDLL(None).srand(ctypes.c_uint(int.from_bytes(os.urandom(4))))
+
+
+class Channel:
+    """The bytes between libosdp and a line. Never blocks, never raises: libosdp cannot bear either.
+
+    All readers of a bus share one channel, and a bus has a panel of its own, so a constant non-zero `id`
+    is unique where it must be.
+    """
+
+    id = 1
+
+    def __init__(self) -> None:
+        self.line: Line | None = None
+        self.received = bytearray()
+        self.moved = False  # a byte went either way since this was last cleared
+        self.waiting = False  # the last thing that happened was a command going out
+        self.error: OSError | None = None
+
+    def read(self, max_bytes: int) -> bytes:
+        """What arrived, at most `max_bytes`."""
+        if not self.received:
+            return b""
+        data = bytes(self.received[:max_bytes])
+        del self.received[:max_bytes]
+        self.moved = True
+        self.waiting = False
+        return data
+
+    def write(self, data: bytes) -> int:
+        """Send `data`; 0 if the line is gone, with the reason left in `error`."""
+        if self.line is None:
+            return 0
+        try:
+            sent = self.line.write(data)
+        except OSError as error:
+            self.error = error
+            return 0
+        self.moved = True
+        self.waiting = True
+        return sent
+
+    def flush(self) -> None:
+        """Drop what arrived and was not read."""
+        self.received.clear()
+
+
+class RawEvent(NamedTuple):
+    """An event as libosdp told it."""
+
+    offset: int
+    fields: dict[str, Any]
+    secure: bool
+    """Whether the reader's secure channel was active at that moment."""
+
+
+class Panel:
+    """One `osdp_sys.ControlPanel` with EnforceSecure on every reader. Not thread-safe: one loop owns it."""
+
+    def __init__(self, readers: Sequence[OsdpReaderConfig], channel: Channel) -> None:
+        osdp_sys.set_loglevel(osdp_sys.LOG_CRIT)  # libosdp logs to stdout; the bus reports instead
+        seed_nonces()
+        self._events: list[RawEvent] = []
+        self._cp: Any = osdp_sys.ControlPanel([self._info(reader, channel) for reader in readers])
+        self._cp.set_event_callback(self._collect)
+
+    @staticmethod
+    def _info(reader: OsdpReaderConfig, channel: Channel) -> dict[str, Any]:
+        # The last five describe a reader's identity; a panel must give them and libosdp ignores them.
+        return {
+            "name": reader.name,
+            "address": reader.address,
+            "flags": osdp_sys.FLAG_ENFORCE_SECURE,
+            "scbk": reader.key,
+            "channel": channel,
+            "version": 1,
+            "model": 1,
+            "vendor_code": 0,
+            "serial_number": 0,
+            "firmware_version": 0,
+        }
+
+    def refresh(self) -> list[RawEvent]:
+        """One step of libosdp; what it reported. At least every 50 ms."""
+        self._cp.refresh()
+        if not self._events:
+            return []
+        events, self._events = self._events, []
+        return events
+
+    def secure(self) -> int:
+        """Bit mask, by offset, of readers whose secure channel is active."""
+        return int(self._cp.sc_status())
+
+    def disable(self, offset: int) -> None:
+        """Ask for the reader to be left alone. Takes effect when the exchange in progress ends."""
+        self._cp.disable_pd(offset)
+
+    def enabled(self, offset: int) -> bool:
+        """Whether the reader is spoken to."""
+        return bool(self._cp.is_pd_enabled(offset))
+
+    def enable(self, offset: int) -> None:
+        """Begin a new handshake, with a new nonce. Only once `enabled` says false."""
+        seed_nonces()
+        self._cp.enable_pd(offset)
+
+    def submit(self, offset: int, command: dict[str, Any]) -> bool:
+        """Queue a command. False if the reader is not online. Never from within an event."""
+        return bool(self._cp.submit_command(offset, command))
+
+    def close(self) -> None:
+        """Let go of the callback: the C object does not take part in garbage collection."""
+        self._cp.set_event_callback(_ignore)
+        self._events.clear()
+
+    def _collect(self, offset: int, fields: dict[str, Any]) -> int:
+        secure = bool(self._cp.sc_status() >> offset & 1)
+        self._events.append(RawEvent(offset, dict(fields), secure))
+        fields.clear()  # the wheel never frees this dict: about 470 bytes an event unless emptied
+        return 0
+
+
+def _ignore(_offset: int, fields: dict[str, Any]) -> int:
+    fields.clear()
+    return 0

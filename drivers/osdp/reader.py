@@ -1,0 +1,92 @@
+"""What a bus remembers of each reader, and the rules that need nothing else: heard, drained, due.
+
+No I/O and no clock in here; the bus calls with the time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from drivers.osdp.config import OsdpReaderConfig
+from drivers.osdp.indication import Indication
+
+SILENCE_S = 1.0
+"""A reader is polled about 20 times a second; not one reply in a second is a cut line or a splice.
+libosdp itself calls a link dead after 8 s."""
+
+PROBE_S = 0.3
+"""How long a reader that says nothing is tried. Each try holds a shared line for libosdp's 200 ms."""
+
+HANDSHAKE_S = 1.5
+"""How long a reader that does answer may take to bring the secure channel up (9600 baud, shared line)."""
+
+REST_ALONE_S = 0.25
+REST_SHARED_S = 0.9
+"""How long a reader is left alone between tries; longer where others on the line must be served."""
+
+MAX_QUEUED_COMMANDS = 8
+"""Commands held for a reader; the oldest go first when there are more."""
+
+
+@dataclass(slots=True)
+class ReaderState:
+    """One reader as the bus sees it. `offset` is its place in libosdp's list, not its address."""
+
+    config: OsdpReaderConfig
+    offset: int
+    heard_at: float
+    listened_from: float
+    """Silence counts from here: start, port opened, or the loop coming back after being blocked."""
+    tried_at: float
+    online: bool = False
+    offline_told: bool = False
+    stale: bool = True
+    """Reads may have waited at the reader; act on none until it has had nothing to say once."""
+    unanswered: int = 0
+    """Commands sent whose acknowledgement may still come."""
+    resting: bool = False
+    rest_until: float = 0.0
+    tampered: bool | None = None
+    power_failed: bool | None = None
+    lasting: Indication | None = None
+    queue: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MAX_QUEUED_COMMANDS))
+
+    def hear(self, now: float, max_read_age_s: float) -> None:
+        """A reply of this reader arrived."""
+        if now - self.heard_at > max_read_age_s:
+            self.stale = True
+        self.heard_at = now
+
+    def nothing_to_say(self) -> bool:
+        """An empty reply arrived. True if it answers a poll: nothing waits at the reader any more."""
+        if self.unanswered:
+            self.unanswered -= 1  # it may be the acknowledgement of a command, which says nothing of reads
+            return False
+        self.stale = False
+        return True
+
+    def silent(self, now: float) -> bool:
+        """Whether nothing was heard for longer than the limit, while somebody listened."""
+        return now - max(self.heard_at, self.listened_from) > SILENCE_S
+
+    def gives_up(self, now: float, *, secure: bool) -> bool:
+        """Whether this try at it has failed and it should rest before the next."""
+        if secure:
+            return self.silent(now)
+        answered = self.heard_at >= self.tried_at
+        return now - self.tried_at > (HANDSHAKE_S if answered else PROBE_S)
+
+    def rest(self, now: float, *, shared: bool) -> None:
+        """Leave it alone for a while."""
+        self.resting = True
+        self.stale = True
+        self.queue.clear()
+        self.unanswered = 0
+        self.rest_until = now + (REST_SHARED_S if shared else REST_ALONE_S)
+
+    def tried(self, now: float) -> None:
+        """A new handshake begins."""
+        self.resting = False
+        self.tried_at = now

@@ -1,4 +1,4 @@
-"""The rule by which sensor readings prove a door secure: one rule, for the agent that says it and central that checks.
+"""The rule by which sensor readings prove a door secure: for the agent that says it and for central, which checks.
 
 Pure: evidence and ages in, a verdict out.
 """

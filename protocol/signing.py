@@ -6,13 +6,13 @@ kind (``typ``), so that a good signature cannot be moved elsewhere.
 
 import json
 import os
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from joserfc import jws
-from joserfc.errors import JoseError, SecurityWarning
+from joserfc.errors import JoseError
+from joserfc.jwa import EdDSAAlgorithm, JWSAlgModel
 from joserfc.jwk import OKPKey
 
 from protocol import codec, topics
@@ -22,14 +22,30 @@ from protocol.words import KeyRole, door_mode_for
 
 Signed = TypeVar("Signed", DeclarationSet, AgentConfig, Command)
 
-# RFC 9864 renames EdDSA-over-Ed25519 to "Ed25519". The wire keeps EdDSA, and refuses every other curve here.
-warnings.filterwarnings("ignore", message="EdDSA is deprecated", category=SecurityWarning)
 _ALGORITHM = "EdDSA"
 _TYPES: dict[type, str] = {
     DeclarationSet: "doorward-declarations+jws",
     AgentConfig: "doorward-config+jws",
     Command: "doorward-command+jws",
 }
+
+
+class _Ed25519ByItsOldName(EdDSAAlgorithm):
+    """RFC 9864 renames EdDSA-over-Ed25519 to "Ed25519" and deprecates the old name for its other curves, which
+    :class:`SigningKey` and ``_public`` refuse; so the library's warning does not apply here.
+    """
+
+    security_warning = ""
+
+
+class _OurRegistry(jws.JWSRegistry):
+    """Knows our one algorithm, and documents as large as codec.LIMITS allows (the library stops at 128 kB)."""
+
+    algorithms: ClassVar[dict[str, JWSAlgModel]] = {_ALGORITHM: _Ed25519ByItsOldName()}  # type: ignore[misc]
+    max_payload_length = codec.MAX_PACKET_BYTES
+
+
+_registry = _OurRegistry(algorithms=[_ALGORITHM])
 
 
 class SigningKey:
@@ -73,7 +89,7 @@ class SigningKey:
     def sign(self, document: DeclarationSet | AgentConfig | Command) -> bytes:
         """The document as a compact JWS. ValueError if it is larger than a receiver would take."""
         header = {"alg": _ALGORITHM, "kid": self.kid, "typ": _TYPES[type(document)]}
-        token = jws.serialize_compact(header, codec.encode(document), self._key, algorithms=[_ALGORITHM])
+        token = jws.serialize_compact(header, codec.encode(document), self._key, registry=_registry)
         payload = token.encode("ascii")
         codec.check_size(type(document), payload)
         return payload
@@ -103,7 +119,7 @@ class Keyring:
             raise Refused(Reason.UNKNOWN_KEY, f"key {kid!r} is not among the {len(self._keys)} trusted ones")
         trusted, public = self._keys[kid]
         try:
-            opened = jws.deserialize_compact(payload, public, algorithms=[_ALGORITHM])
+            opened = jws.deserialize_compact(payload, public, registry=_registry)
         except (JoseError, ValueError) as error:
             raise Refused(Reason.BAD_SIGNATURE, f"key {kid!r}: {error}") from None
         if header.get("typ") != _TYPES[kind]:
@@ -121,7 +137,7 @@ def _public(key: TrustedKey) -> OKPKey:
 
 def _header(payload: bytes) -> dict[str, Any]:
     try:
-        return dict(jws.extract_compact(payload).headers())
+        return dict(jws.extract_compact(payload, registry=_registry).headers())
     except (JoseError, ValueError, TypeError, UnicodeError) as error:
         raise Refused(Reason.NOT_SIGNED, f"not a compact JWS: {error}") from None
 

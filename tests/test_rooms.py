@@ -1,0 +1,60 @@
+"""Design's table of who may import whom, read from the imports as they stand."""
+
+from pathlib import Path
+
+import grimp
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ALLOWED: dict[str, set[str]] = {
+    "protocol": set(),
+    "drivers": set(),
+    "firmware_config": set(),
+    "edge_agent": {"protocol", "drivers"},
+    "central": {"protocol"},
+    "simulators": {"protocol", "drivers", "edge_agent"},
+}
+OTHERS = {"doorward", "bench"}
+
+
+@pytest.fixture(scope="module")
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph(*ALLOWED, *OTHERS, cache_dir=None)
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_a_room_imports_only_what_the_design_allows(graph: grimp.ImportGraph, room: str) -> None:
+    forbidden = (set(ALLOWED) | OTHERS) - ALLOWED[room] - {room}
+    breaches = [
+        f"{importer} imports {imported}"
+        for importer in sorted(graph.find_descendants(room) | {room})
+        for imported in sorted(graph.find_modules_directly_imported_by(importer))
+        if imported.split(".")[0] in forbidden
+    ]
+    assert not breaches, breaches
+
+
+def test_every_room_of_the_design_exists_and_holds_code_or_data() -> None:
+    for room in [*ALLOWED, "tests", "bench", "docs"]:
+        assert any(path.is_file() for path in (ROOT / room).rglob("*") if path.name != "__init__.py"), room
+
+
+def test_nothing_but_the_topics_module_knows_a_topic_string() -> None:
+    knowing = [
+        str(path.relative_to(ROOT))
+        for room in ALLOWED
+        for path in (ROOT / room).rglob("*.py")
+        if "doorward/v1" in path.read_text() and path != ROOT / "protocol" / "topics.py"
+    ]
+    assert not knowing
+
+
+def test_no_file_of_code_grows_past_400_lines() -> None:
+    long = {
+        str(path.relative_to(ROOT)): count
+        for room in [*ALLOWED, *OTHERS, "tests"]
+        for pattern in ("*.py", "*.js", "*.css")
+        for path in (ROOT / room).rglob(pattern)
+        if (count := len(path.read_text().splitlines())) > 400
+    }
+    assert not long

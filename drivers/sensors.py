@@ -6,7 +6,8 @@ condition is the door state machine's work.
 
 Threads: edges arrive on gpiozero's thread and debouncing ends on the timer's. Every method here may be
 called from any thread. `on_change` runs on whichever thread noticed, unless `post` is given: pass
-`loop.call_soon_threadsafe` and it runs on the loop, in order.
+`loop.call_soon_threadsafe` and it runs on the loop, in order. Without `post` it runs inside the sensor's own
+lock, so it must not wait for another thread.
 """
 
 from __future__ import annotations

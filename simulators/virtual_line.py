@@ -16,6 +16,7 @@ import threading
 import time
 import tty
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 BITS_PER_BYTE = 10  # start, eight, stop
@@ -143,7 +144,7 @@ class VirtualLine:
         if self._cut:
             return
         for address, frame in self._scanner.feed(data):
-            self._at(len(frame), lambda a=address, f=frame: self._deliver(a, f))
+            self._at(len(frame), partial(self._deliver, address, frame))
 
     def _deliver(self, address: int, frame: bytes) -> None:
         peripheral = self._peripherals.get(address)

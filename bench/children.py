@@ -1,4 +1,4 @@
-"""The broker a bench runs on: the embedded one, in a process of its own, so that anyone can run the bench."""
+"""The processes a bench runs beside its own: the embedded broker, central, agents; ended when their block is left."""
 
 import contextlib
 import json

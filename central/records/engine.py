@@ -1,0 +1,102 @@
+"""Opens central's records: connects, brings the tables up to this version, and says what a transaction is.
+
+Not a data access layer: whoever reads or writes uses SQLAlchemy Core on the engine this returns.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+BUSY_TIMEOUT_MS = 10_000
+"""How long a SQLite writer waits for another before it gives up."""
+
+_WRITERS_LOCK = 0x646F6F72
+"""The PostgreSQL advisory lock that makes writers take turns, as SQLite's do by themselves."""
+
+
+class RecordsError(Exception):
+    """The records cannot be opened; the message says why and what to do."""
+
+
+def open_records(url: str) -> Engine:
+    """The engine over the records at ``url``, its tables at this version.
+
+    ``url`` is SQLAlchemy's: ``sqlite:////data/central.db`` or ``postgresql+psycopg://host/name``. SQLite runs
+    in WAL with synchronous=FULL: what is committed survives a power cut. Raises :class:`RecordsError`.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+            raise RecordsError(f"records at {parsed.get_backend_name()!r}: expected sqlite or postgresql")
+        engine = create_engine(
+            parsed, pool_size=8, max_overflow=8, pool_pre_ping=parsed.get_backend_name() != "sqlite"
+        )
+    except (ArgumentError, ModuleNotFoundError) as error:
+        raise RecordsError(f"cannot use this records URL: {error}") from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    try:
+        with writing(engine) as connection:
+            _upgrade(connection)
+    except DBAPIError as error:
+        engine.dispose()
+        raise RecordsError(
+            f"cannot open the records at {parsed.render_as_string(hide_password=True)}: {error.orig}"
+        ) from None
+    except CommandError as error:
+        engine.dispose()
+        raise RecordsError(
+            f"the records at {parsed.render_as_string(hide_password=True)} are of a version this program does not "
+            f"know ({error}); run the version that wrote them, or a newer one"
+        ) from None
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that reads and then writes by what it read: nobody else writes in between.
+
+    On SQLite it holds the write lock from its beginning (so it never fails half way with "database is
+    locked"); on PostgreSQL it holds an advisory lock. Keep it short. Commits at the end, rolls back on an
+    exception.
+    """
+    with engine.execution_options(doorward_writes=True).begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITERS_LOCK})
+        yield connection
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin in _begin_sqlite, not where the driver thinks fit
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "cache_size=-16384",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("doorward_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import base64
 import json
+import sys
 import time
 import uuid
 
@@ -107,7 +108,8 @@ class District:
             client = RawClient(f"replayer-{replayer.site}", filters, answer)
             self._clients.append(await raw_mqtt.connect(self._port, client))
             client.send(replayer.hello())
-        print(json.dumps({"ready": len(self._clients)}), flush=True)
+        sys.stdout.write(json.dumps({"ready": len(self._clients)}) + "\n")
+        sys.stdout.flush()
         await self._beat()
 
     async def _beat(self) -> None:

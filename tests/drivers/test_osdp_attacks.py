@@ -1,0 +1,185 @@
+"""Attacks on the reader's cable, each with the tool an attacker has: a pty instead of two alligator clips."""
+
+import ctypes
+import secrets
+
+import pytest
+
+from drivers.osdp import OsdpBus, OsdpReaderConfig, ReaderOnline, WeakKey, open_serial
+from drivers.osdp import panel as panel_module
+from drivers.osdp.config import DEFAULT_KEY
+from simulators.virtual_line import VirtualLine
+from simulators.virtual_reader import VirtualOsdpReader
+
+from .osdp_rig import CARD, Rig, hold, scripted_line
+
+GOOD_KEY = bytes.fromhex("8f1c0a5be2774d9630c4a8f35d1e62b9")
+
+
+class Tape:
+    """Records what the readers of a line say to each command, to play it back later."""
+
+    def __init__(self) -> None:
+        self.replies: list[bytes] = []
+
+    def __call__(self, data: bytes) -> None:
+        self.replies.append(data)
+
+
+async def _record(until, rig: Rig) -> list[bytes]:
+    """A session up to a card, as replies in order."""
+    tape = Tape()
+    rig.line._on_reader_bytes = tape
+    with rig:
+        await until(rig.all_online)
+        rig.readers[0].swipe(26, CARD)
+        await until(lambda: rig.cards)
+    return tape.replies
+
+
+async def _replay(until, rig: Rig, replies: list[bytes]):
+    """The same configuration, restarted, with the recording on the line instead of the reader."""
+    tape = iter(replies)
+    played: list[bytes] = []
+    events = []
+
+    def answer(_command: bytes) -> bytes:
+        reply = next(tape, b"")
+        played.append(reply)
+        return reply
+
+    with scripted_line(answer) as path:
+        bus = OsdpBus("line-1", lambda: open_serial(path), rig.configs, on_event=events.append)
+        bus.start()
+        await until(lambda: len(played) >= 3)
+        await hold(lambda: not bus.online("reader-10"), seconds=2)
+        bus.stop()
+    return bus, events
+
+
+async def test_a_recorded_session_replayed_to_a_restarted_panel_yields_no_card(until):
+    rig = Rig()
+    replies = await _record(until, rig)
+    bus, events = await _replay(until, rig, replies)
+    assert not [event for event in events if isinstance(event, ReaderOnline)]
+    assert bus.stale_reads == bus.insecure_reads == 0, "not even the secure channel came up"
+
+
+async def test_without_seeding_the_same_replay_brings_the_secure_channel_up(until, monkeypatch):
+    """The attack is real: with the nonce a fresh process would draw, the recording is believed."""
+    libc = ctypes.CDLL(None)
+    monkeypatch.setattr(panel_module, "seed_nonces", lambda: libc.srand(1))
+    rig = Rig()
+    replies = await _record(until, rig)
+    with pytest.raises(AssertionError):
+        await _replay(until, rig, replies)
+
+
+async def test_every_handshake_has_a_nonce_of_its_own(until):
+    """RND.A, the eight bytes of the challenge, seen on the wire over several panels and one healing."""
+    nonces: list[bytes] = []
+
+    def watch(data: bytes) -> None:
+        for command in data.split(b"\x53")[1:]:
+            header = 7 if command[3:4] and command[3] & 0x08 else 4
+            if command[header : header + 1] == b"\x76":  # CHLNG
+                nonces.append(command[header + 1 : header + 9])
+
+    for _ in range(3):
+        rig = Rig()
+        rig.line._on_panel_bytes = watch
+        with rig:
+            await until(rig.all_online)
+            rig.readers[0].restart()
+            await until(lambda rig=rig: len(rig.of(ReaderOnline)) == 2)
+    assert len(nonces) >= 6
+    assert len(set(nonces)) == len(nonces)
+
+
+async def test_a_rogue_plaintext_reader_is_refused(until):
+    with VirtualLine() as line:
+        asked = []
+        line._on_panel_bytes = asked.append
+        rogue = VirtualOsdpReader(line, address=10, key=None)
+        events = []
+        bus = OsdpBus(
+            "line-1", lambda: open_serial(line.path), [OsdpReaderConfig("r", 10, GOOD_KEY)], on_event=events.append
+        )
+        bus.start()
+        rogue.swipe(26, CARD)
+        await until(lambda: len(asked) >= 2)
+        await hold(lambda: not bus.online("r"), seconds=2)
+        bus.stop()
+        assert not [event for event in events if isinstance(event, ReaderOnline)]
+        assert type(events[-1]).__name__ == "ReaderOffline"
+
+
+async def test_a_mismatched_key_never_brings_the_secure_channel_up(until):
+    rig = Rig()
+    rig.readers[0]._key = secrets.token_bytes(16)
+    rig.readers[0].restart()
+    rig.readers[0].swipe(26, CARD)
+    with rig:
+        await until(lambda: [e for e in rig.events if type(e).__name__ == "ReaderOffline"], within=3)
+        await hold(lambda: not rig.all_online() and not rig.readers[0].secure, seconds=2)
+        assert rig.cards == []
+
+
+async def test_a_reader_with_the_default_key_gets_no_key_from_us(until):
+    """A reader in install mode answers to SCBK-D; we neither speak SCBK-D nor send it our key."""
+    rig = Rig()
+    sent = bytearray()
+    rig.line._on_panel_bytes = sent.extend
+    rig.readers[0]._key = DEFAULT_KEY
+    rig.readers[0].restart()
+    with rig:
+        await hold(lambda: not rig.all_online(), seconds=2)
+    assert rig.keys[0] not in sent
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        (DEFAULT_KEY, "SCBK-D"),
+        (bytes(16), "one byte repeated"),
+        (b"\xff" * 16, "one byte repeated"),
+        (bytes(range(16)), "sequence"),
+        (bytes(range(16, 0, -1)), "sequence"),
+        (bytes(n * 17 % 256 for n in range(16)), "sequence"),
+        (b"\x8f\x1c\x0a\x5b" * 4, "repeats itself"),
+        (b"\x8f\x1c\x0a\x5b\xe2\x77\x4d\x96" * 2, "repeats itself"),
+        (GOOD_KEY[:15], "16 bytes"),
+        (GOOD_KEY + b"\x00", "16 bytes"),
+    ],
+)
+def test_a_weak_key_is_refused_and_the_message_says_which_and_why(key, why):
+    with pytest.raises(WeakKey, match=rf"front-door.*{why}"):
+        OsdpReaderConfig("front-door", 1, key)
+
+
+def test_one_key_for_two_readers_is_refused():
+    readers = [OsdpReaderConfig("front", 1, GOOD_KEY), OsdpReaderConfig("back", 2, GOOD_KEY)]
+    with pytest.raises(WeakKey, match="front and back share a key"):
+        OsdpBus("line-1", lambda: open_serial("/dev/null"), readers, on_event=lambda _event: None)
+
+
+@pytest.mark.parametrize(
+    "readers",
+    [
+        [],
+        [OsdpReaderConfig("a", 1, GOOD_KEY), OsdpReaderConfig("a", 2, GOOD_KEY[::-1])],
+        [OsdpReaderConfig("a", 1, GOOD_KEY), OsdpReaderConfig("b", 1, GOOD_KEY[::-1])],
+    ],
+)
+def test_names_and_addresses_are_unique_on_a_bus(readers):
+    with pytest.raises(ValueError, match=r"without readers|called|address"):
+        OsdpBus("line-1", lambda: open_serial("/dev/null"), readers, on_event=lambda _event: None)
+
+
+def test_random_keys_are_not_refused():
+    for n in range(2000):
+        OsdpReaderConfig("r", n % 127, secrets.token_bytes(16))
+
+
+def test_a_key_is_not_in_the_printed_configuration():
+    assert "8f" not in repr(OsdpReaderConfig("r", 1, GOOD_KEY))

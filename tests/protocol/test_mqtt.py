@@ -1,0 +1,159 @@
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from protocol.mqtt import (
+    FIRST_RETRY_S,
+    LONGEST_RETRY_S,
+    BrokerAddress,
+    Incoming,
+    MqttLink,
+    NotConnected,
+    Subscription,
+    Will,
+    retry_delay,
+)
+from tests.support.brokers import RunningBroker, embedded, mosquitto
+
+DEADLINE_S = 15
+
+
+@pytest.fixture(params=[mosquitto, embedded], ids=["mosquitto", "embedded"])
+def broker(request: pytest.FixtureRequest) -> Iterator[RunningBroker]:
+    with request.param() as running:
+        yield running
+
+
+class Peer:
+    """A link with all it heard, and a way to wait for it."""
+
+    def __init__(self, broker: RunningBroker, name: str, *topics: str, will: Will | None = None) -> None:
+        self.heard: list[Incoming] = []
+        self.greetings = 0
+        self.changed = asyncio.Event()
+        self.link = MqttLink(
+            BrokerAddress(broker.host, broker.port),
+            name,
+            subscriptions=lambda: [Subscription(topic) for topic in topics],
+            on_message=self._on_message,
+            on_connected=self._on_connected,
+            will=will,
+            rng=random.Random(1),
+        )
+
+    def _on_message(self, message: Incoming) -> None:
+        self.heard.append(message)
+        self.changed.set()
+        if message.payload == b"poison":
+            raise RuntimeError("a handler at fault")
+
+    async def _on_connected(self) -> None:
+        self.greetings += 1
+        self.changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+    def payloads(self) -> list[bytes]:
+        return [message.payload for message in self.heard]
+
+
+@contextlib.asynccontextmanager
+async def running(*peers: Peer) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(peer.link.run()) for peer in peers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_message_arrives_and_what_the_broker_remembered_is_marked(broker: RunningBroker) -> None:
+    sender, early = Peer(broker, "sender"), Peer(broker, "early", "t/#")
+    async with running(sender, early):
+        await sender.until(lambda: sender.greetings == 1)
+        await early.until(lambda: early.greetings == 1)
+        await sender.link.publish("t/x", b"kept", retain=True)
+        await early.until(lambda: early.payloads() == [b"kept"])
+        assert not early.heard[0].retained
+        late = Peer(broker, "late", "t/#")
+        async with running(late):
+            await late.until(lambda: late.payloads() == [b"kept"])
+            assert late.heard[0].retained
+
+
+async def test_a_link_comes_back_after_the_broker_was_killed_and_subscribes_again(broker: RunningBroker) -> None:
+    sender, receiver = Peer(broker, "sender"), Peer(broker, "receiver", "t/#")
+    async with running(sender, receiver):
+        await sender.until(lambda: sender.greetings == 1)
+        await receiver.until(lambda: receiver.greetings == 1)
+        broker.kill()
+        broker.start()
+        await sender.until(lambda: sender.greetings == 2)
+        await receiver.until(lambda: receiver.greetings == 2)
+        await sender.link.publish("t/x", b"after")
+        await receiver.until(lambda: receiver.payloads() == [b"after"])
+
+
+async def test_publishing_without_a_broker_is_refused_and_nothing_is_sent_later(broker: RunningBroker) -> None:
+    sender, receiver = Peer(broker, "sender"), Peer(broker, "receiver", "t/#")
+    with pytest.raises(NotConnected):
+        await sender.link.publish("t/x", b"never")
+    async with running(sender, receiver):
+        await sender.until(lambda: sender.greetings == 1)
+        await receiver.until(lambda: receiver.greetings == 1)
+        await sender.link.publish("t/x", b"first")
+        await receiver.until(lambda: bool(receiver.heard))
+        assert receiver.payloads() == [b"first"]
+
+
+async def test_a_publish_under_way_when_the_broker_freezes_is_reported(broker: RunningBroker) -> None:
+    sender = Peer(broker, "sender")
+    async with running(sender):
+        await sender.until(lambda: sender.greetings == 1)
+        broker.freeze()
+        with pytest.raises(NotConnected):
+            await sender.link.publish("t/x", b"lost")
+        broker.thaw()
+
+
+async def test_the_will_is_published_when_a_client_is_cut_off(broker: RunningBroker) -> None:
+    watcher = Peer(broker, "watcher", "t/will")
+    mortal = Peer(broker, "mortal", will=Will("t/will", b"gone"))
+    async with running(watcher):
+        await watcher.until(lambda: watcher.greetings == 1)
+        async with running(mortal):
+            await mortal.until(lambda: mortal.greetings == 1)
+            client = mortal.link._client
+            assert client is not None
+            client._client.socket().shutdown(2)
+            await watcher.until(lambda: b"gone" in watcher.payloads())
+
+
+async def test_a_handler_at_fault_does_not_take_the_link_down(
+    broker: RunningBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    sender, receiver = Peer(broker, "sender"), Peer(broker, "receiver", "t/#")
+    async with running(sender, receiver):
+        await sender.until(lambda: sender.greetings == 1)
+        await receiver.until(lambda: receiver.greetings == 1)
+        await sender.link.publish("t/x", b"poison")
+        await sender.link.publish("t/x", b"next")
+        await receiver.until(lambda: receiver.payloads() == [b"poison", b"next"])
+        assert receiver.greetings == 1
+    assert "t/x" in caplog.text
+
+
+def test_retries_back_off_within_bounds_and_are_never_in_step() -> None:
+    waits = [[retry_delay(failures, random.Random(seed)) for failures in range(12)] for seed in range(50)]
+    for wait in waits:
+        assert all(FIRST_RETRY_S / 2 <= delay <= LONGEST_RETRY_S for delay in wait)
+        assert wait[-1] >= LONGEST_RETRY_S / 2
+    assert len({wait[-1] for wait in waits}) == 50

@@ -1,0 +1,42 @@
+"""Weekly schedules: what a door's schedule asks for at a moment, and whether a moment is inside some periods.
+
+Pure: the moment and the site's time zone are passed in. Periods are read on the wall's clock, so a day of 23 or
+25 hours needs no rule: what the clock on the wall shows decides. Whether the clock is right is the caller's to say.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from protocol.messages import Period
+from protocol.words import DoorMode, strictest
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def local_time(utc_ns: int, zone: tzinfo) -> datetime:
+    """The wall's clock in a zone at a moment (nanoseconds since 1970 in UTC)."""
+    return (_EPOCH + timedelta(microseconds=utc_ns // 1000)).astimezone(zone)
+
+
+def inside(periods: Iterable[Period], when: datetime) -> bool:
+    """Whether a local time lies in one of the periods. Their end is not included."""
+    return any(_covers(period, when.weekday(), f"{when:%H:%M}") for period in periods)
+
+
+def scheduled_mode(periods: Iterable[Period] | None, utc_ns: int, zone: tzinfo, *, clock_trusted: bool) -> DoorMode:
+    """What a schedule asks of a door: the strictest of the periods that hold now, else CONTROLLED.
+
+    CONTROLLED also without a schedule, and whenever the clock is not to be trusted: a Pi that believes it is
+    Monday morning must not open a school on Saturday night.
+    """
+    if periods is None or not clock_trusted:
+        return DoorMode.CONTROLLED
+    when = local_time(utc_ns, zone)
+    day, clock = when.weekday(), f"{when:%H:%M}"
+    modes = [period.mode for period in periods if _covers(period, day, clock)]
+    return strictest(*modes) if modes else DoorMode.CONTROLLED
+
+
+def _covers(period: Period, day: int, clock: str) -> bool:
+    # "HH:MM" sorts as time does, "24:00" included.
+    return day in period.days and period.start <= clock < period.end

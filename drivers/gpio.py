@@ -69,6 +69,7 @@ class LockOutput:
             raise ValueError(f"pin {pin}: a maglock holds only while energised, so it cannot be fail-secure")
         self.kind = kind
         self.fail_mode = fail_mode
+        self._name = pin  # for the log: a gpiozero device reads its pin to print itself
         self._timer = timer
         self._on_timed_relock = on_timed_relock
         self._post = post
@@ -176,7 +177,7 @@ class LockOutput:
             try:
                 self._write(released=False)
             except Exception:  # noqa: BLE001 - whatever the pin raises, the door must still lock
-                _log.error("%s: the relock failed, trying again", self._device, exc_info=True)
+                _log.error("pin %s: the relock failed, trying again", self._name, exc_info=True)
                 self._deadline = self._relock_at(self._timer.now() + RELOCK_RETRY_S)
                 return
             self._deadline = None

@@ -55,7 +55,8 @@ class DigitalSensor:
     `active_low`: the value is true while the level is low (a closed switch to ground under a pull-up).
     `debounce_s` (0 or more): a change counts once the level held still that long. `on_change(value,
     monotonic_s)` gets the time of the edge that began it; value None means the evidence is gone.
-    The level is read once on construction, without a callback.
+    The level is read once on construction, without a callback. Keep the sensor: gpiozero holds its callback
+    weakly, and a sensor that was let go is silent.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class DigitalSensor:
     ) -> None:
         if debounce_s < 0:
             raise ValueError(f"debounce cannot be negative: {debounce_s}")
+        self._name = pin  # for the log: a gpiozero device reads its pin to print itself
         self._timer = timer
         self._active_low = active_low
         self._debounce_s = debounce_s
@@ -111,7 +113,7 @@ class DigitalSensor:
             level = bool(self._pin.state)
         except Exception:  # noqa: BLE001 - whatever the backend raises, nothing is known about this input
             if not self._failed:
-                _log.error("%s cannot be read", self._device, exc_info=True)
+                _log.error("pin %s cannot be read", self._name, exc_info=True)
             self._failed = True
             return Reading(None, at)
         self._failed = False

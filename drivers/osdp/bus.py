@@ -114,6 +114,10 @@ class OsdpBus:
         self._wake = self._watcher = self._reopen = None
         self._close()
         self._loop = None
+        self._port_told = None
+        self._silent_told = False
+        for reader in self._readers:
+            reader.forget()
 
     def online(self, reader: str) -> bool:
         """Whether the reader's secure channel is up and its reads are acted upon. KeyError if unknown."""
@@ -355,12 +359,13 @@ class OsdpBus:
                 panel.enable(reader.offset)
                 self._pump()
             return
-        if reader.silent(now):
+        silent = reader.silent(now)
+        if silent:
             self._go_offline(reader, OfflineReason.SILENT, now)
         elif not secure and (reader.online or now - reader.tried_at > HANDSHAKE_S):
             self._go_offline(reader, OfflineReason.NO_SECURE_CHANNEL, now)
-        if reader.gives_up(now, secure=secure):
-            reader.rest(now, shared=any(other.online for other in self._readers))
+        if silent or (not secure and reader.gives_up(now)):
+            reader.rest(now, silent=silent, shared=any(other.online for other in self._readers))
             panel.disable(reader.offset)
             self._pump()
 

@@ -46,6 +46,8 @@ class ReaderState:
     """Reads may have waited at the reader; act on none until it has had nothing to say once."""
     unanswered: int = 0
     """Commands sent whose acknowledgement may still come."""
+    answered_before: bool = False
+    """Whether it answered the try before this one."""
     resting: bool = False
     rest_until: float = 0.0
     tampered: bool | None = None
@@ -59,6 +61,13 @@ class ReaderState:
             self.stale = True
         self.heard_at = now
 
+    def forget(self) -> None:
+        """The bus was stopped: nothing is known of the reader but what it should show."""
+        self.online = self.offline_told = self.resting = self.answered_before = False
+        self.stale = True
+        self.unanswered = 0
+        self.queue.clear()
+
     def nothing_to_say(self) -> bool:
         """An empty reply arrived. True if it answers a poll: nothing waits at the reader any more."""
         if self.unanswered:
@@ -68,19 +77,28 @@ class ReaderState:
         return True
 
     def silent(self, now: float) -> bool:
-        """Whether nothing was heard for longer than the limit, while somebody listened."""
+        """Whether nothing was heard for longer than the limit, while somebody listened and it was asked.
+
+        A reader whose handshake fails is not asked all the time, so what counts is whether it answers a try.
+        """
+        answers = self.answered_before or (self.answers and not self.resting)
+        if answers and not self.online:
+            return False
         return now - max(self.heard_at, self.listened_from) > SILENCE_S
 
-    def gives_up(self, now: float, *, secure: bool) -> bool:
-        """Whether this try at it has failed and it should rest before the next."""
-        if secure:
-            return self.silent(now)
-        answered = self.heard_at >= self.tried_at
-        return now - self.tried_at > (HANDSHAKE_S if answered else PROBE_S)
+    @property
+    def answers(self) -> bool:
+        """Whether it said anything since the present try began."""
+        return self.heard_at >= self.tried_at
 
-    def rest(self, now: float, *, shared: bool) -> None:
+    def gives_up(self, now: float) -> bool:
+        """Whether this try at a secure channel has failed and it should rest before the next."""
+        return now - self.tried_at > (HANDSHAKE_S if self.answers else PROBE_S)
+
+    def rest(self, now: float, *, silent: bool, shared: bool) -> None:
         """Leave it alone for a while."""
         self.resting = True
+        self.answered_before = self.answers and not silent
         self.stale = True
         self.queue.clear()
         self.unanswered = 0

@@ -2,14 +2,19 @@
 
 import asyncio
 import os
+import pty
 import secrets
 import time
-from collections.abc import Callable
+import tty
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from drivers.osdp import CardRead, OsdpBus, OsdpEvent, OsdpReaderConfig, open_serial
 from simulators.virtual_line import VirtualLine
 from simulators.virtual_reader import VirtualOsdpReader
+
+Kind = TypeVar("Kind")
 
 CARD = bytes.fromhex("12345640")
 
@@ -24,7 +29,7 @@ class Rig:
         baud: int = 115200,
         first_address: int = 10,
         keys: list[bytes] | None = None,
-        **options,
+        **options: Any,
     ) -> None:
         self.keys = keys or [secrets.token_bytes(16) for _ in range(readers)]
         self.line = VirtualLine(baud=baud)
@@ -48,7 +53,7 @@ class Rig:
         self.bus.stop()
         self.line.close()
 
-    def of(self, kind: type) -> list:
+    def of(self, kind: type[Kind]) -> list[Kind]:
         return [event for event in self.events if isinstance(event, kind)]
 
     @property
@@ -60,11 +65,8 @@ class Rig:
 
 
 @contextmanager
-def scripted_line(answer: Callable[[bytes], bytes]):
+def scripted_line(answer: Callable[[bytes], bytes]) -> Iterator[str]:
     """A pty whose far side answers each burst of bytes with `answer(burst)`: an attacker without libosdp."""
-    import pty
-    import tty
-
     master, slave = pty.openpty()
     tty.setraw(slave)
     os.set_blocking(master, False)

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from typing import Any
 
 import pytest
 from gpiozero.pins.mock import MockFactory, MockPin
@@ -12,12 +13,14 @@ from drivers.timed_outputs import TimedOutputs
 from simulators.virtual_pins import LoadPin
 from simulators.virtual_time import SteppedTimer
 
+from .conftest import Until
+
 PIN = 17
 
 
 def make(pins: MockFactory, timer: SteppedTimer | TimedOutputs, **options: object) -> LockOutput:
-    settings = {"kind": LockKind.STRIKE, "fail_mode": FailMode.FAIL_SECURE, **options}
-    return LockOutput(PIN, pin_factory=pins, timer=timer, **settings)  # type: ignore[arg-type]
+    settings: dict[str, Any] = {"kind": LockKind.STRIKE, "fail_mode": FailMode.FAIL_SECURE, **options}
+    return LockOutput(PIN, pin_factory=pins, timer=timer, **settings)
 
 
 @pytest.mark.parametrize(
@@ -33,22 +36,31 @@ def make(pins: MockFactory, timer: SteppedTimer | TimedOutputs, **options: objec
 )
 @pytest.mark.parametrize("active_high", [True, False])
 def test_current_flows_exactly_when_the_kind_of_lock_needs_it(
-    pins, stepped, kind, fail_mode, released, energised, active_high
-):
+    pins: MockFactory,
+    stepped: SteppedTimer,
+    *,
+    kind: Any,
+    fail_mode: FailMode,
+    released: bool,
+    energised: bool,
+    active_high: bool,
+) -> None:
     lock = make(pins, stepped, kind=kind, fail_mode=fail_mode, active_high=active_high)
     lock.release() if released else lock.lock()
     assert (lock.released, lock.energised) == (released, energised)
     assert bool(pins.pin(PIN).state) == (energised if active_high else not energised)
 
 
-def test_a_fail_secure_maglock_does_not_exist(pins, stepped):
+def test_a_fail_secure_maglock_does_not_exist(pins: MockFactory, stepped: SteppedTimer) -> None:
     with pytest.raises(ValueError, match="cannot be fail-secure"):
         make(pins, stepped, kind=LockKind.MAGLOCK)
 
 
 @pytest.mark.parametrize("fail_mode", list(FailMode))
 @pytest.mark.parametrize("active_high", [True, False])
-def test_a_lock_is_locked_from_its_first_instant(pins, stepped, fail_mode, active_high):
+def test_a_lock_is_locked_from_its_first_instant(
+    pins: MockFactory, stepped: SteppedTimer, fail_mode: FailMode, active_high: bool
+) -> None:
     driven: list[bool | None] = []
     pin = pins.pin(PIN, pin_class=LoadPin)
     pin.watcher = lambda: driven.append(pin.driven)
@@ -59,7 +71,7 @@ def test_a_lock_is_locked_from_its_first_instant(pins, stepped, fail_mode, activ
     assert {level for level in driven if level is not None} == {locked_level}
 
 
-def test_a_timed_release_locks_again_at_its_time_and_says_so(pins, stepped):
+def test_a_timed_release_locks_again_at_its_time_and_says_so(pins: MockFactory, stepped: SteppedTimer) -> None:
     told: list[float] = []
     lock = make(pins, stepped, on_timed_relock=told.append)
     start = stepped.now()
@@ -73,7 +85,7 @@ def test_a_timed_release_locks_again_at_its_time_and_says_so(pins, stepped):
     assert lock.changed_at == start + 5
 
 
-def test_locking_cancels_a_timed_release(pins, stepped):
+def test_locking_cancels_a_timed_release(pins: MockFactory, stepped: SteppedTimer) -> None:
     told: list[float] = []
     lock = make(pins, stepped, on_timed_relock=told.append)
     lock.release_for(5)
@@ -85,7 +97,7 @@ def test_locking_cancels_a_timed_release(pins, stepped):
     assert told == []
 
 
-def test_a_shorter_release_never_shortens_a_longer_one(pins, stepped):
+def test_a_shorter_release_never_shortens_a_longer_one(pins: MockFactory, stepped: SteppedTimer) -> None:
     lock = make(pins, stepped)
     lock.release_for(10)
     lock.release_for(2)
@@ -95,7 +107,7 @@ def test_a_shorter_release_never_shortens_a_longer_one(pins, stepped):
     assert not lock.released
 
 
-def test_a_longer_release_extends_a_shorter_one(pins, stepped):
+def test_a_longer_release_extends_a_shorter_one(pins: MockFactory, stepped: SteppedTimer) -> None:
     lock = make(pins, stepped)
     lock.release_for(2)
     lock.release_for(10)
@@ -105,7 +117,7 @@ def test_a_longer_release_extends_a_shorter_one(pins, stepped):
     assert not lock.released
 
 
-def test_a_timed_release_does_not_end_an_open_ended_one(pins, stepped):
+def test_a_timed_release_does_not_end_an_open_ended_one(pins: MockFactory, stepped: SteppedTimer) -> None:
     lock = make(pins, stepped)
     lock.release()
     lock.release_for(1)
@@ -115,14 +127,16 @@ def test_a_timed_release_does_not_end_an_open_ended_one(pins, stepped):
 
 
 @pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan])
-def test_a_timed_release_needs_a_real_duration(pins, stepped, seconds):
+def test_a_timed_release_needs_a_real_duration(pins: MockFactory, stepped: SteppedTimer, seconds: float) -> None:
     lock = make(pins, stepped)
     with pytest.raises(ValueError, match="timed release"):
         lock.release_for(seconds)
     assert not lock.released
 
 
-async def test_a_release_of_half_a_second_is_that_while_the_loop_is_blocked(pins, timer):
+async def test_a_release_of_half_a_second_is_that_while_the_loop_is_blocked(
+    pins: MockFactory, timer: TimedOutputs
+) -> None:
     loop = asyncio.get_running_loop()
     told: asyncio.Queue[float] = asyncio.Queue()
     lock = make(pins, timer, on_timed_relock=told.put_nowait, post=loop.call_soon_threadsafe)
@@ -137,7 +151,9 @@ async def test_a_release_of_half_a_second_is_that_while_the_loop_is_blocked(pins
 
 
 @pytest.mark.slow
-async def test_a_release_of_five_seconds_is_five_seconds_though_the_loop_is_blocked_for_three(pins, timer, until):
+async def test_a_release_of_five_seconds_is_five_seconds_though_the_loop_is_blocked_for_three(
+    pins: MockFactory, timer: TimedOutputs, until: Until
+) -> None:
     lock = make(pins, timer)
     start = time.monotonic()
     lock.release_for(5)
@@ -147,7 +163,9 @@ async def test_a_release_of_five_seconds_is_five_seconds_though_the_loop_is_bloc
     assert lock.changed_at - start == pytest.approx(5, abs=0.05)
 
 
-def test_a_relock_that_fails_is_tried_until_it_takes(pins, stepped, monkeypatch):
+def test_a_relock_that_fails_is_tried_until_it_takes(
+    pins: MockFactory, stepped: SteppedTimer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock = make(pins, stepped)
     lock.release_for(1)
     healthy = MockPin._set_state
@@ -167,7 +185,7 @@ def test_a_relock_that_fails_is_tried_until_it_takes(pins, stepped, monkeypatch)
     assert not pins.pin(PIN).state
 
 
-def test_closing_locks_first_and_twice_is_fine(pins, stepped):
+def test_closing_locks_first_and_twice_is_fine(pins: MockFactory, stepped: SteppedTimer) -> None:
     driven: list[bool | None] = []
     pin = pins.pin(PIN, pin_class=LoadPin)
     lock = make(pins, stepped)
@@ -182,7 +200,7 @@ def test_closing_locks_first_and_twice_is_fine(pins, stepped):
         lock.release()
 
 
-def test_many_threads_cannot_leave_a_lock_released(pins, timer):
+def test_many_threads_cannot_leave_a_lock_released(pins: MockFactory, timer: TimedOutputs) -> None:
     import threading
 
     lock = make(pins, timer)
@@ -205,7 +223,7 @@ def test_many_threads_cannot_leave_a_lock_released(pins, timer):
 
 
 class TestTimedOutputs:
-    def test_actions_run_in_the_order_of_their_times(self, timer):
+    def test_actions_run_in_the_order_of_their_times(self, timer: TimedOutputs) -> None:
         import threading
 
         done = threading.Event()
@@ -218,7 +236,7 @@ class TestTimedOutputs:
         assert done.wait(2)
         assert ran == ["first", "second"]
 
-    def test_one_broken_action_stops_no_other(self, timer):
+    def test_one_broken_action_stops_no_other(self, timer: TimedOutputs) -> None:
         import threading
 
         done = threading.Event()
@@ -226,7 +244,7 @@ class TestTimedOutputs:
         timer.at(0, done.set)
         assert done.wait(2)
 
-    def test_a_closed_timer_refuses_rather_than_forget(self):
+    def test_a_closed_timer_refuses_rather_than_forget(self) -> None:
         timer = TimedOutputs()
         timer.close()
         with pytest.raises(RuntimeError, match="closed"):

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from typing import Any
 
 import pytest
 from gpiozero.pins.mock import MockFactory, MockPin
@@ -19,6 +20,7 @@ from drivers.sensors import (
     RequestToExit,
     TamperSwitch,
 )
+from drivers.timed_outputs import TimedOutputs
 from simulators.virtual_pins import WirePin
 from simulators.virtual_time import SteppedTimer
 
@@ -42,11 +44,11 @@ class Wire:
 
 
 @pytest.fixture
-def wire(pins):
+def wire(pins: MockFactory) -> "Wire":
     return Wire(pins)
 
 
-def contact(pins, timer, told, **options):
+def contact(pins: MockFactory, timer: TimedOutputs, told: list[Any], **options: Any) -> DoorContact:
     return DoorContact(PIN, pin_factory=pins, timer=timer, on_change=lambda *change: told.append(change), **options)
 
 
@@ -65,7 +67,16 @@ def contact(pins, timer, told, **options):
         (DigitalSensor, {"active_low": False, "pull": Pull.UP}, False, True),
     ],
 )
-def test_a_cut_wire_reads_as_the_safe_side(pins, stepped, wire, kind, options, closed_loop, open_loop):
+def test_a_cut_wire_reads_as_the_safe_side(
+    pins: MockFactory,
+    stepped: SteppedTimer,
+    wire: "Wire",
+    *,
+    kind: Any,
+    options: Any,
+    closed_loop: bool,
+    open_loop: bool,
+) -> None:
     sensor = kind(PIN, pin_factory=pins, timer=stepped, **options)
     for level, expected in ((LOW, closed_loop), (OPEN, open_loop)):
         wire(level)
@@ -73,7 +84,7 @@ def test_a_cut_wire_reads_as_the_safe_side(pins, stepped, wire, kind, options, c
         assert sensor.value is expected
 
 
-def test_the_named_properties_are_the_value(pins, stepped):
+def test_the_named_properties_are_the_value(pins: MockFactory, stepped: SteppedTimer) -> None:
     made = [
         (DoorContact, "closed"),
         (BoltMonitor, "thrown"),
@@ -87,7 +98,9 @@ def test_the_named_properties_are_the_value(pins, stepped):
         assert getattr(sensor, name) is sensor.value
 
 
-def test_the_first_read_is_at_construction_and_without_a_callback(pins, stepped, wire):
+def test_the_first_read_is_at_construction_and_without_a_callback(
+    pins: MockFactory, stepped: SteppedTimer, wire: "Wire"
+) -> None:
     wire(LOW)
     told = []
     sensor = contact(pins, stepped, told)
@@ -96,7 +109,9 @@ def test_the_first_read_is_at_construction_and_without_a_callback(pins, stepped,
     assert told == []
 
 
-def test_a_bouncing_contact_is_told_once_at_the_time_it_came_to_rest(pins, stepped, wire):
+def test_a_bouncing_contact_is_told_once_at_the_time_it_came_to_rest(
+    pins: MockFactory, stepped: SteppedTimer, wire: "Wire"
+) -> None:
     wire(LOW)
     told = []
     sensor = contact(pins, stepped, told, debounce_s=0.03)
@@ -114,7 +129,9 @@ def test_a_bouncing_contact_is_told_once_at_the_time_it_came_to_rest(pins, stepp
     assert sensor.closed is False
 
 
-def test_a_glitch_shorter_than_the_debounce_time_is_nothing(pins, stepped, wire):
+def test_a_glitch_shorter_than_the_debounce_time_is_nothing(
+    pins: MockFactory, stepped: SteppedTimer, wire: "Wire"
+) -> None:
     wire(LOW)
     told = []
     sensor = contact(pins, stepped, told)
@@ -126,7 +143,7 @@ def test_a_glitch_shorter_than_the_debounce_time_is_nothing(pins, stepped, wire)
     assert sensor.closed is True
 
 
-def test_a_lost_edge_is_healed_by_rereading(pins, stepped, wire):
+def test_a_lost_edge_is_healed_by_rereading(pins: MockFactory, stepped: SteppedTimer, wire: "Wire") -> None:
     wire(LOW)
     told = []
     sensor = contact(pins, stepped, told)
@@ -139,7 +156,9 @@ def test_a_lost_edge_is_healed_by_rereading(pins, stepped, wire):
     assert sensor.reread() is False
 
 
-def test_an_edge_lost_within_the_debounce_time_is_healed_by_the_read_after_it(pins, stepped, wire):
+def test_an_edge_lost_within_the_debounce_time_is_healed_by_the_read_after_it(
+    pins: MockFactory, stepped: SteppedTimer, wire: "Wire"
+) -> None:
     wire(LOW)
     told = []
     sensor = contact(pins, stepped, told)
@@ -151,7 +170,7 @@ def test_an_edge_lost_within_the_debounce_time_is_healed_by_the_read_after_it(pi
     assert told == []
 
 
-def test_rereading_does_not_jump_the_debounce_time(pins, stepped, wire):
+def test_rereading_does_not_jump_the_debounce_time(pins: MockFactory, stepped: SteppedTimer, wire: "Wire") -> None:
     wire(LOW)
     told = []
     sensor = contact(pins, stepped, told)
@@ -161,7 +180,7 @@ def test_rereading_does_not_jump_the_debounce_time(pins, stepped, wire):
     assert told == []
 
 
-def test_rereading_renews_the_evidence(pins, stepped, wire):
+def test_rereading_renews_the_evidence(pins: MockFactory, stepped: SteppedTimer, wire: "Wire") -> None:
     sensor = contact(pins, stepped, [])
     stepped.advance(10)
     assert stepped.now() - sensor.last.at == 10
@@ -169,13 +188,15 @@ def test_rereading_renews_the_evidence(pins, stepped, wire):
     assert sensor.last.at == stepped.now()
 
 
-def test_a_pin_that_cannot_be_read_is_no_evidence_and_heals(pins, stepped, wire, monkeypatch):
+def test_a_pin_that_cannot_be_read_is_no_evidence_and_heals(
+    pins: MockFactory, stepped: SteppedTimer, wire: "Wire", monkeypatch: pytest.MonkeyPatch
+) -> None:
     wire(LOW)
     told = []
     sensor = contact(pins, stepped, told)
     healthy = MockPin._get_state
 
-    def broken(_pin):
+    def broken(_pin: object) -> None:
         raise OSError("GPIO gone")
 
     with monkeypatch.context() as patch:
@@ -190,7 +211,9 @@ def test_a_pin_that_cannot_be_read_is_no_evidence_and_heals(pins, stepped, wire,
     assert sensor.value is True
 
 
-def test_a_contact_that_never_holds_still_is_no_evidence_until_it_does(pins, stepped, wire):
+def test_a_contact_that_never_holds_still_is_no_evidence_until_it_does(
+    pins: MockFactory, stepped: SteppedTimer, wire: "Wire"
+) -> None:
     wire(LOW)
     told = []
     sensor = contact(pins, stepped, told)
@@ -206,7 +229,7 @@ def test_a_contact_that_never_holds_still_is_no_evidence_until_it_does(pins, ste
     assert [value for value, _ in told] == [None, True]
 
 
-def test_after_closing_nothing_is_told(pins, stepped, wire):
+def test_after_closing_nothing_is_told(pins: MockFactory, stepped: SteppedTimer, wire: "Wire") -> None:
     told = []
     sensor = contact(pins, stepped, told)
     wire(LOW)
@@ -216,7 +239,7 @@ def test_after_closing_nothing_is_told(pins, stepped, wire):
     assert sensor.reread() is False
 
 
-async def test_with_post_the_change_arrives_on_the_loop(pins, timer, wire):
+async def test_with_post_the_change_arrives_on_the_loop(pins: MockFactory, timer: TimedOutputs, wire: "Wire") -> None:
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[tuple[int, bool | None]] = asyncio.Queue()
     sensor = RequestToExit(
@@ -238,7 +261,9 @@ async def test_with_post_the_change_arrives_on_the_loop(pins, timer, wire):
         st.tuples(st.booleans(), st.booleans(), st.floats(min_value=0, max_value=0.1)), min_size=1, max_size=30
     )
 )
-def test_whatever_edges_are_lost_the_value_is_the_level_half_a_second_later(moves):
+def test_whatever_edges_are_lost_the_value_is_the_level_half_a_second_later(
+    moves: list[tuple[bool, bool, float]],
+) -> None:
     pins, stepped = MockFactory(), SteppedTimer()
     wire = Wire(pins)
     sensor = contact(pins, stepped, [])
@@ -252,7 +277,9 @@ def test_whatever_edges_are_lost_the_value_is_the_level_half_a_second_later(move
     pins.reset()
 
 
-def test_rereading_thirty_two_inputs_twice_a_second_costs_well_under_one_percent(pins, stepped):
+def test_rereading_thirty_two_inputs_twice_a_second_costs_well_under_one_percent(
+    pins: MockFactory, stepped: SteppedTimer
+) -> None:
     sensors = [DoorContact(number % 26 + 2, pin_factory=pins, timer=stepped) for number in range(26)]
     began = time.process_time()
     for _ in range(100):

@@ -45,7 +45,9 @@ def step(profile: DoorProfile, state: DoorState, given: Input, now_ms: int) -> t
     if drive is None and not events and after.condition is state.condition and after.alarms == state.alarms:
         return after, ()
     effects: list[Effect] = [] if drive is None else [drive]
-    if drive is not None and (drive.released is not state.released or not drive.released or given == LockTested()):
+    if drive is not None and (
+        drive.released is not state.released or not drive.released or isinstance(given, LockTested)
+    ):
         effects.append(Emit(EventKind.LOCK_COMMANDED, _why(profile, after, drive, given)))
     return after, (*effects, *events, *_changes(state, after))
 
@@ -123,6 +125,8 @@ def _grant(profile: DoorProfile, state: DoorState, given: Granted, now: int) -> 
 
 def _sense(profile: DoorProfile, state: DoorState, given: Sensed, now: int) -> DoorState:
     at = now if given.at_ms is None else min(given.at_ms, now)
+    if given.at_ms is not None and at == state.locked_at_ms:
+        at -= 1  # before or after the command in that millisecond, nobody can say: it must not prove
     if state.sensed_at_ms is not None and at < state.sensed_at_ms:
         return state
     before = state
@@ -169,7 +173,7 @@ def _closed(state: DoorState, at: int, now: int) -> DoorState:
         state,
         leaf=Contact.CLOSED,
         grant_until_ms=min(state.grant_until_ms, now) if used else state.grant_until_ms,
-        bolt_due_ms=max(state.bolt_due_ms, at),
+        bolt_due_ms=max(state.locked_at_ms, at),
         bolt_arrived=False,
     )
 

@@ -91,8 +91,10 @@ def initial(profile: DoorProfile, now_ms: int) -> DoorState:
 class Sensed:
     """One sample of all the door's sensors. None: that sensor gave no reading (or is not fitted).
 
-    ``at_ms``: when the oldest of these readings was taken; None: just now, after every lock command given so
-    far was performed. Samples are handed over in the order they were taken; an older one changes nothing.
+    ``at_ms`` None: all were taken just now, after every lock command given so far was performed; say so of a
+    sample taken at once, it proves from the very millisecond of the command. Otherwise when the oldest of them
+    was taken, rounded down: it proves from the millisecond after the command. A sample older than the last one
+    changes nothing.
     """
 
     contact: Contact | None

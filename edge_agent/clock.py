@@ -1,0 +1,107 @@
+"""Time as an agent knows it: monotonic, UTC, and whether the UTC is to be believed. The only clock of the agent.
+
+A Pi has no battery behind its clock: it boots with a wrong one until NTP has set it. Whether it has is asked of the
+kernel (``ntp_adjtime``: the error state that every NTP client clears), which needs no daemon's files and no rights.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+import uuid
+from pathlib import Path
+from typing import Protocol
+
+from protocol.messages import Stamp
+
+_TIME_ERROR = 5  # TIME_ERROR of <sys/timex.h>: the clock is not synchronised
+_STA_UNSYNC = 0x40
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+ASK_EVERY_MS = 1_000
+"""The kernel is asked at most this often; a badge must not wait for it."""
+
+
+class Clock(Protocol):
+    """What the agent needs to know of time. A test or a simulator passes one it can set."""
+
+    def mono_ms(self) -> int:
+        """Monotonic milliseconds. Starts anew with each boot; must be the clock the drivers use."""
+        ...
+
+    def utc_ns(self) -> int:
+        """Nanoseconds since 1970, right or wrong."""
+        ...
+
+    def trusted(self) -> bool:
+        """Whether `utc_ns` is to be believed."""
+        ...
+
+    @property
+    def boot(self) -> str:
+        """Names the boot, within which monotonic times can be compared."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks. ``require_sync=False`` (agent.yaml, ``clock``) trusts the UTC as it is."""
+
+    def __init__(self, *, require_sync: bool = True) -> None:
+        self._require_sync = require_sync
+        self._asked_ms: int | None = None
+        self._synchronised = False
+        self.boot = _boot_id()
+
+    def mono_ms(self) -> int:
+        """Milliseconds of CLOCK_MONOTONIC."""
+        return time.monotonic_ns() // 1_000_000
+
+    def utc_ns(self) -> int:
+        """Nanoseconds since 1970 as the machine has it."""
+        return time.time_ns()
+
+    def trusted(self) -> bool:
+        """Whether the kernel's clock is synchronised, as of at most a second ago."""
+        if not self._require_sync:
+            return True
+        now = self.mono_ms()
+        if self._asked_ms is None or now - self._asked_ms >= ASK_EVERY_MS:
+            self._asked_ms = now
+            self._synchronised = kernel_synchronised()
+        return self._synchronised
+
+
+def stamp(clock: Clock) -> Stamp:
+    """This moment, as messages carry it."""
+    return Stamp(mono_ms=clock.mono_ms(), utc_ns=clock.utc_ns(), clock_trusted=clock.trusted(), boot=clock.boot)
+
+
+class _Timex(ctypes.Structure):
+    """The beginning of ``struct timex``; the rest is room for the kernel to write to."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_char * 256),
+    )
+
+
+def kernel_synchronised() -> bool:
+    """Whether an NTP client has set the kernel's clock. False where the kernel cannot be asked."""
+    timex = _Timex()
+    try:
+        state = int(ctypes.CDLL(None).adjtimex(ctypes.byref(timex)))
+    except (OSError, AttributeError):
+        return False
+    return 0 <= state < _TIME_ERROR and not timex.status & _STA_UNSYNC
+
+
+def _boot_id() -> str:
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return str(uuid.uuid4())

@@ -1,0 +1,60 @@
+"""Opens the agent's SQLite files so that what was written survives a power cut. Shared by store and outbox."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+class DatabaseTooNew(Exception):  # noqa: N818 - says what it is
+    """The file was written by a newer program. Nothing is touched."""
+
+
+def open_durable(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+    """A connection in WAL mode that is on the disk when a commit returns (``synchronous=FULL``).
+
+    ``migrations`` are applied in order, each in a transaction with its number; ``user_version`` says how far a file
+    has got. Files are readable by their owner alone. A damaged file (SD cards lie about what they wrote) is set
+    aside under another name and a new one begun: the doors must work. Raises :class:`DatabaseTooNew`, OSError, or
+    sqlite3.OperationalError where the disk refuses.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return _open(path, migrations)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+        log.error("%s is damaged (%s); set aside as %s, a new one begins", path, error, aside.name)  # noqa: TRY400
+        for suffix in ("", "-wal", "-shm"):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+        return _open(path, migrations)
+
+
+def _open(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+    path.touch(mode=0o600, exist_ok=True)  # SQLite gives -wal and -shm the same mode
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA busy_timeout=5000")
+        _migrate(connection, path, migrations)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(migrations):
+        raise DatabaseTooNew(f"{path} is of schema {version}, this program knows {len(migrations)}; update the agent")
+    for number, migration in enumerate(migrations[version:], version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {migration}; PRAGMA user_version={number}; COMMIT;")

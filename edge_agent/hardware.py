@@ -1,0 +1,187 @@
+"""The drivers of one agent: built from its wiring, sampled as one, closed as one. Decides nothing.
+
+The pin factory is given: LGPIOFactory on a Pi, MockFactory in a simulator or a test; the drivers are the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from drivers.gpio import LockOutput, Post
+from drivers.sensors import (
+    BoltMonitor,
+    DigitalSensor,
+    DoorContact,
+    FireInput,
+    PanicButton,
+    RequestToExit,
+    TamperSwitch,
+)
+from drivers.timed_outputs import Timer
+from edge_agent.config_file import AgentFile, DoorWiring, SwitchWiring
+from edge_agent.door_state import DriveLock, Sensed
+from protocol.words import Bolt, Contact
+
+log = logging.getLogger(__name__)
+
+BACKSTOP_S = 0.020
+"""The lock's own timer comes this much after the door machine, so that it acts only if the loop is late."""
+
+
+class HardwareListener(Protocol):
+    """Who is told of edges. Called on the loop."""
+
+    def door_changed(self, door: str) -> None:
+        """A sensor of a door changed: take a sample."""
+
+    def rex_pressed(self, door: str) -> None:
+        """Somebody asks to leave, or still does."""
+
+    def release_over(self, door: str) -> None:
+        """The lock's own timer has locked it again."""
+
+    def fire_changed(self) -> None:
+        """The fire input changed."""
+
+    def panic_pressed(self) -> None:
+        """The panic button went down."""
+
+
+@dataclass(slots=True)
+class DoorHardware:
+    """One door's drivers."""
+
+    lock: LockOutput
+    contact: DoorContact
+    bolt: BoltMonitor | None
+    rex: RequestToExit | None
+    tamper: TamperSwitch | None
+
+    def sample(self) -> Sensed:
+        """Read all the door's sensors now. A driver that fails gives no reading."""
+        contact, contact_at = _reread(self.contact)
+        bolt, bolt_at = _reread(self.bolt)
+        tampered, tamper_at = _reread(self.tamper)
+        read = [at for at in (contact_at, bolt_at, tamper_at) if at is not None]
+        return Sensed(
+            contact=None if contact is None else Contact.CLOSED if contact else Contact.OPEN,
+            bolt=None if bolt is None else Bolt.THROWN if bolt else Bolt.RETRACTED,
+            tampered=tampered,
+            at_ms=int(min(read) * 1000) if read else None,
+        )
+
+    def asks_to_leave(self) -> bool:
+        """Whether the REX input is active now."""
+        return bool(_reread(self.rex)[0])
+
+    def drive(self, command: DriveLock) -> bool:
+        """Command the lock; False if the driver failed (logged)."""
+        try:
+            if not command.released:
+                self.lock.lock()
+            elif command.for_ms is None:
+                self.lock.release()
+            else:
+                self.lock.release_for(command.for_ms / 1000 + BACKSTOP_S)
+        except Exception:
+            log.exception("a lock could not be commanded to %s", "release" if command.released else "lock")
+            return False
+        return True
+
+    def sensors(self) -> list[DigitalSensor]:
+        """All its inputs."""
+        return [sensor for sensor in (self.contact, self.bolt, self.rex, self.tamper) if sensor is not None]
+
+
+class Hardware:
+    """All drivers of an agent. Every lock is locked from the first instant on.
+
+    ``post`` brings callbacks to the loop (``loop.call_soon_threadsafe``). Raises what the pin factory raises for a
+    pin its board does not have.
+    """
+
+    def __init__(
+        self, config: AgentFile, *, pin_factory: Any, timer: Timer, post: Post, listener: HardwareListener
+    ) -> None:
+        self._options: dict[str, Any] = {"pin_factory": pin_factory, "timer": timer, "post": post}
+        # Locks first, all of them: nothing that fails later may leave a door unlocked.
+        locks = {wiring.door: self._lock(wiring, listener) for wiring in config.doors}
+        self.doors = {wiring.door: self._door(wiring, locks[wiring.door], listener) for wiring in config.doors}
+        self._fire = self._switch(FireInput, config.fire, lambda _value, _at: listener.fire_changed())
+        self._panic = self._switch(PanicButton, config.panic, _when_true(listener.panic_pressed))
+
+    def fire(self) -> bool:
+        """Whether the fire alarm panel calls for release. An input that cannot be read does: egress comes first."""
+        if self._fire is None:
+            return False
+        return _reread(self._fire)[0] is not False
+
+    def panic(self) -> bool:
+        """Whether the panic button is down now."""
+        return bool(_reread(self._panic)[0])
+
+    def lock_all(self) -> None:
+        """Lock every door, as at the end of the program. The outputs stay driven."""
+        for door in self.doors.values():
+            door.drive(DriveLock(released=False))
+
+    def close(self) -> None:
+        """Give up every pin. A fail-safe lock releases then, as it does without power."""
+        for sensor in (self._fire, self._panic):
+            if sensor is not None:
+                sensor.close()
+        for door in self.doors.values():
+            for sensor in door.sensors():
+                sensor.close()
+            door.lock.close()
+
+    def _lock(self, wiring: DoorWiring, listener: HardwareListener) -> LockOutput:
+        return LockOutput(
+            wiring.lock.pin,
+            kind=wiring.lock.kind,
+            fail_mode=wiring.lock.fail_mode,
+            active_high=wiring.lock.active_high,
+            on_timed_relock=lambda _at: listener.release_over(wiring.door),
+            **self._options,
+        )
+
+    def _door(self, wiring: DoorWiring, lock: LockOutput, listener: HardwareListener) -> DoorHardware:
+        def changed(_value: bool | None, _at: float) -> None:
+            listener.door_changed(wiring.door)
+
+        return DoorHardware(
+            lock=lock,
+            contact=DoorContact(wiring.contact.pin, on_change=changed, **self._options),
+            bolt=BoltMonitor(wiring.bolt.pin, on_change=changed, **self._options) if wiring.bolt else None,
+            rex=self._switch(RequestToExit, wiring.rex, _when_true(lambda: listener.rex_pressed(wiring.door))),
+            tamper=self._switch(TamperSwitch, wiring.tamper, changed),
+        )
+
+    def _switch(self, kind: Any, wiring: SwitchWiring | None, on_change: Callable[[bool | None, float], None]) -> Any:
+        if wiring is None:
+            return None
+        usual = {} if wiring.normally_closed is None else {"normally_closed": wiring.normally_closed}
+        return kind(wiring.pin, on_change=on_change, **usual, **self._options)
+
+
+def _when_true(call: Callable[[], None]) -> Callable[[bool | None, float], None]:
+    def changed(value: bool | None, _at: float) -> None:
+        if value:
+            call()
+
+    return changed
+
+
+def _reread(sensor: DigitalSensor | None) -> tuple[bool | None, float | None]:
+    """The debounced value and when the level last bore it out; no value if the driver fails."""
+    if sensor is None:
+        return None, None
+    try:
+        sensor.reread()
+        return sensor.last
+    except Exception:
+        log.exception("an input could not be read")
+        return None, None

@@ -77,7 +77,7 @@ def next_deadline_ms(profile: DoorProfile, state: DoorState) -> int | None:
         deadlines.append(state.release_until_ms)
     if state.held_from_ms is not None:
         deadlines.append(state.held_from_ms + profile.held_ms)
-    if profile.bolt_fitted:
+    if state.contact is Contact.CLOSED and state.bolt is Bolt.RETRACTED and not state.released:
         deadlines.append(state.bolt_due_ms + profile.bolt_ms)
     return min((deadline for deadline in deadlines if deadline > state.at_ms), default=None)
 

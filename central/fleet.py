@@ -16,7 +16,7 @@ from protocol.proof import SILENT_MS, proves_secure
 from protocol.words import Condition
 
 SESSIONS_KEPT = 4
-"""Sessions of an agent whose numbering and delay are remembered, so that a late word of an old one is known as such."""
+"""Sessions of an agent whose numbering and delay are remembered, so that a late word of an old one is known."""
 
 STRANGERS_KEPT = 1_000
 
@@ -267,7 +267,7 @@ class Fleet:
         live.oldest_proof_ms = None
         self._forget(live, list(live.doors.values()), changes)
 
-    def _count_alive(self, live: LiveAgent, alive: bool, changes: Changes) -> None:  # noqa: FBT001
+    def _count_alive(self, live: LiveAgent, alive: bool, changes: Changes) -> None:
         live.alive = alive
         for totals in (self.sites[live.site], self.totals):
             totals.agents_alive += 1 if alive else -1

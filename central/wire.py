@@ -1,0 +1,194 @@
+"""Central's side of the wire: hears every agent, hands each message to whom it concerns, and speaks for central.
+
+It owns the MQTT link and knows what kind of message a topic carries. What the messages mean is decided by the
+fleet, the ingest and whoever takes the agents' own declarations.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+from central.clock import Clock
+from central.fleet import Fleet
+from central.ingest import Ingest
+from central.refusals import Refusals
+from protocol import codec, topics
+from protocol.messages import AgentStatus, EventAck, StateSnapshot
+from protocol.mqtt import BrokerAddress, Incoming, MqttLink, NotConnected, Subscription
+from protocol.refusal import Reason, Refused
+from protocol.topics import Topic, TopicKind
+
+log = logging.getLogger(__name__)
+
+CLIENT_ID = "doorward-central"
+
+ACKS_IN_FLIGHT = 64
+"""Acknowledgements under way at a time; later ones for the same stream overtake those that still wait."""
+
+SUBSCRIPTIONS = (
+    Subscription(topics.every_agent(TopicKind.STATUS), 1),
+    Subscription(topics.every_agent(TopicKind.DECLARATIONS), 1),
+    Subscription(topics.every_agent(TopicKind.STATE), 0),  # one that is late is worth nothing
+    Subscription(topics.every_agent(TopicKind.EVENTS), 1),
+)
+
+
+class Wire:
+    """Everything but :meth:`acknowledge` is to be called on the event loop that runs :meth:`run`.
+
+    ``on_agent_declarations`` gets what a site declared by itself: site, agent, topic, the JWS as it came, and
+    whether it came out of the broker's memory. ``retained_documents`` names all that a broker should remember of
+    central (topic, JWS); it is all published at each connection, since a broker may forget.
+    """
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        fleet: Fleet,
+        ingest: Ingest,
+        clock: Clock,
+        *,
+        on_agent_declarations: Callable[[str, str, str, bytes, bool], None],
+        retained_documents: Callable[[], Iterable[tuple[str, bytes]]],
+        refusals: Refusals | None = None,
+        client_id: str = CLIENT_ID,
+    ) -> None:
+        self.refusals = refusals or Refusals()
+        self._fleet = fleet
+        self._ingest = ingest
+        self._clock = clock
+        self._on_agent_declarations = on_agent_declarations
+        self._retained_documents = retained_documents
+        self._link = MqttLink(
+            address,
+            client_id,
+            subscriptions=lambda: SUBSCRIPTIONS,
+            on_message=self._dispatch,
+            on_connected=self._greet,
+        )
+        self._handlers: dict[TopicKind, Callable[[Topic, Incoming], None]] = {
+            TopicKind.STATUS: self._take_status,
+            TopicKind.STATE: self._take_state,
+            TopicKind.EVENTS: self._take_events,
+            TopicKind.DECLARATIONS: self._take_declarations,
+        }
+        self._published_since_greeting: set[str] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._acks: dict[tuple[str, str, str], int] = {}  # what is still to be acknowledged, the newest of a stream
+        self._acks_under_way: set[asyncio.Task[None]] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a broker takes our messages now, as far as we know."""
+        return self._link.connected
+
+    async def wait_connected(self) -> None:
+        """Return once connected and subscribed."""
+        await self._link.wait_connected()
+
+    async def run(self) -> None:
+        """Stay on the wire until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._link.run()
+        finally:
+            self._loop = None
+            for task in self._acks_under_way:
+                task.cancel()
+
+    # --- what central says -----------------------------------------------------------------------------------
+
+    async def publish_document(self, topic: str, jws: bytes) -> bool:
+        """Publish a declaration set or a configuration, retained; it is on the socket before this first waits.
+
+        Returns once the broker has it. False: there is no broker now, or it may not have arrived. Nothing is
+        lost then: the next connection publishes every retained document.
+        """
+        self._published_since_greeting.add(topic)
+        try:
+            await self._link.publish(topic, jws, qos=1, retain=True)
+        except NotConnected as error:
+            log.warning("%s goes out with the next connection: %s", topic, error)
+            return False
+        return True
+
+    async def publish_command(self, site: str, agent: str, jws: bytes) -> None:
+        """Publish a momentary act, never retained. Raises NotConnected: then it was not sent, or not surely."""
+        await self._link.publish(topics.of_agent(TopicKind.COMMAND, site, agent), jws, qos=1, retain=False)
+
+    def acknowledge(self, site: str, agent: str, ack: EventAck) -> None:
+        """Tell an agent how far its stream is committed. From any thread; lost if the link is down, as it may be:
+        the agent sends again and is answered again.
+        """
+        loop = self._loop
+        if loop is None:
+            return
+        try:
+            loop.call_soon_threadsafe(self._queue_ack, site, agent, ack)
+        except RuntimeError:  # the loop has just ended, and central with it
+            log.debug("no loop to acknowledge on")
+
+    def _queue_ack(self, site: str, agent: str, ack: EventAck) -> None:
+        self._acks[site, agent, ack.stream] = ack.committed
+        if len(self._acks_under_way) < ACKS_IN_FLIGHT:
+            task = asyncio.ensure_future(self._send_acks())
+            self._acks_under_way.add(task)
+            task.add_done_callback(self._acks_under_way.discard)
+
+    async def _send_acks(self) -> None:
+        while self._acks:
+            (site, agent, stream), committed = self._acks.popitem()
+            payload = codec.encode(EventAck(stream=stream, committed=committed))
+            try:
+                await self._link.publish(topics.of_agent(TopicKind.EVENTS_ACK, site, agent), payload, qos=1)
+            except NotConnected:
+                self._acks.clear()  # every agent will send again, and hear then
+
+    async def _greet(self) -> None:
+        """Give the broker every retained document, declarations first; but none that is newer there already."""
+        self._published_since_greeting.clear()
+        documents = sorted(
+            self._retained_documents(), key=lambda document: topics.parse(document[0]).kind is TopicKind.CONFIG
+        )
+        for topic, jws in documents:
+            if topic not in self._published_since_greeting:
+                await self._link.publish(topic, jws, qos=1, retain=True)
+        log.info("on the wire; %d documents published", len(documents))
+
+    # --- what central hears ----------------------------------------------------------------------------------
+
+    def _dispatch(self, incoming: Incoming) -> None:
+        try:
+            topic = topics.parse(incoming.topic)
+            handler = self._handlers.get(topic.kind)
+            if handler is None or topic.site is None or topic.agent is None:
+                raise Refused(Reason.UNKNOWN_TOPIC, "central does not listen to this")
+            handler(topic, incoming)
+        except Refused as refused:
+            self.refusals.note(incoming.topic, refused)
+
+    def _take_status(self, topic: Topic, incoming: Incoming) -> None:
+        assert topic.site is not None
+        assert topic.agent is not None
+        status = codec.decode(AgentStatus, incoming.payload)
+        self._fleet.apply_status(
+            topic.site, topic.agent, status, retained=incoming.retained, now_ms=self._clock.now_ms()
+        )
+
+    def _take_state(self, topic: Topic, incoming: Incoming) -> None:
+        assert topic.site is not None
+        assert topic.agent is not None
+        snapshot = codec.decode(StateSnapshot, incoming.payload)
+        self._fleet.apply_snapshot(
+            topic.site, topic.agent, snapshot, retained=incoming.retained, now_ms=self._clock.now_ms()
+        )
+
+    def _take_events(self, topic: Topic, incoming: Incoming) -> None:
+        assert topic.site is not None
+        assert topic.agent is not None
+        self._ingest.offer(topic.site, topic.agent, incoming.payload)
+
+    def _take_declarations(self, topic: Topic, incoming: Incoming) -> None:
+        assert topic.site is not None
+        assert topic.agent is not None
+        self._on_agent_declarations(topic.site, topic.agent, incoming.topic, incoming.payload, incoming.retained)

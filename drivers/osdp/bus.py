@@ -4,7 +4,12 @@ It keeps the secure channels up, passes on what readers report, and shows what t
 know cardholders or doors, and does not provision keys.
 
 Timing. libosdp polls each reader every 51 ms. Instead of ticking, the bus sleeps until a poll is due or a
-whole frame has arrived, and then steps libosdp until it has nothing more to do.
+whole frame has arrived, and then steps libosdp until it has nothing more to do. Card at the reader to
+`on_event`, p50/p99, and the process's share of a core while idle, two readers on one line, pty at wire speed:
+
+    115200 baud: this 30/69 ms, 0.8 %; fixed ticks of 5, 10, 15, 20 ms 35/66, 42/71, 51/90, 58/98 ms
+                 at 1.6, 1.6, 1.2, 0.9 %
+      9600 baud: this 76/120 ms, 0.6 % (the wire itself takes 60 ms of each round)
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ _log = logging.getLogger(__name__)
 POLL_S = 0.0515
 """libosdp sends a poll once more than 50 whole milliseconds have passed since the last reply."""
 
-COALESCE_S = 0.010
+COALESCE_S = 0.005
 """Polls due this close together share one wake-up."""
 
 STEP_S = 0.050

@@ -97,6 +97,29 @@ def test_locking_cancels_a_timed_release(pins: MockFactory, stepped: SteppedTime
     assert told == []
 
 
+def test_after_locking_no_relock_is_told(pins: MockFactory, stepped: SteppedTimer) -> None:
+    told: list[float] = []
+    lock = make(pins, stepped, on_timed_relock=told.append)
+    lock.release_for(5)
+    lock.lock()
+    stepped.advance(60)
+    assert told == []
+
+
+def test_a_relock_that_woke_up_too_late_to_be_cancelled_does_nothing(
+    pins: MockFactory, stepped: SteppedTimer
+) -> None:
+    lock = make(pins, stepped)
+    lock.release_for(5)
+    (_, _, deadline) = stepped._heap[0]
+    relock = deadline.action  # the timer's thread has taken it and is about to run it
+    assert relock is not None
+    lock.lock()
+    lock.release()
+    relock()
+    assert lock.released
+
+
 def test_a_shorter_release_never_shortens_a_longer_one(pins: MockFactory, stepped: SteppedTimer) -> None:
     lock = make(pins, stepped)
     lock.release_for(10)

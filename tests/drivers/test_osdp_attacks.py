@@ -109,6 +109,18 @@ async def test_every_handshake_has_a_nonce_of_its_own(until: Until) -> None:
     assert len(set(nonces)) == len(nonces)
 
 
+async def test_the_nonce_is_seeded_before_every_handshake(until: Until, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeded: list[None] = []
+    really = panel_module.seed_nonces
+    monkeypatch.setattr(panel_module, "seed_nonces", lambda: (seeded.append(None), really()))
+    with Rig() as rig:
+        await until(rig.all_online)
+        assert len(seeded) == 1
+        rig.readers[0].restart()
+        await until(lambda: len(rig.of(ReaderOnline)) == 2)
+        assert len(seeded) >= 2
+
+
 async def test_a_rogue_plaintext_reader_is_refused(until: Until) -> None:
     with VirtualLine() as line:
         asked = []

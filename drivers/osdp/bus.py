@@ -100,8 +100,6 @@ class OsdpBus:
         self._port_told: bool | None = None
         self._silent_told = False
 
-    # --- what the owner calls ---
-
     def start(self) -> None:
         """Open the port and begin. Call on the running loop. A port that fails is tried again, not raised."""
         if self._loop is not None:

@@ -6,11 +6,10 @@ Call :meth:`Fleet.sweep` once a second: silence is a change too.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from central.clock import Clock
 from central.fleet_state import Changes, LiveAgent, LiveDoor, Session, Totals
-from central.inventory import Inventory
 from protocol.messages import AgentStatus, StateSnapshot
 from protocol.proof import SILENT_MS, proves_secure
 from protocol.words import Condition
@@ -25,9 +24,12 @@ _UNKNOWN = Condition.UNKNOWN
 
 
 class Fleet:
-    """Not safe for several threads: call it on the event loop."""
+    """Not safe for several threads: call it on the event loop.
 
-    def __init__(self, inventory: Inventory, clock: Clock) -> None:
+    ``members`` are the inventory's agents: site, agent, and the names of its doors, unique within a site.
+    """
+
+    def __init__(self, members: Iterable[tuple[str, str, Iterable[str]]], clock: Clock) -> None:
         self._clock = clock
         self._listeners: list[Callable[[Changes], None]] = []
         self.agents: dict[tuple[str, str], LiveAgent] = {}
@@ -37,17 +39,14 @@ class Fleet:
         self.strangers: Counter[str] = Counter()
         """``site/agent`` or ``site/agent/door`` of what spoke and is not in the inventory: how often."""
         since_ms = clock.utc_ms()
-        for site in inventory.sites:
-            sums = self.sites.setdefault(site.site, Totals())
-            for known in site.agents:
-                agent = self.agents[site.site, known.agent] = LiveAgent(site.site, known.agent)
-                for settings in known.doors:
-                    door = LiveDoor(agent, settings.door, since_ms)
-                    agent.doors[settings.door] = self.doors[site.site, settings.door] = door
-                for totals in (sums, self.totals):
-                    totals.agents += 1
-                    totals.doors += len(agent.doors)
-                    totals.conditions[_UNKNOWN] += len(agent.doors)
+        for site, name, doors in members:
+            agent = self.agents[site, name] = LiveAgent(site, name)
+            for door in doors:
+                agent.doors[door] = self.doors[site, door] = LiveDoor(agent, door, since_ms)
+            for totals in (self.sites.setdefault(site, Totals()), self.totals):
+                totals.agents += 1
+                totals.doors += len(agent.doors)
+                totals.conditions[_UNKNOWN] += len(agent.doors)
 
     def listen(self, listener: Callable[[Changes], None]) -> None:
         """Call a function with every change from now on, at once and in the order of registration."""

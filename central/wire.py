@@ -16,7 +16,7 @@ from protocol import codec, topics
 from protocol.messages import AgentStatus, EventAck, StateSnapshot
 from protocol.mqtt import BrokerAddress, Incoming, MqttLink, NotConnected, Subscription
 from protocol.refusal import Reason, Refused
-from protocol.topics import Topic, TopicKind
+from protocol.topics import TopicKind
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +66,6 @@ class Wire:
             on_message=self._dispatch,
             on_connected=self._greet,
         )
-        self._handlers: dict[TopicKind, Callable[[Topic, Incoming], None]] = {
-            TopicKind.STATUS: self._take_status,
-            TopicKind.STATE: self._take_state,
-            TopicKind.EVENTS: self._take_events,
-            TopicKind.DECLARATIONS: self._take_declarations,
-        }
         self._published_since_greeting: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._acks: dict[tuple[str, str, str], int] = {}  # what is still to be acknowledged, the newest of a stream
@@ -159,36 +153,27 @@ class Wire:
 
     def _dispatch(self, incoming: Incoming) -> None:
         try:
-            topic = topics.parse(incoming.topic)
-            handler = self._handlers.get(topic.kind)
-            if handler is None or topic.site is None or topic.agent is None:
-                raise Refused(Reason.UNKNOWN_TOPIC, "central does not listen to this")
-            handler(topic, incoming)
+            self._hand_on(incoming)
         except Refused as refused:
             self.refusals.note(incoming.topic, refused)
 
-    def _take_status(self, topic: Topic, incoming: Incoming) -> None:
-        assert topic.site is not None
-        assert topic.agent is not None
-        status = codec.decode(AgentStatus, incoming.payload)
-        self._fleet.apply_status(
-            topic.site, topic.agent, status, retained=incoming.retained, now_ms=self._clock.now_ms()
-        )
-
-    def _take_state(self, topic: Topic, incoming: Incoming) -> None:
-        assert topic.site is not None
-        assert topic.agent is not None
-        snapshot = codec.decode(StateSnapshot, incoming.payload)
-        self._fleet.apply_snapshot(
-            topic.site, topic.agent, snapshot, retained=incoming.retained, now_ms=self._clock.now_ms()
-        )
-
-    def _take_events(self, topic: Topic, incoming: Incoming) -> None:
-        assert topic.site is not None
-        assert topic.agent is not None
-        self._ingest.offer(topic.site, topic.agent, incoming.payload)
-
-    def _take_declarations(self, topic: Topic, incoming: Incoming) -> None:
-        assert topic.site is not None
-        assert topic.agent is not None
-        self._on_agent_declarations(topic.site, topic.agent, incoming.topic, incoming.payload, incoming.retained)
+    def _hand_on(self, incoming: Incoming) -> None:
+        topic = topics.parse(incoming.topic)
+        site, agent = topic.site, topic.agent
+        if site is None or agent is None:
+            raise Refused(Reason.UNKNOWN_TOPIC, "no agent speaks here")
+        match topic.kind:
+            case TopicKind.STATE:
+                snapshot = codec.decode(StateSnapshot, incoming.payload)
+                self._fleet.apply_snapshot(
+                    site, agent, snapshot, retained=incoming.retained, now_ms=self._clock.now_ms()
+                )
+            case TopicKind.EVENTS:
+                self._ingest.offer(site, agent, incoming.payload)
+            case TopicKind.STATUS:
+                status = codec.decode(AgentStatus, incoming.payload)
+                self._fleet.apply_status(site, agent, status, retained=incoming.retained, now_ms=self._clock.now_ms())
+            case TopicKind.DECLARATIONS:
+                self._on_agent_declarations(site, agent, incoming.topic, incoming.payload, incoming.retained)
+            case _:
+                raise Refused(Reason.UNKNOWN_TOPIC, "central speaks here, agents do not")

@@ -125,11 +125,11 @@ def _grant(profile: DoorProfile, state: DoorState, given: Granted, now: int) -> 
 
 def _sense(profile: DoorProfile, state: DoorState, given: Sensed, now: int) -> DoorState:
     at = now if given.at_ms is None else min(given.at_ms, now)
-    if given.at_ms is not None and at == state.locked_at_ms:
-        at -= 1  # before or after the command in that millisecond, nobody can say: it must not prove
     if state.sensed_at_ms is not None and at < state.sensed_at_ms:
         return state
-    before = state
+    before, seen_at = state, at
+    if given.at_ms is not None and at == state.locked_at_ms:
+        at -= 1  # before or after the command in that millisecond, nobody can say: it must not prove
     state = replace(
         state,
         contact=given.contact,
@@ -142,7 +142,7 @@ def _sense(profile: DoorProfile, state: DoorState, given: Sensed, now: int) -> D
     if given.contact is Contact.CLOSED:
         if before.leaf is not Contact.CLOSED:
             state = _closed(state, at, now)
-        return _follow_bolt(replace(state, closed_seen_ms=at), before, at)
+        return _follow_bolt(replace(state, closed_seen_ms=seen_at), before, at)
     return state
 
 

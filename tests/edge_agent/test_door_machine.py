@@ -187,6 +187,14 @@ def test_a_sample_taken_before_the_command_and_delivered_after_it_proves_nothing
     assert door.condition is Condition.SECURE
 
 
+def test_a_late_sample_of_the_millisecond_of_the_command_proves_nothing_and_still_tells() -> None:
+    door = Door()
+    door.sense()
+    assert door.condition is Condition.SECURE
+    door.give(Sensed(Contact.OPEN, Bolt.THROWN, tampered=False, at_ms=START), after_ms=5)
+    assert door.condition is Condition.FORCED
+
+
 def test_an_older_sample_changes_nothing() -> None:
     door = secure_door()
     door.give(Sensed(Contact.OPEN, Bolt.RETRACTED, tampered=True, at_ms=door.now - 1), after_ms=5)

@@ -54,6 +54,7 @@ class HardwareListener(Protocol):
 class DoorHardware:
     """One door's drivers."""
 
+    timer: Timer
     lock: LockOutput
     contact: DoorContact
     bolt: BoltMonitor | None
@@ -62,6 +63,7 @@ class DoorHardware:
 
     def sample(self) -> Sensed:
         """Read all the door's sensors now. A driver that fails gives no reading."""
+        began = self.timer.now()
         contact, contact_at = _reread(self.contact)
         bolt, bolt_at = _reread(self.bolt)
         tampered, tamper_at = _reread(self.tamper)
@@ -70,7 +72,9 @@ class DoorHardware:
             contact=None if contact is None else Contact.CLOSED if contact else Contact.OPEN,
             bolt=None if bolt is None else Bolt.THROWN if bolt else Bolt.RETRACTED,
             tampered=tampered,
-            at_ms=int(min(read) * 1000) if read else None,
+            # None: just now, and so after every command to the lock, even one of this same millisecond. An input
+            # that still bounces was last sure of its value some time before.
+            at_ms=None if not read or min(read) >= began else int(min(read) * 1000),
         )
 
     def asks_to_leave(self) -> bool:
@@ -106,6 +110,7 @@ class Hardware:
     def __init__(
         self, config: AgentFile, *, pin_factory: Any, timer: Timer, post: Post, listener: HardwareListener
     ) -> None:
+        self._timer = timer
         self._options: dict[str, Any] = {"pin_factory": pin_factory, "timer": timer, "post": post}
         # Locks first, all of them: nothing that fails later may leave a door unlocked.
         locks = {wiring.door: self._lock(wiring, listener) for wiring in config.doors}
@@ -122,11 +127,6 @@ class Hardware:
     def panic(self) -> bool:
         """Whether the panic button is down now."""
         return bool(_reread(self._panic)[0])
-
-    def lock_all(self) -> None:
-        """Lock every door, as at the end of the program. The outputs stay driven."""
-        for door in self.doors.values():
-            door.drive(DriveLock(released=False))
 
     def close(self) -> None:
         """Give up every pin. A fail-safe lock releases then, as it does without power."""
@@ -153,6 +153,7 @@ class Hardware:
             listener.door_changed(wiring.door)
 
         return DoorHardware(
+            timer=self._timer,
             lock=lock,
             contact=DoorContact(wiring.contact.pin, on_change=changed, **self._options),
             bolt=BoltMonitor(wiring.bolt.pin, on_change=changed, **self._options) if wiring.bolt else None,
@@ -181,7 +182,7 @@ def _reread(sensor: DigitalSensor | None) -> tuple[bool | None, float | None]:
         return None, None
     try:
         sensor.reread()
-        return sensor.last
     except Exception:
         log.exception("an input could not be read")
         return None, None
+    return sensor.last

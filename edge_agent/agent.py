@@ -1,0 +1,280 @@
+"""The agent: puts its parts together, and brings them up in the order that keeps its promises.
+
+Doors first: what was declared is on the disk, and is applied before a reader or the network is spoken to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import uuid
+from collections.abc import Callable
+from importlib import metadata
+from typing import Any
+
+from drivers.timed_outputs import TimedOutputs
+from edge_agent.clock import Clock, SystemClock, stamp
+from edge_agent.commands import Commands
+from edge_agent.config_file import AgentFile
+from edge_agent.configuration import Configuration
+from edge_agent.controller import Controller
+from edge_agent.declarations import Declarations, keyring
+from edge_agent.hardware import Hardware
+from edge_agent.health import Health
+from edge_agent.inbox import Inbox
+from edge_agent.journal import Journal
+from edge_agent.link import AgentLink
+from edge_agent.outbox import Outbox
+from edge_agent.pulse import Pulse
+from edge_agent.readers import Readers
+from edge_agent.refusals import Refusals
+from edge_agent.store import Store
+from protocol import topics
+from protocol.messages import EventAck, StateSnapshot
+from protocol.signing import Keyring
+from protocol.topics import TopicKind
+from protocol.words import EventKind, KeyRole
+
+log = logging.getLogger(__name__)
+
+HEALTH_EVERY_MS = 60_000
+
+
+class Agent:
+    """One agent, run once. Opens its files when made; raises OSError, sqlite3.Error or DatabaseTooNew if it cannot.
+
+    ``pin_factory`` is gpiozero's: LGPIOFactory on a Pi, MockFactory in a simulator. ``clock`` must be monotonic in
+    step with ``time.monotonic``, which the drivers use. For a simulator's serial lines and broker see
+    ``AgentFile.with_devices`` and ``with_broker``.
+    """
+
+    def __init__(
+        self,
+        config: AgentFile,
+        *,
+        pin_factory: Any,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.config = config
+        self.session = uuid.uuid4().hex
+        self.ready = asyncio.Event()
+        """Set once every door is held to what the disk says, before readers and network."""
+        self.clock = clock or SystemClock(require_sync=config.require_sync)
+        self._pin_factory = pin_factory
+        self._hardware: Hardware | None = None
+        self._timer: TimedOutputs | None = None
+        self._turn_pending = False
+        self._snapshots = 0
+        self._own_key = config.signing_key.trusted(KeyRole.AGENT, site=config.site, agent=config.agent)
+        self._keys = keyring(config.trust, (), self._own_key)
+        self.store = Store(config.data / "state.db")
+        self.journal = Journal(Outbox(config.data / "outbox.db"), self.clock, on_written=self._events_written)
+        self.refusals = Refusals(self.clock, self.journal)
+        self.controller = Controller(
+            config,
+            clock=self.clock,
+            journal=self.journal,
+            on_change=self._changed,
+            on_decision=self._decided,
+            on_panic=self._panic,
+        )
+        self.configuration = Configuration(
+            topics.of_agent(TopicKind.CONFIG, config.site, config.agent),
+            anchor=Keyring(config.trust),
+            wired=frozenset(door.door for door in config.doors),
+            store=self.store,
+            journal=self.journal,
+            on_change=self._configured,
+        )
+        self.declarations = Declarations(
+            site=config.site,
+            agent=config.agent,
+            key=config.signing_key,
+            store=self.store,
+            clock=self.clock,
+            journal=self.journal,
+            refusals=self.refusals,
+            on_change=self.controller.set_declarations,
+            on_own_set=self._own_set_signed,
+        )
+        self.link = self._make_link(rng or random.Random())  # noqa: S311 - jitter, not a secret
+        self.readers = Readers(config.reader_lines, controller=self.controller, journal=self.journal)
+        self._pulse = Pulse(self.controller, self.clock, on_beat=self._beat)
+        self._health = Health()
+        self._health_due_ms = self.clock.mono_ms() + HEALTH_EVERY_MS
+
+    @property
+    def snapshots(self) -> int:
+        """How many snapshots this session has made."""
+        return self._snapshots
+
+    async def run(self) -> None:
+        """Hold the doors until cancelled. On the way out the doors are locked, and their outputs stay driven."""
+        try:
+            self._hold_doors()
+            self.readers.start()
+            self._pulse.start()
+            await self.link.run()
+        finally:
+            self._pulse.stop()
+            self.readers.stop()
+            self.controller.stop()
+            await self.journal.close()
+            self.store.close()
+
+    def close(self) -> None:
+        """Give up the pins, after :meth:`run` has ended. Fail-safe locks release then; a Pi's process just ends."""
+        if self._hardware is not None:
+            self._hardware.close()
+            self._hardware = None
+        if self._timer is not None:
+            self._timer.close()
+            self._timer = None
+
+    def snapshot(self) -> StateSnapshot:
+        """What may be said of the doors at this moment."""
+        self._snapshots += 1
+        return StateSnapshot(
+            session=self.session,
+            seq=self._snapshots,
+            at=stamp(self.clock),
+            applied=self.declarations.book.applied,
+            doors=self.controller.reports(),
+            config_version=self.configuration.rules.version,
+            fire=self.controller.fire,
+            outbox=self.journal.outbox.state(),
+        )
+
+    # --- coming up --------------------------------------------------------------------------------------------
+
+    def _hold_doors(self) -> None:
+        """From the disk to the locks. No await in here: nothing else runs before the doors are held."""
+        self.configuration.load()
+        self._keys = self._make_keys()
+        self.declarations.load(self._keys)
+        self._timer = TimedOutputs()
+        self._hardware = Hardware(
+            self.config,
+            pin_factory=self._pin_factory,
+            timer=self._timer,
+            post=_poster(asyncio.get_running_loop()),
+            listener=self.controller,
+        )
+        self.controller.start(self._hardware, self.configuration.rules, self.declarations.book)
+        if self._hardware.panic():
+            self.declarations.declare_panic()
+        held = len(self.controller.doors)
+        log.info("doors held: %d, declarations %s", held, self.declarations.book.applied)
+        self.journal.add(
+            EventKind.AGENT_STARTED,
+            {
+                "session": self.session,
+                "versions": _versions(),
+                "doors": held,
+                "applied": self.declarations.book.applied,
+            },
+        )
+        self.ready.set()
+
+    def _make_link(self, rng: random.Random) -> AgentLink:
+        config = self.config
+        inbox = Inbox(
+            config.site,
+            config.agent,
+            declarations=self.declarations,
+            configuration=self.configuration,
+            commands=Commands(
+                controller=self.controller,
+                store=self.store,
+                clock=self.clock,
+                journal=self.journal,
+                refusals=self.refusals,
+            ),
+            keys=lambda: self._keys,
+            on_ack=self._acknowledged,
+            refusals=self.refusals,
+        )
+        return AgentLink(
+            config.site,
+            config.agent,
+            config.broker,
+            session=self.session,
+            versions=_versions(),
+            journal=self.journal,
+            on_message=inbox.receive,
+            snapshot=self.snapshot,
+            own_set=lambda: self.declarations.own_signed,
+            rng=rng,
+        )
+
+    def _make_keys(self) -> Keyring:
+        return keyring(self.config.trust, self.configuration.trusted_keys, self._own_key)
+
+    # --- what the parts tell each other -----------------------------------------------------------------------
+
+    def _configured(self) -> None:
+        """Another bundle is on the disk."""
+        self._keys = self._make_keys()
+        self.controller.set_rules(self.configuration.rules)
+        self.declarations.trust(self._keys)
+
+    def _changed(self) -> None:
+        """A snapshot would look different: one goes out, once this turn of the loop is over."""
+        self.link.state_changed()
+        if not self._turn_pending:
+            self._turn_pending = True
+            asyncio.get_running_loop().call_soon(self._turn_over)
+
+    def _turn_over(self) -> None:
+        self._turn_pending = False
+        if self.ready.is_set():
+            self.readers.show_modes()
+            self._pulse.rearm()
+
+    def _decided(self, reader: str, granted: bool) -> None:
+        self.readers.show_decision(reader, granted)
+
+    def _panic(self) -> None:
+        self.declarations.declare_panic()
+
+    def _own_set_signed(self) -> None:
+        self.link.own_set_changed()
+
+    def _acknowledged(self, ack: EventAck) -> None:
+        self.link.sender.acknowledged(ack)
+
+    def _events_written(self) -> None:
+        self.link.sender.wake()
+
+    def _beat(self) -> None:
+        now = self.clock.mono_ms()
+        if now < self._health_due_ms:
+            return
+        self._health_due_ms = now + HEALTH_EVERY_MS
+        self.journal.add(
+            EventKind.AGENT_HEALTH,
+            {
+                **self._health.measure(),
+                "outbox": self.journal.outbox.depth,
+                "dropped": self.journal.outbox.dropped,
+                "refused": dict(self.refusals.counts),
+                "connected": self.link.mqtt.connected,
+            },
+        )
+
+
+def _poster(loop: asyncio.AbstractEventLoop) -> Callable[..., object]:
+    def post(callback: Callable[..., object], *arguments: object) -> None:
+        if not loop.is_closed():  # a driver's thread may outlive it by a moment
+            loop.call_soon_threadsafe(callback, *arguments)
+
+    return post
+
+
+def _versions() -> dict[str, str]:
+    try:
+        return {"agent": metadata.version("doorward")}
+    except metadata.PackageNotFoundError:
+        return {"agent": "unknown"}

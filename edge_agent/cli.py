@@ -1,0 +1,114 @@
+"""``doorward agent``: run the agent of one Raspberry Pi, check its configuration, make its key."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+from edge_agent.agent import Agent
+from edge_agent.config_file import AgentFile, ConfigError, load
+from edge_agent.database import DatabaseTooNew
+from protocol.signing import SigningKey
+from protocol.words import KeyRole
+
+log = logging.getLogger(__name__)
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The subcommands of ``doorward agent``."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    run_ = actions.add_parser("run", help="hold the doors of this Pi until told to stop")
+    run_.add_argument("config", type=Path, help="agent.yaml")
+    run_.add_argument("--verbose", action="store_true", help="log every message that is ignored, too")
+    check = actions.add_parser("check", help="read the configuration and its key files, touch nothing")
+    check.add_argument("config", type=Path, help="agent.yaml")
+    keygen = actions.add_parser("keygen", help="make this agent's signing key, and print what central must trust")
+    keygen.add_argument("directory", type=Path, help="where agent.jwk is to be (mode 0600, never overwritten)")
+    keygen.add_argument("--kid", help="the key's name, unique in the district; default: one made up")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run one; 0 done, 1 it failed, 2 the configuration is wrong."""
+    try:
+        if arguments.action == "keygen":
+            return _keygen(arguments.directory, arguments.kid or f"agent-{secrets.token_hex(4)}")
+        config = load(arguments.config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    if arguments.action == "check":
+        print(_summary(config))
+        return 0
+    return _run(config, verbose=arguments.verbose)
+
+
+def _run(config: AgentFile, *, verbose: bool) -> int:
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    os.umask(0o077)
+    try:
+        agent = Agent(config, pin_factory=_pi_pins())
+        asyncio.run(_until_told(agent))
+    except (OSError, sqlite3.Error, DatabaseTooNew, ImportError) as error:
+        print(f"doorward agent: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    # Not by the ordinary way out: gpiozero would turn every output into an input there, and a maglock would
+    # let go. As it is, the kernel leaves the pins as the agent left them: locked.
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+async def _until_told(agent: Agent) -> None:
+    task = asyncio.ensure_future(agent.run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        log.info("stopped; the doors are locked")
+
+
+def _pi_pins() -> Any:
+    from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415 - only a Pi has it
+
+    return LGPIOFactory()
+
+
+def _keygen(directory: Path, kid: str) -> int:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / "agent.jwk"
+    key = SigningKey.generate(kid)
+    try:
+        key.save(path)
+    except FileExistsError:
+        print(f"{path} is there already; remove it first if it is really to be replaced", file=sys.stderr)
+        return EXIT_FAILED
+    print(f"key: {{kid: {kid}, x: {key.trusted(KeyRole.AGENT).x}}}")
+    print(f"{path} is made; the line above belongs to this agent in central's district.yaml", file=sys.stderr)
+    return 0
+
+
+def _summary(config: AgentFile) -> str:
+    readers = sum(len(line.readers) for line in config.reader_lines)
+    broker = config.broker
+    return (
+        f"agent {config.site}/{config.agent}: {len(config.doors)} doors, {readers} readers on "
+        f"{len(config.reader_lines)} lines, broker {broker.host}:{broker.port}"
+        f"{' over TLS' if broker.ca_file else ''}: good"
+    )

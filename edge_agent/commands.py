@@ -1,0 +1,72 @@
+"""Momentary acts: checks that a command may be carried out, once and now, and answers it with an event."""
+
+from __future__ import annotations
+
+from edge_agent.clock import Clock
+from edge_agent.controller import Controller
+from edge_agent.journal import Journal
+from edge_agent.refusals import Refusals
+from edge_agent.store import Store
+from protocol.messages import Command
+from protocol.refusal import Reason, Refused
+from protocol.signing import Keyring
+from protocol.words import CommandKind, Denial, EventKind
+
+LONGEST_LIFE_MS = 60_000
+"""A command that claims to hold longer is refused: it could be kept and played at leisure."""
+
+SKEW_MS = 5_000
+"""Two synchronised clocks may differ by this much."""
+
+
+class Commands:
+    """Carries commands out. A command that cannot be carried out is answered with ``message_refused`` and its id."""
+
+    def __init__(
+        self, *, controller: Controller, store: Store, clock: Clock, journal: Journal, refusals: Refusals
+    ) -> None:
+        self._controller = controller
+        self._store = store
+        self._clock = clock
+        self._journal = journal
+        self._refusals = refusals
+
+    def receive(self, topic: str, signed: bytes, keyring: Keyring, *, retained: bool) -> None:
+        """A command arrived. :class:`Refused` if it is not even known to be a command for us."""
+        command = keyring.open(Command, topic, signed)
+        try:
+            kind = self._check(command, retained=retained)
+        except Refused as refused:
+            self._refusals.answer(topic, command.id, refused.reason, refused.detail)
+            return
+        if kind is CommandKind.TEST_LOCK:
+            self._done(command, self._controller.test_lock(command.door))
+        elif self._controller.grant(command.door, {"command": command.id, "by": command.by}):
+            self._done(command, {})
+        else:
+            detail = f"{command.door} is secured; a grant does not pass a declaration"
+            self._refusals.answer(topic, command.id, Denial.DOOR_SECURED, detail)
+
+    def _done(self, command: Command, data: dict[str, object]) -> None:
+        self._journal.add(EventKind.COMMAND_DONE, {"id": command.id, "kind": command.kind, **data}, door=command.door)
+
+    def _check(self, command: Command, *, retained: bool) -> CommandKind:
+        """The kind of a command that may be carried out now, and is noted as used."""
+        now = self._clock.utc_ns() // 1_000_000
+        if retained:
+            raise Refused(Reason.RETAINED, "came out of the broker's memory")
+        if not self._clock.trusted():
+            raise Refused(Reason.CLOCK_UNTRUSTED, "this agent's clock is not synchronised yet")
+        if command.issued_ms > now + SKEW_MS:
+            raise Refused(Reason.NOT_YET_VALID, f"issued {command.issued_ms - now} ms ahead of this agent's clock")
+        if command.expires_ms <= now:
+            raise Refused(Reason.EXPIRED, f"expired {now - command.expires_ms} ms ago")
+        if command.expires_ms - command.issued_ms > LONGEST_LIFE_MS:
+            raise Refused(Reason.MALFORMED, f"holds for more than {LONGEST_LIFE_MS} ms")
+        if command.kind not in list(CommandKind):
+            raise Refused(Reason.UNKNOWN_KIND, f"{command.kind!r} is no command this version knows")
+        if command.door not in self._controller.doors:
+            raise Refused(Reason.UNKNOWN_DOOR, f"this agent has no door {command.door!r}")
+        if not self._store.use_command(command.id, command.expires_ms, now):
+            raise Refused(Reason.DUPLICATE, "was carried out before")
+        return CommandKind(command.kind)

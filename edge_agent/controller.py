@@ -1,0 +1,293 @@
+"""Ties the pure core to the drivers: what happens is stepped through the door machines, and their effects performed.
+
+All of it runs on the loop, in the order it is called, and nothing in it waits: not for the disk, not for the network.
+It knows nothing of how events travel or where declarations come from.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from drivers.gpio import FailMode, LockKind
+from edge_agent.access import Denied, decide
+from edge_agent.clock import Clock
+from edge_agent.config_file import AgentFile, DoorWiring
+from edge_agent.door_machine import evidence, fire_released, next_deadline_ms, step
+from edge_agent.door_state import (
+    DoorProfile,
+    DoorState,
+    DriveLock,
+    FireChanged,
+    Granted,
+    Input,
+    LockTested,
+    ModeSet,
+    ReleaseOver,
+    RexPressed,
+    initial,
+)
+from edge_agent.effective_mode import effective_mode
+from edge_agent.hardware import DoorHardware, Hardware
+from edge_agent.journal import Journal
+from edge_agent.rules import Rules
+from protocol import credentials
+from protocol.messages import DeclarationSet
+from protocol.messages import DoorState as ReportedDoor
+from protocol.words import Alarm, DoorMode, EventKind
+
+log = logging.getLogger(__name__)
+
+SAMPLE_EVERY_MS = 500
+
+
+@dataclass(slots=True)
+class Door:
+    """One door: what it is made of, what is known of it."""
+
+    wiring: DoorWiring
+    hardware: DoorHardware
+    profile: DoorProfile
+    state: DoorState
+    reader_alarms: set[tuple[str, Alarm]] = field(default_factory=set)
+    undriven: bool = False  # its lock refused a command, which is given again with the next sample
+
+
+class Controller:
+    """The doors of one agent. ``on_change`` is called whenever a snapshot would look different.
+
+    ``on_decision(reader, granted)`` tells a reader what to show; ``on_panic`` declares what the panic button means.
+    """
+
+    def __init__(
+        self,
+        config: AgentFile,
+        *,
+        clock: Clock,
+        journal: Journal,
+        on_change: Callable[[], None],
+        on_decision: Callable[[str, bool], None],
+        on_panic: Callable[[], None],
+    ) -> None:
+        self.site = config.site
+        self.doors: dict[str, Door] = {}
+        self.fire = False
+        self.rules = Rules()
+        self._config = config
+        self._clock = clock
+        self._journal = journal
+        self._on_change = on_change
+        self._on_decision = on_decision
+        self._on_panic = on_panic
+        self._hardware: Hardware | None = None
+        self._sets: tuple[DeclarationSet, ...] = ()
+
+    def start(self, hardware: Hardware, rules: Rules, sets: Iterable[DeclarationSet]) -> None:
+        """Take charge of the doors: modes and locks first, then what the sensors say. Needs nobody else."""
+        self._hardware = hardware
+        self.rules = rules
+        self._sets = tuple(sets)
+        now = self._clock.mono_ms()
+        for wiring in self._config.doors:
+            profile = _profile(wiring, rules)
+            self.doors[wiring.door] = Door(wiring, hardware.doors[wiring.door], profile, initial(profile, now))
+        self._set_modes()
+        self.sample_all()
+
+    def stop(self) -> None:
+        """Lock every door, as at the end of the program. What fire holds open stays open. Outputs stay driven."""
+        for door in self.doors.values():
+            if not fire_released(door.profile, door.state):
+                door.hardware.drive(DriveLock(released=False))
+
+    # --- the badge path -----------------------------------------------------------------------------------------
+
+    def card_read(self, reader: str, door: str, bits: int, data: bytes, read_ms: int) -> None:
+        """A card at a reader: look it up, judge it, open the door, say so."""
+        held = self.doors[door]
+        token = credentials.token(self._config.credential_key, bits, data)
+        decision = decide(
+            self.rules.credentials.get(token),
+            self.rules.settings(door),
+            held.state.mode,
+            rules=self.rules.access,
+            schedules=self.rules.schedules,
+            now_utc_ns=self._clock.utc_ns(),
+            clock_trusted=self._clock.trusted(),
+            timezone=self.rules.timezone,
+            read_age_ms=max(0, self._clock.mono_ms() - read_ms),
+        )
+        if isinstance(decision, Denied):
+            self._journal.add(EventKind.ACCESS_DENIED, self._who(token, reader, decision.reason), door=door)
+        else:
+            by = {"reader": reader, "cardholder": decision.cardholder, "override": decision.override}
+            self._step(held, Granted(by, override=decision.override))
+        self._on_decision(reader, not isinstance(decision, Denied))
+
+    def _who(self, token: str, reader: str, reason: str) -> dict[str, Any]:
+        known = self.rules.credentials.get(token)
+        return {"reader": reader, "reason": reason, "cardholder": None if known is None else known.cardholder}
+
+    # --- what central and people ask ----------------------------------------------------------------------------
+
+    def set_rules(self, rules: Rules) -> None:
+        """Use another configuration from now on. The doors' states stay."""
+        self.rules = rules
+        for door in self.doors.values():
+            door.profile = _profile(door.wiring, rules)
+        self._set_modes()
+        self.sample_all()
+        self._on_change()
+
+    def set_declarations(self, sets: Iterable[DeclarationSet]) -> None:
+        """Hold the doors to these sets: every lock is driven, then every sensor read again."""
+        self._sets = tuple(sets)
+        self._set_modes()
+        self.sample_all()
+        self._on_change()
+
+    def grant(self, door: str, by: Mapping[str, Any]) -> bool:
+        """Open once, as a badge would; False while the door is secured."""
+        held = self.doors[door]
+        self._step(held, Granted(by))
+        return held.state.mode is not DoorMode.SECURED
+
+    def test_lock(self, door: str) -> dict[str, Any]:
+        """Command the lock again; what its sensors say right after."""
+        held = self.doors[door]
+        self._step(held, LockTested())
+        self.sample(held)
+        report = self.report(held)
+        return {"condition": report.condition, "contact": report.evidence.contact, "bolt": report.evidence.bolt}
+
+    # --- what the hardware says (HardwareListener) --------------------------------------------------------------
+
+    def door_changed(self, door: str) -> None:
+        """A sensor of a door changed."""
+        self.sample(self.doors[door])
+
+    def rex_pressed(self, door: str) -> None:
+        """Somebody asks to leave."""
+        self._step(self.doors[door], RexPressed())
+
+    def release_over(self, door: str) -> None:
+        """The lock's own timer has locked it again."""
+        self._step(self.doors[door], ReleaseOver())
+        self.sample(self.doors[door])
+
+    def panic_pressed(self) -> None:
+        """The panic button went down."""
+        self._on_panic()
+
+    def fire_changed(self) -> None:
+        """The fire input changed, or is looked at again."""
+        if self._hardware is None:
+            return
+        active = self._hardware.fire()
+        if active is not self.fire:
+            self.fire = active
+            self._journal.add(EventKind.FIRE_STARTED if active else EventKind.FIRE_ENDED)
+            self._on_change()
+        for door in self.doors.values():
+            if door.state.fire is not active:
+                self._step(door, FireChanged(active))
+                self.sample(door)
+
+    def set_reader_alarm(self, reader: str, door: str, alarm: Alarm, *, on: bool) -> None:
+        """A reader of a door raises or clears an alarm. A door may have two readers; each has its own."""
+        alarms = self.doors[door].reader_alarms
+        if on is ((reader, alarm) in alarms):
+            return
+        (alarms.add if on else alarms.discard)((reader, alarm))
+        kind = EventKind.ALARM_RAISED if on else EventKind.ALARM_CLEARED
+        self._journal.add(kind, {"alarm": alarm, "reader": reader}, door=door)
+        self._on_change()
+
+    # --- time ---------------------------------------------------------------------------------------------------
+
+    def sample_all(self) -> None:
+        """Read every sensor of the agent."""
+        self.fire_changed()
+        if self._hardware is not None:
+            self._hardware.panic()  # a lost edge of the button is told by this look at it
+        for door in self.doors.values():
+            self.sample(door)
+
+    def sample(self, door: Door) -> None:
+        """Read every sensor of a door. Time passes in it, too: what was due by now is done."""
+        if door.undriven:
+            self._step(door, LockTested())
+        if door.hardware.asks_to_leave():  # before the contact: who leaves has the right to
+            self._step(door, RexPressed())
+        if self._step(door, door.hardware.sample()):
+            self._step(door, door.hardware.sample())  # the lock was commanded: what was read before proves nothing
+
+    def follow_schedules(self) -> None:
+        """Bring every door to the mode it should have by now."""
+        self._set_modes()
+
+    def due_ms(self) -> int | None:
+        """Until when (monotonic) nothing changes by time alone."""
+        deadlines = (next_deadline_ms(door.profile, door.state) for door in self.doors.values())
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    # --- what is said of the doors ------------------------------------------------------------------------------
+
+    def reports(self) -> tuple[ReportedDoor, ...]:
+        """Every door as it goes into a snapshot made now."""
+        return tuple(self.report(door) for door in self.doors.values())
+
+    def report(self, door: Door) -> ReportedDoor:
+        """One door as it goes into a snapshot made now."""
+        state = door.state
+        return ReportedDoor(
+            door=door.wiring.door,
+            mode=state.mode,
+            condition=state.condition,
+            released=state.released,
+            evidence=evidence(door.profile, state, self._clock.mono_ms()),
+            declarations=state.declarations,
+            alarms=tuple(sorted(state.alarms | {alarm for _, alarm in door.reader_alarms})),
+            fire_released=fire_released(door.profile, state),
+        )
+
+    # --- steps and effects --------------------------------------------------------------------------------------
+
+    def _set_modes(self) -> None:
+        utc_ns, trusted = self._clock.utc_ns(), self._clock.trusted()
+        for name, door in self.doors.items():
+            scheduled = self.rules.scheduled(name, utc_ns, clock_trusted=trusted)
+            mode, ids = effective_mode(self.rules.settings(name), self.site, self._sets, scheduled)
+            if (mode, ids) != (door.state.mode, door.state.declarations):
+                self._step(door, ModeSet(mode, ids))
+
+    def _step(self, door: Door, given: Input) -> bool:
+        """Step a door and perform the effects; whether its lock was commanded."""
+        driven = False
+        door.state, effects = step(door.profile, door.state, given, self._clock.mono_ms())
+        for effect in effects:
+            if isinstance(effect, DriveLock):
+                driven = True
+                door.undriven = not door.hardware.drive(effect)
+            else:
+                self._journal.add(effect.kind, effect.data, door=door.wiring.door)
+        if effects:
+            self._on_change()
+        return driven
+
+
+def _profile(wiring: DoorWiring, rules: Rules) -> DoorProfile:
+    settings = rules.settings(wiring.door)
+    return DoorProfile(
+        door=wiring.door,
+        bolt_fitted=wiring.bolt is not None,
+        tamper_fitted=wiring.tamper is not None,
+        bolt_ms=settings.bolt_ms,
+        unlock_ms=settings.unlock_ms,
+        held_ms=settings.held_ms,
+        fail_safe=wiring.lock.fail_mode is FailMode.FAIL_SAFE,
+        fire_release=settings.fire_release,
+        rex_releases=wiring.lock.kind is LockKind.MAGLOCK,
+    )

@@ -1,0 +1,179 @@
+"""Which declarations hold at this agent: takes signed sets in, keeps them on the disk, and declares on its own.
+
+The order is the promise (invariant 3): verified, accepted, on the disk, and only then do the doors follow. It does
+not know doors or locks: ``on_change(sets)`` does.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from edge_agent.clock import Clock
+from edge_agent.declaration_book import DeclarationBook, accept, declared, without_ended
+from edge_agent.effective_mode import unknown_actions
+from edge_agent.journal import Journal
+from edge_agent.refusals import Refusals
+from edge_agent.store import Store, StoredSet
+from protocol import topics
+from protocol.messages import Declaration, DeclarationSet, Scope, TrustedKey
+from protocol.refusal import Refused
+from protocol.signing import Keyring, SigningKey
+from protocol.topics import TopicKind
+from protocol.words import EventKind, ScopeKind, SrpAction
+
+log = logging.getLogger(__name__)
+
+MOST_WAITING = 64
+PANIC_REASON = "panic button"
+
+
+class Declarations:
+    """The sets this agent holds. ``on_own_set()`` is called when it has signed another of its own, to publish."""
+
+    def __init__(
+        self,
+        *,
+        site: str,
+        agent: str,
+        key: SigningKey,
+        store: Store,
+        clock: Clock,
+        journal: Journal,
+        refusals: Refusals,
+        on_change: Callable[[Iterable[DeclarationSet]], None],
+        on_own_set: Callable[[], None],
+    ) -> None:
+        self.book = DeclarationBook()
+        self.own_topic = topics.of_agent(TopicKind.DECLARATIONS, site, agent)
+        self._site = site
+        self._agent = agent
+        self._key = key
+        self._store = store
+        self._clock = clock
+        self._journal = journal
+        self._refusals = refusals
+        self._on_change = on_change
+        self._on_own_set = on_own_set
+        self._keyring = Keyring([])
+        self._own_signed: bytes | None = None
+        self._waiting: dict[str, bytes] = {}  # signed by keys not known yet
+        self._reported: set[str] = set()  # declarations of unknown actions
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """Central's topics that hold here."""
+        return frozenset({topics.district_declarations(), topics.site_declarations(self._site)})
+
+    @property
+    def own_signed(self) -> bytes | None:
+        """The agent's own set as it signed it; None before the first."""
+        return self._own_signed
+
+    def load(self, keyring: Keyring) -> None:
+        """Take up what the disk holds. Each set is verified again; one that fails is refused and said so."""
+        self._keyring = keyring
+        for stored in self._store.declarations():
+            try:
+                document = keyring.open(DeclarationSet, stored.topic, stored.signed)
+                self.book = accept(self.book, stored.topic, document)
+            except Refused as refused:
+                self._refusals.note(stored.topic, refused)
+                continue
+            if stored.topic == self.own_topic:
+                self._own_signed = stored.signed
+        self._drop_ended()
+
+    def trust(self, keyring: Keyring) -> None:
+        """Use other keys from now on. Sets held stay; what waited for one of these keys is tried again."""
+        self._keyring = keyring
+        waiting, self._waiting = self._waiting, {}
+        for topic, signed in waiting.items():
+            try:
+                self.receive(topic, signed)
+            except Refused as refused:
+                self._refusals.note(topic, refused)
+
+    def receive(self, topic: str, signed: bytes) -> None:
+        """A set arrived. :class:`Refused` changes nothing, whatever was wrong with it."""
+        try:
+            document = self._keyring.open(DeclarationSet, topic, signed)
+        except Refused as refused:
+            if refused.reason is refused.reason.UNKNOWN_KEY and len(self._waiting) < MOST_WAITING:
+                self._waiting[topic] = signed
+            raise
+        self._waiting.pop(topic, None)
+        self._take(document, signed)
+        self._drop_ended()
+
+    def declare_panic(self) -> None:
+        """The panic button: lock down the site, by this agent's own word. Pressing again declares nothing new."""
+        own = self.book.sets.get(self.own_topic)
+        held = own is not None and any(one.id not in self._ended() for one in own.declarations)
+        self._journal.add(EventKind.PANIC_PRESSED, {"again": held})
+        if held:
+            return
+        declaration = Declaration(
+            id=str(uuid.uuid4()),
+            action=SrpAction.LOCKDOWN,
+            scope=Scope(kind=ScopeKind.SITE, site=self._site),
+            by=f"{self._site}/{self._agent}",
+            at_ms=self._clock.utc_ns() // 1_000_000,
+            reason=PANIC_REASON,
+        )
+        self._sign_and_take(declared(self.book, self.own_topic, declaration))
+
+    def _ended(self) -> frozenset[str]:
+        """The agents' own declarations that two people have ended in central."""
+        held = (self.book.sets[topic] for topic in self.topics if topic in self.book.sets)
+        return frozenset(id_ for document in held for id_ in document.ended)
+
+    def _drop_ended(self) -> None:
+        remaining = without_ended(self.book, self.own_topic, self._ended())
+        if remaining is not None:
+            self._sign_and_take(remaining)
+
+    def _sign_and_take(self, document: DeclarationSet) -> None:
+        # An agent whose disk was replaced counts from 1 again, while its neighbours remember more: so the
+        # revision is at least the time in seconds.
+        revision = max(document.revision, self._clock.utc_ns() // 1_000_000_000)
+        document = msgspec.structs.replace(document, revision=revision)
+        signed = self._key.sign(document)
+        self._take(document, signed)
+        self._on_own_set()
+
+    def _take(self, document: DeclarationSet, signed: bytes) -> None:
+        topic = document.audience
+        book = accept(self.book, topic, document)
+        try:
+            self._store.save_declarations(StoredSet(topic, document.revision, signed))
+        except sqlite3.Error as error:
+            # A lockdown must not fail on a full disk: it holds until the power goes, and is asked for again then.
+            log.error("declarations of %s cannot be kept (%s): applied all the same", topic, error)  # noqa: TRY400
+        self.book = book
+        if topic == self.own_topic:
+            self._own_signed = signed
+        self._on_change(book)
+        self._report(document)
+
+    def _report(self, document: DeclarationSet) -> None:
+        unknown = [one for one in unknown_actions(self._site, self.book) if one.id not in self._reported]
+        self._reported.update(one.id for one in unknown)
+        self._journal.add(
+            EventKind.DECLARATIONS_APPLIED,
+            {
+                "topic": document.audience,
+                "revision": document.revision,
+                "declarations": [declaration.id for declaration in document.declarations],
+                "unknown_actions": [{"id": one.id, "action": one.action} for one in unknown],
+            },
+        )
+
+
+def keyring(anchor: Iterable[TrustedKey], bundle: Iterable[TrustedKey], own: TrustedKey) -> Keyring:
+    """The keys to trust: the bundle's, then those of the agent's own file, which no bundle can replace."""
+    return Keyring([*bundle, *anchor, own])

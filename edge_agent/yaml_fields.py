@@ -135,8 +135,11 @@ class Fields:
         return default
 
     def _missing(self, name: str) -> ConfigError:
-        others = [known for known in self._fields if known not in self._asked]
-        return self.error(name, f"is missing; add '{name}: …'{_nearest(name, others)}")
+        unasked = [known for known in self._fields if known not in self._asked]
+        for misspelt in difflib.get_close_matches(name, unasked, n=1):
+            key = self._fields[misspelt][0]
+            return _error(self._file, key, self._path(misspelt), f"no such field; did you mean '{name}'?")
+        return self.error(name, f"is missing; add '{name}: …'")
 
     def _refuse_unknown(self) -> None:
         for name, (key, _) in self._fields.items():

@@ -1,0 +1,85 @@
+"""The store: what an agent must still know after a power cut."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from edge_agent.database import DatabaseTooNew
+from edge_agent.store import Store, StoredSet
+
+
+def test_declarations_and_configuration_are_there_after_a_restart(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    store.save_declarations(StoredSet("a", 1, b"one"))
+    store.save_declarations(StoredSet("a", 3, b"three"))
+    store.save_declarations(StoredSet("b", 7, b"seven"))
+    store.save_config(4, b"config")
+    store.close()
+    again = Store(tmp_path / "state.db")
+    assert again.declarations() == [StoredSet("a", 3, b"three"), StoredSet("b", 7, b"seven")]
+    assert again.config() == b"config"
+    again.close()
+
+
+@pytest.mark.parametrize("revision", [3, 2])
+def test_a_revision_never_goes_back_whatever_the_caller_says(tmp_path: Path, revision: int) -> None:
+    store = Store(tmp_path / "state.db")
+    store.save_declarations(StoredSet("a", 3, b"three"))
+    with pytest.raises(ValueError, match="not newer"):
+        store.save_declarations(StoredSet("a", revision, b"other"))
+    assert store.declarations() == [StoredSet("a", 3, b"three")]
+    store.close()
+
+
+def test_a_command_can_be_used_once_even_over_a_restart(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    assert store.use_command("c1", 1_000, 500)
+    assert not store.use_command("c1", 1_000, 501)
+    store.close()
+    again = Store(tmp_path / "state.db")
+    assert not again.use_command("c1", 1_000, 502)
+    assert again.use_command("c2", 1_000, 503)
+    again.close()
+
+
+def test_used_commands_are_forgotten_a_day_after_they_expired(tmp_path: Path) -> None:
+    store = Store(tmp_path / "state.db")
+    store.use_command("c1", 1_000, 500)
+    store.use_command("c2", 10**9, 1_000 + 24 * 3_600_000 + 1)
+    assert store._db.execute("SELECT id FROM used_commands").fetchall() == [("c2",)]
+    store.close()
+
+
+def test_a_commit_waits_for_the_disk_and_nobody_else_may_read_the_files(tmp_path: Path) -> None:
+    store = Store(tmp_path / "data" / "state.db")
+    store.save_config(1, b"config")
+    full = 2
+    assert store._db.execute("PRAGMA synchronous").fetchone() == (full,)
+    assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    files = list((tmp_path / "data").iterdir())
+    assert {path.name for path in files} == {"state.db", "state.db-wal", "state.db-shm"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in [*files, tmp_path / "data"])
+    store.close()
+
+
+def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(b"what an SD card gave back" * 400)
+    store = Store(path)
+    assert store.declarations() == []
+    store.save_declarations(StoredSet("a", 1, b"one"))
+    store.close()
+    (aside,) = tmp_path.glob("state.db.damaged-*")
+    assert aside.read_bytes().startswith(b"what an SD card")
+
+
+def test_a_file_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
+    Store(tmp_path / "state.db").close()
+    database = sqlite3.connect(tmp_path / "state.db")
+    database.execute("PRAGMA user_version=99")
+    database.close()
+    before = (tmp_path / "state.db").read_bytes()
+    with pytest.raises(DatabaseTooNew, match="update the agent"):
+        Store(tmp_path / "state.db")
+    assert (tmp_path / "state.db").read_bytes() == before

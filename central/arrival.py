@@ -41,7 +41,7 @@ class Arrivals:
             allowed = self._least_ms + (now_ms - self._at_ms) * DRIFT
             if offset < allowed - SETTLED_WITHIN_MS:
                 self._since_ms = now_ms
-            elif now_ms - self._since_ms >= SETTLING_MS:
+            elif offset <= allowed + SETTLED_WITHIN_MS and now_ms - self._since_ms >= SETTLING_MS:
                 self._settled = True
             self._least_ms = min(offset, allowed)
         self._at_ms = now_ms

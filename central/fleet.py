@@ -90,7 +90,7 @@ class Fleet:
         live = self._agent(site, agent)
         if live is None:
             return changes
-        made_ms = None if retained else self._made_ms(live, snapshot, now_ms)
+        made_ms = None if retained else self._made_ms(live, snapshot, now_ms, changes)
         session = live.sessions.get(snapshot.session)
         if made_ms is None:
             if not live.alive and (session is None or snapshot.seq > session.seq):
@@ -101,7 +101,7 @@ class Fleet:
             return changes
         if session is not live.session:
             # An agent runs one session at a time, so the one that spoke latest is the current one.
-            if live.heard_ms is not None and made_ms <= live.heard_ms:
+            if live.heard_ms is not None and made_ms < live.heard_ms + (session.seq >= 0):
                 return changes
             self._begin(live, snapshot.session, changes)
         if snapshot.seq <= session.seq:
@@ -132,11 +132,20 @@ class Fleet:
 
     # --- sessions --------------------------------------------------------------------------------------------
 
-    def _made_ms(self, live: LiveAgent, snapshot: StateSnapshot, now_ms: int) -> int | None:
+    def _made_ms(self, live: LiveAgent, snapshot: StateSnapshot, now_ms: int, changes: Changes) -> int | None:
         """When a live snapshot was made; None: that cannot be told."""
-        session = live.sessions.get(snapshot.session) or self._remember(live, snapshot.session)
+        session = live.sessions.get(snapshot.session)
+        new = session is None
+        if session is None:
+            session = self._remember(live, snapshot.session)
         delay_ms = session.arrivals.delay_ms(snapshot.at, now_ms, self.utc_at(now_ms))
-        return None if delay_ms is None else now_ms - delay_ms
+        if delay_ms is not None:
+            return now_ms - delay_ms
+        if new:
+            # It may have just begun, and then what the current one proved is void. If it was only late, the
+            # current one is believed again at its next word.
+            self._silence(live, changes)
+        return None
 
     def _remember(self, live: LiveAgent, name: str) -> Session:
         session = live.sessions[name] = Session(name)

@@ -104,7 +104,7 @@ class InfluxFeed:
             self._changed.notify_all()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
-        self._client.close()
+        self._client.close()  # type: ignore[no-untyped-call]
 
     def health(self) -> InfluxHealth:
         """How it goes. Safe from any thread."""

@@ -1,4 +1,4 @@
-"""Events as lines of InfluxDB's line protocol. Pure: the same event makes the same line, so writing it twice is once."""
+"""Events as lines of InfluxDB's line protocol. Pure: one event always makes one and the same line."""
 
 import math
 import re
@@ -35,7 +35,8 @@ def line_of(event: Row[Any]) -> str | None:
     # Names of sites, agents and doors have no character that would need escaping.
     door = f",door={event.door}" if event.door is not None else ""
     values = ",".join(f"{name}={_value(value)}" for name, value in fields.items())
-    return f"{measurement},site={event.site},agent={event.agent}{door} {values} {at_ns - at_ns % 1000 + event.seq % 1000}"
+    unique_ns = at_ns - at_ns % 1000 + event.seq % 1000
+    return f"{measurement},site={event.site},agent={event.agent}{door} {values} {unique_ns}"
 
 
 def _value(value: float | str) -> str:

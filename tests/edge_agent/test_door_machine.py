@@ -116,11 +116,11 @@ def test_closed_contact_and_thrown_bolt_read_after_the_lock_command_are_secure()
         ({"contact": None}, Condition.UNKNOWN),
         ({"bolt": None}, Condition.UNKNOWN),
         ({"tampered": None}, Condition.UNKNOWN),
-        ({"contact": Contact.OPEN, "bolt": None}, Condition.OPEN),
+        ({"contact": Contact.OPEN, "bolt": None}, Condition.FORCED),
     ],
 )
 def test_a_silent_sensor_never_leaves_a_door_secure(silent: dict[str, Any], expected: Condition) -> None:
-    door = Door()
+    door = secure_door()
     door.sense(after_ms=500, **silent)
     assert door.condition is expected
     assert Alarm.NO_EVIDENCE in door.alarms
@@ -140,6 +140,7 @@ def test_evidence_grows_old_and_the_door_unknown() -> None:
     door.give(Tick(), after_ms=FRESH_MS)
     assert door.condition is Condition.SECURE
     assert door.now == sensed_at + FRESH_MS
+    assert not proves_secure(evidence(door.profile, door.state, door.now + 1)), "whoever looks later sees it older"
     door.give(Tick(), after_ms=1)
     assert door.condition is Condition.UNKNOWN
     assert door.events(EventKind.ALARM_RAISED) == [{"alarm": Alarm.NO_EVIDENCE}]
@@ -239,7 +240,10 @@ def test_a_grant_releases_for_its_time_and_locks_again() -> None:
     assert door.effects[0] == DriveLock(released=True, for_ms=5_000)
     assert door.events(EventKind.ACCESS_GRANTED) == [{"cardholder": "c1"}]
     assert door.condition is Condition.UNLATCHED
-    door.give(Tick(), after_ms=4_999)
+    assert next_deadline_ms(door.profile, door.state) == door.now + FRESH_MS + 1
+    door.sense(after_ms=2_500)
+    assert next_deadline_ms(door.profile, door.state) == door.now + 2_500
+    door.give(Tick(), after_ms=2_499)
     assert door.drive is None
     door.give(Tick(), after_ms=1)
     assert door.drive == DriveLock(released=False)
@@ -451,6 +455,22 @@ def test_a_right_that_ended_between_two_samples_is_still_a_right() -> None:
     door.sense(after_ms=4_900)
     door.give(ReleaseOver(), after_ms=100)
     door.sense(after_ms=300, contact=Contact.OPEN)
+    assert door.condition is Condition.OPEN
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        (ModeSet(DoorMode.UNLOCKED), ModeSet(DoorMode.CONTROLLED)),
+        (FireChanged(active=True), FireChanged(active=False)),
+    ],
+)
+def test_everybodys_right_that_ended_between_two_samples_is_still_a_right(begin: Input, end: Input) -> None:
+    door = secure_door()
+    door.give(begin)
+    door.sense(after_ms=100)
+    door.give(end, after_ms=300)
+    door.sense(after_ms=200, contact=Contact.OPEN)
     assert door.condition is Condition.OPEN
 
 

@@ -35,7 +35,7 @@ from protocol.proof import FRESH_MS, proves_secure
 from protocol.words import Alarm, Bolt, Condition, Contact, DoorMode
 
 WAITS_MS = (1, 7, 50, 250, 499, 500, 501, 999, 1000, 1500, 2000, 2999, 3000, 3001, 5000, 12_000)
-MODES = tuple(DoorMode)
+MODES = (DoorMode.UNLOCKED, DoorMode.CONTROLLED, DoorMode.SECURED)  # by rising strictness
 
 
 class Sample(NamedTuple):
@@ -136,8 +136,12 @@ class World:
             self.end_rights("unlocked")
         elif self.mode is not DoorMode.UNLOCKED:
             self.open_right("unlocked", math.inf)
+        stricter = MODES.index(mode) > MODES.index(self.mode)
         self.mode = mode
+        commanded = self.order
         self.give(ModeSet(mode, declarations))
+        if stricter and not self.now < self.output_until:
+            assert self.locked_order > commanded, "a stricter mode did not command the lock anew"
 
     def grant(self, *, override: bool) -> None:
         if self.mode is not DoorMode.SECURED or override:
@@ -147,6 +151,13 @@ class World:
     def press_rex(self) -> None:
         self.open_right("rex", self.profile.unlock_ms)
         self.give(RexPressed())
+
+    def relock_by_driver(self, *, really: bool) -> None:
+        """The driver says it ended a timed release: late, for one before, or because it did so too early."""
+        if really and self.output_until < math.inf:
+            self.output_until = 0.0
+            self.order += 1
+        self.give(ReleaseOver())
 
     def set_fire(self, *, active: bool) -> None:
         if active and not self.fire:
@@ -167,7 +178,10 @@ class World:
         if drives:
             assert effects[0] is drives[0], "the lock comes before the events"
             self.drive(drives[0])
+        if isinstance(given, LockTested):
+            assert drives, "a tested lock was not commanded"
         self.check_egress(f"after {given}")
+        self.check_sensors_told()
         self.check_locked()
         self.check_secure()
         if Alarm.FORCED in before.alarms - self.state.alarms:
@@ -219,6 +233,14 @@ class World:
             and seen.order >= self.locked_order
             and now - seen.at <= FRESH_MS
         )
+
+    def check_sensors_told(self) -> None:
+        """An open cover and an open leaf are never covered up."""
+        covers = [seen.tampered for seen in self.delivered if seen.tampered is not None]
+        if self.profile.tamper_fitted and covers and covers[-1]:
+            assert self.state.condition is Condition.TAMPERED
+        elif self.delivered and self.delivered[-1].contact is Contact.OPEN:
+            assert self.state.condition in (Condition.OPEN, Condition.HELD, Condition.FORCED, Condition.UNKNOWN)
 
     def check_secure(self) -> None:
         if self.state.condition is not Condition.SECURE:
@@ -304,7 +326,10 @@ def act(world: World, code: int, arg: int) -> None:  # noqa: C901, PLR0912 - a t
         case 14:
             world.set_fire(active=not arg & 1)
         case _:
-            world.give(LockTested() if arg & 1 else ReleaseOver())
+            if arg & 1:
+                world.give(LockTested())
+            else:
+                world.relock_by_driver(really=bool(arg & 2))
 
 
 def live(acts: bytes) -> None:

@@ -1,0 +1,58 @@
+/**
+ * Central's time, as far as this device can tell, and how long central has been silent.
+ *
+ * A message may arrive late, never early: the best estimate is the highest time a message implied. It is allowed
+ * to fall slowly, so that a device whose clock runs fast does not see all evidence as old after some hours.
+ * A device that slept, or whose clock was set, knows nothing until the next `hello`.
+ */
+
+const DRIFT = 0.000_5; // worse than any crystal
+const JUMP_MS = 2_000;
+
+export class ServerClock {
+  /** @param {{steady?: () => number, wall?: () => number}} [clocks] for tests */
+  constructor({ steady = () => performance.now(), wall = () => Date.now() } = {}) {
+    this.steady = steady;
+    this.wall = wall;
+    /** @type {{serverMs: number, steady: number}|null} */
+    this.anchor = null;
+    /** @type {number|null} newest time central has said */
+    this.newest = null;
+    this.last = { steady: steady(), wall: wall() };
+  }
+
+  /** Central said its time. @param {number} serverMs @param {boolean} [anew] first word of a new connection */
+  hear(serverMs, anew = false) {
+    const estimate = this.now();
+    const behind = estimate === null ? 0 : estimate - serverMs;
+    const allowed = this.anchor ? DRIFT * (this.steady() - this.anchor.steady) : 0;
+    if (anew || this.anchor === null || behind <= allowed) this.anchor = { serverMs, steady: this.steady() };
+    this.newest = anew || this.newest === null ? serverMs : Math.max(this.newest, serverMs);
+  }
+
+  /** Central's time in UTC ms, or null while it is not known. */
+  now() {
+    return this.anchor === null ? null : this.anchor.serverMs + (this.steady() - this.anchor.steady);
+  }
+
+  /** The device's own idea where central's is not known: for showing times, never for judging evidence. */
+  roughly() {
+    return this.now() ?? this.wall();
+  }
+
+  /** How old central's newest word is, or null before the first. */
+  silentMs() {
+    const now = this.now();
+    return now === null || this.newest === null ? null : now - this.newest;
+  }
+
+  /** Call about twice a second. True if the device slept or its clock was set; the estimate is then forgotten. */
+  jumped() {
+    const steady = this.steady() - this.last.steady;
+    const wall = this.wall() - this.last.wall;
+    this.last = { steady: this.steady(), wall: this.wall() };
+    if (Math.abs(wall - steady) <= JUMP_MS) return false;
+    this.anchor = null;
+    return true;
+  }
+}

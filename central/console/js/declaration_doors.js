@@ -1,0 +1,94 @@
+/**
+ * The doors of a declaration by name: first those that cannot be secured, with the reason; then the pending; then
+ * the proven, each with its time. Shows some hundred at a time, so that a whole district does not freeze a phone.
+ */
+
+import { h, icon, setAttribute, setText, show } from "./dom.js";
+import { took } from "./format.js";
+import { KeyedList } from "./keyed_list.js";
+import { hrefs } from "./router.js";
+import { rowKey } from "./store.js";
+
+/** @typedef {import("./types.js").DoorRow} DoorRow */
+/** @typedef {{row: DoorRow, state: string, why: string}} Judged */
+
+const PAGE = 150;
+const SECTIONS = [
+  { states: ["failed"], word: "Cannot be secured", icon: "jammed", group: "failed" },
+  { states: ["unknown"], word: "Not known now", icon: "unknown", group: "unknown" },
+  { states: ["pending"], word: "Pending", icon: "held", group: "unknown" },
+  { states: ["proven"], word: "Proven", icon: "secure", group: "proven" },
+];
+
+export class DoorSections {
+  /** @param {import("./types.js").Context} context */
+  constructor(context) {
+    this.sections = SECTIONS.map((kind) => new Section(context, kind, () => this.draw()));
+    this.filter = h("input", { type: "search", id: "find-door", autocomplete: "off", oninput: () => this.draw() });
+    this.none = h("p", { class: "fact" });
+    this.head = h("label", { class: "find", for: "find-door" }, "Find a door ", this.filter);
+    this.element = h("div", { class: "door-sections" }, this.head, this.none, this.sections.map((section) => section.element));
+    /** @type {Judged[]} */
+    this.judged = [];
+    this.withSchool = false;
+  }
+
+  /** @param {Judged[]} judged @param {boolean} withSchool whether a line says its school */
+  update(judged, withSchool) {
+    this.judged = judged;
+    this.withSchool = withSchool;
+    this.draw();
+  }
+
+  draw() {
+    const wanted = this.filter.value.trim().toLowerCase();
+    const shown = wanted ? this.judged.filter(({ row }) => `${row.name} ${row.site}`.toLowerCase().includes(wanted)) : this.judged;
+    show(this.head, this.judged.length > 12);
+    setText(this.none, wanted && shown.length === 0 ? `No door's name contains “${this.filter.value}”.` : "");
+    for (const section of this.sections) section.update(shown, this.withSchool);
+  }
+}
+
+class Section {
+  /** @param {import("./types.js").Context} context @param {typeof SECTIONS[number]} kind @param {() => void} redraw */
+  constructor(context, kind, redraw) {
+    this.kind = kind;
+    this.limit = PAGE;
+    this.title = h("h2");
+    const rows = h("div", { class: "rows" });
+    /** @type {KeyedList<Judged & {school: boolean}>} */
+    this.list = new KeyedList(rows, ({ row }) => rowKey(row), () => closureRow(context, kind));
+    this.more = h("button", { type: "button", class: "button", onclick: () => ((this.limit += PAGE), redraw()) });
+    this.element = h("section", { "data-section": kind.states[0] }, this.title, rows, this.more);
+  }
+
+  /** @param {Judged[]} judged @param {boolean} school */
+  update(judged, school) {
+    const mine = judged.filter(({ state }) => this.kind.states.includes(state));
+    mine.sort((a, b) => (b.row.proven_ms ?? 0) - (a.row.proven_ms ?? 0) || a.row.name.localeCompare(b.row.name));
+    const some = mine.slice(0, this.limit);
+    show(this.element, mine.length > 0);
+    setText(this.title, `${this.kind.word}: ${mine.length.toLocaleString()}`);
+    this.list.sync(some.map((one) => ({ ...one, school })));
+    show(this.more, mine.length > some.length);
+    setText(this.more, `Show ${Math.min(PAGE, mine.length - some.length)} more of ${(mine.length - some.length).toLocaleString()}`);
+  }
+}
+
+/** @param {import("./types.js").Context} context @param {{icon: string, group: string, word: string}} kind */
+function closureRow(context, kind) {
+  const name = h("strong", { class: "door-name" });
+  const detail = h("span", { class: "row-detail" });
+  const element = h("a", { class: "row closure-row" },
+    h("span", { class: "chip", "data-group": kind.group }, icon(kind.icon), h("span", { class: "unseen" }, kind.word)), name, detail);
+  return {
+    element,
+    /** @param {Judged & {school: boolean}} judged */
+    update({ row, state, why, school }) {
+      setAttribute(element, "href", hrefs.door(row.site, row.door));
+      setAttribute(element, "data-door", rowKey(row));
+      setText(name, school ? `${row.name}, ${context.store.siteName(row.site)}` : row.name);
+      setText(detail, state === "proven" ? `proven after ${took(row.proven_ms ?? 0)}` : why);
+    },
+  };
+}

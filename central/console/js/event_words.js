@@ -1,0 +1,63 @@
+/** What happened, in a sentence a person reads once. Pure. Kinds this version does not know are shown as they came. */
+
+import { actionWord, alarmWord, conditionWords, denialWord, modeWord, plain, scopeWords } from "./words.js";
+
+/** @typedef {Record<string, any>} Data */
+
+/** @param {Data} data */
+const change = (data, /** @type {(word: any) => string} */ word) =>
+  data.from ? `${word(data.from)} → ${word(data.to)}` : word(data.to);
+
+/** @type {Record<string, (data: Data) => string>} */
+const SENTENCES = {
+  condition_changed: (data) => `Condition: ${change(data, (word) => conditionWords(word).word)}`,
+  mode_changed: (data) => `Mode: ${change(data, modeWord)}`,
+  alarm_raised: (data) => `Alarm: ${alarmWord(data.alarm ?? "")}`,
+  alarm_cleared: (data) => `Alarm over: ${alarmWord(data.alarm ?? "")}`,
+  access_granted: (data) => `Access granted${whose(data)}`,
+  access_denied: (data) => `Access denied${whose(data)}: ${denialWord(data.reason ?? data.denial ?? "no reason given")}`,
+  request_to_exit: () => "Somebody went out (request to exit)",
+  lock_commanded: (data) => `Lock commanded${data.released === undefined ? "" : data.released ? ": release" : ": lock"}`,
+  panic_pressed: () => "Panic button pressed",
+  fire_started: () => "Fire alarm",
+  fire_ended: () => "Fire alarm over",
+  agent_started: () => "Agent started",
+  agent_health: () => "Agent's minute report",
+  declarations_applied: () => "Declarations applied",
+  config_applied: (data) => `Configuration applied${data.version ? `: version ${data.version}` : ""}`,
+  command_done: (data) => `Command done${data.kind ? `: ${plain(data.kind)}` : ""}`,
+  message_refused: (data) => `Message refused: ${plain(data.reason ?? "no reason given")}`,
+  reader_online: () => "Reader online",
+  reader_offline: () => "Reader offline",
+  events_dropped: (data) => `Events lost, the outbox was full: ${data.count ?? "?"}`,
+};
+
+/** @param {Data} data */
+function whose(data) {
+  if (!data.cardholder) return "";
+  return ` to ${data.cardholder}`;
+}
+
+/** Kinds a person may filter by. */
+export const EVENT_KINDS = Object.keys(SENTENCES);
+
+/** @param {{kind: string, data?: Data|null}} event */
+export function eventSentence(event) {
+  const data = event.data ?? {};
+  if (event.kind.startsWith("declaration")) {
+    return `${plain(event.kind)}${data.action ? `: ${actionWord(data.action)}` : ""}${data.by ? ` by ${data.by}` : ""}`;
+  }
+  return SENTENCES[event.kind]?.(data) ?? plain(event.kind);
+}
+
+/** Whether an event needs a person. @param {{kind: string}} event */
+export const isGrave = (event) =>
+  ["alarm_raised", "panic_pressed", "fire_started", "events_dropped"].includes(event.kind);
+
+/** "REAL Lockdown" or "DRILL: Lockdown": never one for the other. @param {{drill: boolean, action: string}} declaration */
+export const declarationName = (declaration) =>
+  declaration.drill ? `DRILL: ${actionWord(declaration.action)}` : `REAL ${actionWord(declaration.action)}`;
+
+/** @param {import("./types.js").DeclarationView} declaration @param {(site: string) => string} siteName */
+export const newDeclaration = (declaration, siteName) =>
+  `${declarationName(declaration)} declared: ${scopeWords(declaration.scope, siteName)}, by ${declaration.by}`;

@@ -1,0 +1,83 @@
+/**
+ * A door's last day as three lanes: secure, not secure, unknown. The lane says what it was, not the colour; a table
+ * of hours says the same in words.
+ */
+
+import { fill, h, svg } from "./dom.js";
+import { shortTime, span } from "./format.js";
+import { CONDITION_ORDER, conditionWords } from "./words.js";
+
+export const DAY_MS = 86_400_000;
+export const RESOLUTION_MS = 900_000;
+const LANES = [
+  { group: "proven", word: "Secure" },
+  { group: "open", word: "Not secure" },
+  { group: "unknown", word: "Unknown" },
+];
+const LANE_HEIGHT = 26;
+const LANE_GAP = 6;
+
+/** @typedef {{t_ms: number, granted?: number, denied?: number} & Record<string, any>} Point */
+
+/** Time in each condition within a bucket. @param {Point} point @returns {Record<string, number>} */
+export function conditionTimes(point) {
+  if (point.conditions_ms) return point.conditions_ms;
+  const times = /** @type {Record<string, number>} */ ({});
+  for (const condition of CONDITION_ORDER) {
+    const ms = point[`${condition}_ms`];
+    if (ms) times[condition] = ms;
+  }
+  return times;
+}
+
+/** @param {Point[]} points @param {number} fromMs @param {number} toMs @param {number} resolutionMs */
+export function historyStrip(points, fromMs, toMs, resolutionMs) {
+  const height = LANES.length * (LANE_HEIGHT + LANE_GAP);
+  const chart = svg("svg", {
+    class: "history", viewBox: `0 0 960 ${height}`, preserveAspectRatio: "none", "aria-hidden": "true",
+  });
+  const scale = 960 / (toMs - fromMs);
+  LANES.forEach((lane, row) => {
+    const top = row * (LANE_HEIGHT + LANE_GAP);
+    chart.append(svg("rect", { class: "lane", x: 0, y: top, width: 960, height: LANE_HEIGHT }));
+    for (const point of points) {
+      const ms = inGroup(conditionTimes(point), lane.group);
+      if (!ms) continue;
+      const share = Math.min(1, ms / resolutionMs);
+      const tall = Math.max(5, LANE_HEIGHT * share); // even a second stays visible
+      chart.append(svg("rect", {
+        class: "bar", "data-group": lane.group, x: ((point.t_ms - fromMs) * scale).toFixed(1), y: (top + LANE_HEIGHT - tall).toFixed(1),
+        width: (resolutionMs * scale + 0.3).toFixed(1), height: tall.toFixed(1),
+      }));
+    }
+  });
+  return h("div", { class: "strip-of-day" },
+    h("div", { class: "lane-words", "aria-hidden": "true" }, LANES.map((lane) => h("span", {}, lane.word))),
+    h("div", {}, chart,
+      h("div", { class: "hours", "aria-hidden": "true" }, [0, 1, 2, 3, 4].map((quarter) =>
+        h("span", {}, shortTime(fromMs + ((toMs - fromMs) * quarter) / 4))))),
+    summary(points));
+}
+
+/** @param {Record<string, number>} times @param {string} group */
+function inGroup(times, group) {
+  return Object.entries(times).reduce((sum, [condition, ms]) => sum + (conditionWords(condition).group === group ? ms : 0), 0);
+}
+
+/** @param {Point[]} points */
+function summary(points) {
+  /** @type {Record<string, number>} */
+  const sums = {};
+  let granted = 0;
+  let denied = 0;
+  for (const point of points) {
+    granted += point.granted ?? 0;
+    denied += point.denied ?? 0;
+    for (const [condition, ms] of Object.entries(conditionTimes(point))) sums[condition] = (sums[condition] ?? 0) + ms;
+  }
+  const parts = Object.entries(sums).filter(([, ms]) => ms > 0).sort(([, a], [, b]) => b - a)
+    .map(([condition, ms]) => `${conditionWords(condition).word} ${span(ms)}`);
+  const list = h("p", { class: "fact" });
+  fill(list, parts.length ? `${parts.join(", ")}. ` : "No record of this day. ", `${granted} badges granted, ${denied} denied.`);
+  return list;
+}

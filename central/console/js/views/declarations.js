@@ -1,0 +1,47 @@
+/** Every declaration, active ones first, then the latest. */
+
+import { h, setText, show } from "../dom.js";
+import { declarationCard } from "../declaration_card.js";
+import { KeyedList } from "../keyed_list.js";
+
+/** @typedef {import("../types.js").DeclarationView} DeclarationView */
+
+const LIMIT = 100;
+
+/** @param {import("../types.js").Context} context @returns {import("../types.js").View} */
+export function declarationsView(context) {
+  const { store } = context;
+  const makeList = () => {
+    const element = h("div", { class: "cards" });
+    return { element, list: new KeyedList(element, (/** @type {DeclarationView} */ one) => one.id, () => declarationCard(context)) };
+  };
+  const active = makeList();
+  const past = makeList();
+  const calm = h("p", { class: "fact" }, "Nothing is declared.");
+  const none = h("p", { class: "fact" }, "Fetching…");
+  const element = h("div", { class: "page" }, h("h1", {}, "Declarations"),
+    h("section", { "aria-labelledby": "active" }, h("h2", { id: "active" }, "Active"), active.element, calm),
+    h("section", { "aria-labelledby": "past" }, h("h2", { id: "past" }, "Ended"), past.element, none));
+  /** @type {DeclarationView[]} */
+  let ended = [];
+  let activeIds = "";
+
+  async function loadPast() {
+    ended = await context.api.get("/declarations", { active: false, limit: LIMIT });
+    ended = ended.filter((one) => one.state === "ended");
+    setText(none, ended.length === 0 ? "None yet." : ended.length >= LIMIT ? `The latest ${LIMIT}; older ones are in the events.` : "");
+    draw();
+  }
+
+  function draw() {
+    const now = [...store.declarations.values()].sort((a, b) => b.at_ms - a.at_ms);
+    active.list.sync(now);
+    show(calm, now.length === 0);
+    past.list.sync([...ended].sort((a, b) => b.at_ms - a.at_ms));
+    const ids = now.map((one) => one.id).sort().join();
+    if (activeIds && ids !== activeIds) void loadPast().catch(() => {});
+    activeIds = ids;
+  }
+
+  return { element, title: () => "Declarations – Doorward", watch: {}, scope: { kind: "district" }, load: loadPast, update: draw };
+}

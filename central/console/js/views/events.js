@@ -1,0 +1,93 @@
+/** What happened: the latest first, by school, door and kind; older ones page by page. */
+
+import { explain } from "../api.js";
+import { errorBox, fill, h, setText, show } from "../dom.js";
+import { EVENT_KINDS } from "../event_words.js";
+import { eventRow } from "../event_row.js";
+import { KeyedList } from "../keyed_list.js";
+import { hrefs } from "../router.js";
+import { isLive } from "../truth.js";
+import { plain } from "../words.js";
+
+/** @typedef {import("../types.js").LiveEvent} LiveEvent */
+
+const PAGE = 100;
+const FRESH_EVERY_MS = 3_000;
+
+/** @param {import("../types.js").Context} context @param {import("../router.js").Route} route @returns {import("../types.js").View} */
+export function eventsView(context, route) {
+  const { api, store, clock } = context;
+  const wanted = Object.fromEntries(["site", "door", "kind"].map((name) => [name, route.query.get(name) ?? ""]));
+  const school = h("select", { id: "event-school", onchange: () => filter({ site: school.value, door: "" }) });
+  const kind = h("select", { id: "event-kind", onchange: () => filter({ kind: kind.value }) },
+    h("option", { value: "" }, "Everything"), EVENT_KINDS.map((one) => h("option", { value: one }, plain(one))));
+  kind.value = wanted.kind;
+  const rows = h("div", { class: "rows" });
+  const list = new KeyedList(rows, (/** @type {LiveEvent} */ event) => String(event.id), () => eventRow(context, true));
+  const older = h("button", { type: "button", class: "button", onclick: () => void loadOlder() }, "Older");
+  const note = h("p", { class: "fact" }, "Fetching…");
+  const problems = h("div");
+  const onlyDoor = wanted.door && h("p", { class: "fact" }, `Only of door ${wanted.door}. `,
+    h("a", { href: hrefs.events({ site: wanted.site }) }, "All doors of the school"));
+  const element = h("div", { class: "page" }, h("h1", {}, "Events"),
+    h("div", { class: "filters" }, h("label", { for: "event-school" }, "School", school), h("label", { for: "event-kind" }, "Kind", kind)),
+    onlyDoor, rows, note, problems, older);
+  /** @type {Map<number, LiveEvent>} */
+  const events = new Map();
+  let ended = false;
+  let loadedAt = -Infinity;
+  let schoolsOf = "";
+
+  /** @param {Record<string, string>} change */
+  function filter(change) {
+    const query = Object.entries({ ...wanted, ...change }).filter(([, value]) => value);
+    context.navigate(hrefs.events(Object.fromEntries(query)));
+  }
+
+  /** @param {number} [before] */
+  async function fetchPage(before) {
+    loadedAt = clock.steady();
+    const { events: page } = await api.get("/events", { ...wanted, before_id: before, limit: PAGE });
+    for (const event of page) events.set(event.id, event);
+    if (before !== undefined || events.size <= PAGE) ended = page.length < PAGE;
+    drawEvents();
+  }
+
+  async function loadOlder() {
+    older.disabled = true;
+    try {
+      await fetchPage(Math.min(...events.keys()));
+      fill(problems);
+    } catch (error) {
+      fill(problems, errorBox(explain(error)));
+    }
+    older.disabled = false;
+  }
+
+  function drawEvents() {
+    list.sync([...events.values()].sort((a, b) => b.id - a.id));
+    setText(note, events.size === 0 ? "Nothing recorded that fits." : ended ? "That is all there is." : "");
+    show(older, !ended && events.size > 0);
+  }
+
+  function drawSchools() {
+    const sites = [...store.sites.values()].sort((a, b) => a.name.localeCompare(b.name));
+    const now = sites.map((site) => site.name).join("|");
+    if (now === schoolsOf && school.options.length) return;
+    schoolsOf = now;
+    fill(school, h("option", { value: "" }, "All schools"), sites.map((site) => h("option", { value: site.site }, site.name)));
+    school.value = wanted.site;
+  }
+
+  return {
+    element,
+    title: () => "Events – Doorward",
+    watch: wanted.site ? { site: wanted.site } : {},
+    scope: wanted.site ? { kind: "site", site: wanted.site } : { kind: "district" },
+    load: () => fetchPage(),
+    update: drawSchools,
+    tick() {
+      if (isLive(store.link) && clock.steady() - loadedAt > FRESH_EVERY_MS && !document.hidden) void fetchPage().catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,149 @@
+/** One school: what is wrong first, then its doors by zone; its agents. */
+
+import { h, setAttribute, setText, show } from "../dom.js";
+import { doorRow, needsSomebody, wrongness } from "../door_row.js";
+import { counted, span } from "../format.js";
+import { Freshener } from "../freshen.js";
+import { KeyedList } from "../keyed_list.js";
+import { hrefs } from "../router.js";
+import { tiles } from "../tiles.js";
+import { isLive, showDoor } from "../truth.js";
+import { conditionWords } from "../words.js";
+
+/** @typedef {import("../types.js").DoorView} DoorView */
+/** @typedef {ReturnType<typeof doorRow>} DoorLine */
+
+/** A door in several zones stands in its first; one in none stands here. */
+const NO_ZONE = "";
+/** @param {import("../types.js").Context} context @param {import("../router.js").Route} route @returns {import("../types.js").View} */
+export function siteView(context, route) {
+  const { store, clock } = context;
+  const { site } = route.params;
+  const heading = h("h1");
+  const total = tiles("Doors of the school");
+  const agents = h("ul", { class: "lines agents" });
+  const agentList = new KeyedList(agents, (/** @type {import("../types.js").AgentView} */ agent) => agent.agent, () => agentLine(context));
+  const wait = h("p", { class: "fact" }, "Fetching the doors…");
+  const groups = h("div");
+  /** @type {Map<string, DoorLine>} every line on show, by door */
+  const lines = new Map();
+  const groupList = new KeyedList(groups, (/** @type {ZoneGroup} */ group) => group.key, () => zoneGroup(lines, context));
+  const element = h("div", { class: "page" },
+    h("p", { class: "crumbs" }, h("a", { href: hrefs.district() }, "All schools")),
+    heading, total.element, wait, groups,
+    h("section", { "aria-labelledby": "agents" }, h("h2", { id: "agents" }, "Agents"), agents),
+    h("p", {}, h("a", { class: "button", href: hrefs.events({ site }) }, "Events of this school")));
+  const load = async () => store.setSite(await context.api.get(`/sites/${encodeURIComponent(site)}`));
+  const freshener = new Freshener(load, clock.steady);
+
+  function draw() {
+    setText(heading, store.site?.name ?? store.siteName(site));
+    if (store.site === null) return;
+    show(wait, false);
+    agentList.sync([...store.site.agents].sort((a, b) => Number(a.alive) - Number(b.alive) || a.agent.localeCompare(b.agent)));
+    groupList.sync(group([...store.doors.values()]));
+    drawTotal();
+  }
+
+  function drawTotal() {
+    const counts = { proven: 0, open: 0, unknown: 0 };
+    const now = clock.now();
+    for (const door of store.doors.values()) counts[conditionWords(showDoor(door, store.link, now).condition).group] += 1;
+    total.update(counts);
+  }
+
+  return {
+    element,
+    title: () => `${store.site?.name ?? site} – Doorward`,
+    watch: { site },
+    scope: { kind: "site", site },
+    load,
+    update: draw,
+    tick() {
+      if (store.site === null) return;
+      for (const line of lines.values()) line.tick();
+      drawTotal();
+      agentList.sync([...agentList.rows.values()].map((row) => /** @type {any} */ (row).agent));
+      if (isLive(store.link)) void freshener.check(oldestSecure(store.doors.values(), clock.now()));
+    },
+  };
+}
+
+/** Age of the oldest evidence a door is called secure on. @param {Iterable<DoorView>} doors @param {number|null} now */
+export function oldestSecure(doors, now) {
+  let oldest = null;
+  for (const door of doors) {
+    if (door.condition !== "secure" || door.evidence_at_ms === null || now === null) continue;
+    oldest = Math.max(oldest ?? 0, now - door.evidence_at_ms);
+  }
+  return oldest;
+}
+
+/** @typedef {{key: string, title: string, doors: DoorView[]}} ZoneGroup */
+
+/** What is wrong first, then zone by zone. @param {DoorView[]} doors @returns {ZoneGroup[]} */
+function group(doors) {
+  const ordered = [...doors].sort((a, b) => wrongness(a) - wrongness(b) || a.name.localeCompare(b.name));
+  const wrong = ordered.filter(needsSomebody);
+  /** @type {ZoneGroup[]} */
+  const groups = wrong.length ? [{ key: "!", title: `Look at these first: ${counted(wrong.length, "door")}`, doors: wrong }] : [];
+  /** @type {Map<string, DoorView[]>} */
+  const zones = new Map();
+  for (const door of ordered) {
+    if (needsSomebody(door)) continue;
+    const zone = door.zones[0] ?? NO_ZONE;
+    const together = zones.get(zone);
+    if (together) together.push(door);
+    else zones.set(zone, [door]);
+  }
+  for (const [zone, members] of [...zones].sort(([a], [b]) => a.localeCompare(b))) {
+    groups.push({ key: `z${zone}`, title: zone === NO_ZONE ? "In no zone" : `Zone ${zone}`, doors: members });
+  }
+  return groups;
+}
+
+/** @param {Map<string, DoorLine>} lines @param {import("../types.js").Context} context */
+function zoneGroup(lines, context) {
+  const title = h("h2");
+  const rows = h("div", { class: "rows" });
+  /** @type {KeyedList<DoorView>} */
+  const list = new KeyedList(rows, (door) => door.door, (door) => {
+    const line = doorRow(context);
+    lines.set(door.door, line);
+    return line;
+  });
+  const element = h("section", { class: "zone" }, title, rows);
+  return {
+    element,
+    /** @param {ZoneGroup} group */
+    update(group) {
+      setText(title, group.title);
+      setAttribute(element, "data-wrong", group.key === "!");
+      list.sync(group.doors);
+    },
+  };
+}
+
+/** @param {import("../types.js").Context} context */
+function agentLine(context) {
+  const element = h("li");
+  const line = {
+    element,
+    /** @type {import("../types.js").AgentView|null} */
+    agent: null,
+    /** @param {import("../types.js").AgentView} agent */
+    update(agent) {
+      line.agent = agent;
+      const live = isLive(context.store.link);
+      const heard = agent.heard_ms === null ? "never heard" : `last heard ${span(context.clock.roughly() - agent.heard_ms)} ago`;
+      const parts = [live && agent.alive ? "heard" : live ? `SILENT, ${heard}` : "not known now"];
+      if (agent.fire) parts.push("FIRE input active");
+      if (agent.outbox?.depth) parts.push(`${counted(agent.outbox.depth, "event")} waiting`);
+      if (agent.outbox?.dropped) parts.push(`${counted(agent.outbox.dropped, "event")} lost`);
+      if (agent.config_wanted !== null && agent.config_version !== agent.config_wanted) parts.push("configuration not up to date");
+      setAttribute(element, "data-grave", live && !agent.alive);
+      setText(element, `${agent.agent}: ${parts.join(", ")}`);
+    },
+  };
+  return line;
+}

@@ -1,0 +1,278 @@
+"""A small central for the console's tests: the API's answers, and states a real district reaches only by bad luck.
+
+It decides nothing and proves nothing. A test sets what central would say (``fake.door(...)``), or breaks the stream
+(``mute``, ``broker_connected``, ``sign_everybody_out``), and looks at what the console makes of it.
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import uvicorn
+
+from tests.support.brokers import free_port
+
+PASSWORD = "open sesame 8"
+ROLES = {"olive": "officer", "otto": "officer", "rita": "responder", "felix": "facilities", "ada": "administrator"}
+NAMES = ("Main entrance", "Gym", "Library", "Office", "Loading dock", "Cafeteria", "Music room", "Room")
+ZONES = ("front", "east-wing", "west-wing")
+SCHOOLS = ("Lincoln High", "Oak Elementary", "Washington Middle", "Harbor Primary", "Maple Grove", "Cedar Ridge")
+
+
+def now_ms() -> int:
+    """UTC milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not a fault
+    """Becomes application/problem+json."""
+
+    def __init__(self, status: int, detail: str, kind: str = "about:blank") -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.kind = status, detail, kind
+
+
+class FakeCentral:
+    """Its state may be changed from the test's thread: each change is one assignment or one :meth:`door`."""
+
+    def __init__(self, *, schools: int = 3, doors: int = 8) -> None:
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.mute = False  # the stream stays open and says nothing
+        self.late_ms = 0  # what the stream says of central's time lies so far back
+        self.broker_connected = True
+        self.refuse_next: Refusal | None = None  # the next declaration is refused so
+        self.sessions: dict[str, str] = {}
+        self.declarations: dict[str, dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []
+        self.commands: list[dict[str, Any]] = []
+        self.answer_commands = True
+        self.silent_agents: set[tuple[str, str]] = set()
+        self.frozen_evidence = False  # doors stay "secure" on evidence that is never renewed
+        self.sites: dict[str, dict[str, Any]] = {}
+        self.listeners: list[tuple[dict[str, str], asyncio.Queue[tuple[str, Any]]]] = []
+        self.loop: asyncio.AbstractEventLoop | None = None
+        for index in range(schools):
+            self._add_school(index, doors)
+
+    def _add_school(self, index: int, doors: int) -> None:
+        name = SCHOOLS[index] if index < len(SCHOOLS) else f"School {index + 1:03}"
+        site = name.lower().replace(" ", "-")
+        members = {}
+        for number in range(doors):
+            title = NAMES[number] if number < len(NAMES) - 1 else f"Room {100 + number}"
+            key = title.lower().replace(" ", "-")
+            members[key] = {
+                "site": site, "agent": "east" if number % 2 else "west", "door": key, "name": title,
+                "zones": [ZONES[number % 3]], "perimeter": number < 3, "mode": "controlled", "condition": "secure",
+                "proven": True, "evidence": {"contact": "closed", "bolt": "thrown", "bolt_fitted": True},
+                "evidence_at_ms": now_ms(), "since_ms": now_ms() - 3_600_000, "released": False,
+                "declarations": [], "alarms": [], "fire_released": False,
+            }  # fmt: skip
+        self.sites[site] = {"site": site, "name": name, "timezone": "America/Chicago", "doors": members, "fire": False}
+
+    # --- what a test does ------------------------------------------------------------------------------------
+
+    def door(self, site: str, door: str, **changes: Any) -> None:
+        """Central now says this of a door, to everybody who watches."""
+        view = self.sites[site]["doors"][door]
+        view.update({"since_ms": now_ms(), "evidence_at_ms": now_ms(), **changes})
+        view["proven"] = changes.get("proven", view["condition"] == "secure")
+        self._tell_door(view)
+
+    def event(self, site: str, door: str | None, kind: str, **data: Any) -> None:
+        """Something worth a line happened."""
+        event = {
+            "id": len(self.events) + 1, "site": site, "agent": "east", "stream": "s", "seq": len(self.events) + 1,
+            "door": door, "kind": kind, "at_ms": now_ms(), "clock_trusted": True, "received_ms": now_ms(), "data": data,
+        }  # fmt: skip
+        self.events.append(event)
+        self.tell("event", event)
+
+    def sign_everybody_out(self) -> None:
+        """All sessions are over, and so are their streams."""
+        self.sessions.clear()
+        self.tell("_close", None)
+
+    def declare(self, by: str, wanted: dict[str, Any], origin: str = "central") -> dict[str, Any]:
+        """A new declaration; its doors close by themselves unless a test has jammed them."""
+        view = {
+            "id": f"d-{secrets.token_hex(4)}", "action": wanted["action"], "scope": wanted["scope"],
+            "drill": wanted["drill"], "reason": wanted.get("reason", ""), "by": by, "at_ms": now_ms(), "origin": origin,
+            "state": "active", "release_requested_by": None, "release_requested_at_ms": None, "ended_by": None,
+            "ended_at_ms": None,
+        }  # fmt: skip
+        self.declarations[view["id"]] = view
+        for door in self.covered(view):
+            door["mode"] = "secured"
+            door["declarations"] = [*door["declarations"], view["id"]]
+            self._tell_door(door)
+        self.tell("declaration", self.declared(view))
+        return self.declared(view)
+
+    def release(self, view: dict[str, Any], by: str) -> dict[str, Any]:
+        """Ask for the release, or end it."""
+        if view["state"] == "ended":
+            raise Refusal(409, f"It was ended by {view['ended_by']}.", "already_ended")
+        if not view["drill"] and view["state"] == "active":
+            view.update(state="release_requested", release_requested_by=by, release_requested_at_ms=now_ms())
+        elif view["release_requested_by"] == by and not view["drill"]:
+            raise Refusal(409, f"{by} asked for the release; another person must end it.", "same_person")
+        else:
+            for door in self.covered(view):
+                door["declarations"] = [one for one in door["declarations"] if one != view["id"]]
+                door["mode"] = "secured" if door["declarations"] else "controlled"
+                self._tell_door(door)
+            view.update(state="ended", ended_by=by, ended_at_ms=now_ms())
+        self.tell("declaration", self.declared(view))
+        return self.declared(view)
+
+    # --- what central would say ------------------------------------------------------------------------------
+
+    def covered(self, view: dict[str, Any]) -> list[dict[str, Any]]:
+        """The doors a declaration secures."""
+        if view["action"] not in {"lockdown", "secure"}:
+            return []
+        scope = view["scope"]
+        return [
+            door
+            for site in self.sites.values()
+            for door in site["doors"].values()
+            if scope.get("site") in {None, site["site"]}
+            and (not scope.get("zone") or scope["zone"] in door["zones"])
+            and (not scope.get("door") or scope["door"] == door["door"])
+            and (view["action"] == "lockdown" or door["perimeter"])
+        ]
+
+    def row(self, view: dict[str, Any], door: dict[str, Any]) -> dict[str, Any]:
+        """A door under a declaration."""
+        failed = door["condition"] in {"jammed", "forced", "held", "tampered"}
+        state = "proven" if door["proven"] else "failed" if failed else "pending"
+        why = {"jammed": "its bolt did not throw", "open": "it stands open"}.get(door["condition"], door["condition"])
+        return {
+            **{key: door[key] for key in ("site", "agent", "door", "name", "condition", "evidence", "evidence_at_ms")},
+            "state": state, "why": "" if state == "proven" else why,
+            "proven_ms": 180 + len(door["name"]) * 7 if state == "proven" else None,
+        }  # fmt: skip
+
+    def declared(self, view: dict[str, Any]) -> dict[str, Any]:
+        """A DeclarationView."""
+        rows = [self.row(view, door) for door in self.covered(view)]
+        states = Counter(row["state"] for row in rows)
+        slowest = max((row["proven_ms"] for row in rows if row["proven_ms"] is not None), default=None)
+        closure = {"doors": len(rows), **{state: states[state] for state in ("proven", "pending", "failed")}}
+        return {**view, "closure": {**closure, "slowest_ms": slowest}}
+
+    def summary(self, site: dict[str, Any]) -> dict[str, Any]:
+        """A SiteSummary."""
+        doors = site["doors"].values()
+        silent = sum(where == site["site"] for where, _ in self.silent_agents)
+        return {
+            "site": site["site"], "name": site["name"], "doors": len(doors),
+            "conditions": dict(Counter(door["condition"] for door in doors)),
+            "modes": dict(Counter(door["mode"] for door in doors)), "agents": 2, "agents_alive": 2 - silent,
+            "alarms": sum(len(door["alarms"]) for door in doors), "fire": site["fire"],
+            "declarations": sorted({one for door in doors for one in door["declarations"]}),
+        }  # fmt: skip
+
+    def totals(self) -> dict[str, Any]:
+        """The district's sums."""
+        summaries = [self.summary(site) for site in self.sites.values()]
+        conditions = sum((Counter(one["conditions"]) for one in summaries), Counter[str]())
+        return {
+            "doors": sum(one["doors"] for one in summaries), "proven": conditions["secure"],
+            "conditions": dict(conditions), "agents": 2 * len(summaries),
+            "agents_alive": sum(one["agents_alive"] for one in summaries),
+        }  # fmt: skip
+
+    def agents(self, site: str) -> list[dict[str, Any]]:
+        """AgentViews."""
+        return [
+            {
+                "site": site, "agent": agent, "alive": (site, agent) not in self.silent_agents,
+                "heard_ms": now_ms() - (95_000 if (site, agent) in self.silent_agents else 900), "session": "s",
+                "versions": {"doorward": "0.1.0"}, "outbox": {"depth": 0, "capacity": 500_000, "dropped": 0},
+                "config_version": 3, "config_wanted": 3, "fire": self.sites[site]["fire"],
+            }
+            for agent in ("east", "west")
+        ]  # fmt: skip
+
+    # --- the stream ------------------------------------------------------------------------------------------
+
+    def tell(self, kind: str, data: Any) -> None:
+        """To every stream that asked for it; from any thread."""
+        if self.loop is None or self.mute:
+            return
+        for asked, queue in list(self.listeners):
+            if kind == "doors" and asked.get("site") != data[0]["site"]:
+                continue
+            if kind == "closure" and asked.get("declaration") != data["id"]:
+                continue
+            self.loop.call_soon_threadsafe(queue.put_nowait, (kind, data))
+
+    def _tell_door(self, door: dict[str, Any]) -> None:
+        self.tell("doors", [dict(door)])
+        self.tell("overview", {"sites": [self.summary(self.sites[door["site"]])], "totals": self.totals()})
+        for view in self.declarations.values():
+            if view["state"] != "ended" and door in self.covered(view):
+                self.tell("closure", {"id": view["id"], "doors": [self.row(view, door)]})
+                self.tell("declaration", self.declared(view))
+
+    async def stream(self, asked: dict[str, str]) -> AsyncIterator[bytes]:
+        """What GET /api/live sends."""
+        queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+        listener = (asked, queue)
+        self.listeners.append(listener)
+        try:
+            if not self.mute:
+                yield _frame("hello", {"server_ms": now_ms() - self.late_ms})
+            while True:
+                try:
+                    kind, data = await asyncio.wait_for(queue.get(), 1)
+                except TimeoutError:
+                    kind = "ping"
+                    data = {"server_ms": now_ms() - self.late_ms, "broker_connected": self.broker_connected}
+                if kind == "_close":
+                    return
+                if not self.mute:
+                    yield _frame(kind, data)
+        finally:
+            self.listeners.remove(listener)
+
+    def renew_evidence(self) -> None:
+        """As snapshots do every four seconds; the stream tells nothing of it."""
+        for site in () if self.frozen_evidence else self.sites.values():
+            for door in site["doors"].values():
+                if door["condition"] != "unknown" and (site["site"], door["agent"]) not in self.silent_agents:
+                    door["evidence_at_ms"] = now_ms()
+
+
+def _frame(kind: str, data: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+@contextlib.contextmanager
+def serving(fake: FakeCentral) -> Iterator[FakeCentral]:
+    """The fake, answering on its port within the block."""
+    from tests.support.console_fake_http import application
+
+    app = application(fake)
+    server = uvicorn.Server(uvicorn.Config(app, port=fake.port, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, name="fake central")
+    thread.start()
+    try:
+        deadline = time.monotonic() + 10
+        while not server.started:
+            assert time.monotonic() < deadline, "the fake central did not start"
+            time.sleep(0.01)
+        yield fake
+    finally:
+        fake.tell("_close", None)
+        server.should_exit = True
+        thread.join(10)

@@ -99,7 +99,19 @@ class Agent:
             on_change=self.controller.set_declarations,
             on_own_set=self._own_set_signed,
         )
-        self.link = self._make_link(rng or random.Random())  # noqa: S311 - jitter, not a secret
+        self.inbox = self._make_inbox()
+        self.link = AgentLink(
+            config.site,
+            config.agent,
+            config.broker,
+            session=self.session,
+            versions=_versions(),
+            journal=self.journal,
+            on_message=self.inbox.receive,
+            snapshot=self.snapshot,
+            own_set=lambda: self.declarations.own_signed,
+            rng=rng or random.Random(),  # noqa: S311 - jitter, not a secret
+        )
         self.readers = Readers(config.reader_lines, controller=self.controller, journal=self.journal)
         self._pulse = Pulse(self.controller, self.clock, on_beat=self._beat)
         self._health = Health()
@@ -178,35 +190,23 @@ class Agent:
         )
         self.ready.set()
 
-    def _make_link(self, rng: random.Random) -> AgentLink:
-        config = self.config
-        inbox = Inbox(
-            config.site,
-            config.agent,
+    def _make_inbox(self) -> Inbox:
+        commands = Commands(
+            controller=self.controller,
+            store=self.store,
+            clock=self.clock,
+            journal=self.journal,
+            refusals=self.refusals,
+        )
+        return Inbox(
+            self.config.site,
+            self.config.agent,
             declarations=self.declarations,
             configuration=self.configuration,
-            commands=Commands(
-                controller=self.controller,
-                store=self.store,
-                clock=self.clock,
-                journal=self.journal,
-                refusals=self.refusals,
-            ),
+            commands=commands,
             keys=lambda: self._keys,
             on_ack=self._acknowledged,
             refusals=self.refusals,
-        )
-        return AgentLink(
-            config.site,
-            config.agent,
-            config.broker,
-            session=self.session,
-            versions=_versions(),
-            journal=self.journal,
-            on_message=inbox.receive,
-            snapshot=self.snapshot,
-            own_set=lambda: self.declarations.own_signed,
-            rng=rng,
         )
 
     def _make_keys(self) -> Keyring:

@@ -68,8 +68,10 @@ class Readers:
             bus.stop()
 
     def show_decision(self, reader: str, granted: bool) -> None:
-        """Tell whoever holds a badge to the reader."""
-        self.buses[reader].indicate(reader, Indication.GRANTED if granted else Indication.DENIED)
+        """Tell whoever holds a badge to the reader, if it is one that can show it."""
+        bus = self.buses.get(reader)
+        if bus is not None:
+            bus.indicate(reader, Indication.GRANTED if granted else Indication.DENIED)
 
     def show_modes(self) -> None:
         """Have every reader show whether its door is secured."""

@@ -4,6 +4,8 @@ An agent's monotonic clock and central's have nothing in common but their pace: 
 plus the delay. The least seen is taken for no delay, allowed to rise by what two quartzes may drift apart. Pure.
 """
 
+import math
+
 from protocol.messages import Stamp
 
 DRIFT = 200e-6
@@ -45,7 +47,7 @@ class Arrivals:
                 self._settled = True
             self._least_ms = min(offset, allowed)
         self._at_ms = now_ms
-        delay = int(offset - self._least_ms)
+        delay = math.ceil(offset - self._least_ms)
         if self._settled:
             return delay
         if at.clock_trusted:

@@ -90,23 +90,16 @@ class Fleet:
         live = self._agent(site, agent)
         if live is None:
             return changes
-        made_ms = None if retained else self._made_ms(live, snapshot, now_ms, changes)
         session = live.sessions.get(snapshot.session)
+        if session is not None and snapshot.seq <= session.seq:
+            return changes  # came before, or a newer one did
+        made_ms = None if retained else self._made_ms(live, snapshot, now_ms, changes)
         if made_ms is None:
-            if not live.alive and (session is None or snapshot.seq > session.seq):
+            if not live.alive:
                 self._take(live, snapshot, None, changes)  # of unknown age: the last that is known, proof of nothing
             return self._told(changes)
-        assert session is not None
-        if session.ended_ms is not None and made_ms <= session.ended_ms:
-            return changes
-        if session is not live.session:
-            # An agent runs one session at a time, so the one that spoke latest is the current one.
-            if live.heard_ms is not None and made_ms < live.heard_ms + (session.seq >= 0):
-                return changes
-            self._begin(live, snapshot.session, changes)
-        if snapshot.seq <= session.seq:
+        if not self._is_current(live, snapshot.session, made_ms, changes):
             return self._told(changes)
-        session.seq, session.ended_ms = snapshot.seq, None
         live.heard_ms = made_ms
         fresh = now_ms - made_ms <= SILENT_MS
         if not fresh:
@@ -133,11 +126,12 @@ class Fleet:
     # --- sessions --------------------------------------------------------------------------------------------
 
     def _made_ms(self, live: LiveAgent, snapshot: StateSnapshot, now_ms: int, changes: Changes) -> int | None:
-        """When a live snapshot was made; None: that cannot be told."""
+        """When a live snapshot was made; None: that cannot be told. Notes that it has come."""
         session = live.sessions.get(snapshot.session)
         new = session is None
         if session is None:
             session = self._remember(live, snapshot.session)
+        session.seq = snapshot.seq
         delay_ms = session.arrivals.delay_ms(snapshot.at, now_ms, self.utc_at(now_ms))
         if delay_ms is not None:
             return now_ms - delay_ms
@@ -146,6 +140,20 @@ class Fleet:
             # current one is believed again at its next word.
             self._silence(live, changes)
         return None
+
+    def _is_current(self, live: LiveAgent, name: str, made_ms: int, changes: Changes) -> bool:
+        """Whether a snapshot of a session, made then, is the agent's latest word; makes that session the current."""
+        session = live.sessions[name]
+        if session.ended_ms is not None and made_ms <= session.ended_ms:
+            return False  # made before the death that was told
+        session.ended_ms = None
+        if session is live.session:
+            return True
+        # An agent runs one session at a time, so the one that spoke latest is the current one.
+        if live.heard_ms is not None and made_ms < live.heard_ms:
+            return False
+        self._begin(live, name, changes)
+        return True
 
     def _remember(self, live: LiveAgent, name: str) -> Session:
         session = live.sessions[name] = Session(name)

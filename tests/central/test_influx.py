@@ -2,8 +2,9 @@
 
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 from sqlalchemy import Engine, select
@@ -198,3 +199,37 @@ def test_a_time_its_agent_does_not_trust_gives_way_to_when_it_came() -> None:
 def test_odd_data_makes_no_odd_line(row: Row, expected: str | None) -> None:
     found = line(row)
     assert (found is None) if expected is None else (f" {expected} " in str(found))
+
+
+class Picky(BaseHTTPRequestHandler):
+    """Answers as InfluxDB does for points beyond its retention: 422 for a write that holds one."""
+
+    taken: ClassVar[list[str]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        refused = "door=back" in body
+        if not refused:
+            self.taken.extend(body.splitlines())
+        self.send_response(422 if refused else 204)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_point_the_server_refuses_is_counted_and_keeps_no_other_out(bench: Bench) -> None:
+    doors = ["front", "gym", "back", "front", "gym", "front", "front"]
+    bench.store(*(event(number, door=door, data={"to": "open"}) for number, door in enumerate(doors, 1)))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Picky) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            feed = bench.feed(f"http://127.0.0.1:{server.server_address[1]}")
+            wait_until(lambda: bench.cursor() == 7, "the cursor past all of them")
+        finally:
+            server.shutdown()
+            serving.join()
+    assert feed.health().refused == 1
+    assert len({line for line in Picky.taken if "door_condition" in line}) == 6

@@ -145,11 +145,12 @@ class Pi:
             )
 
     @contextlib.asynccontextmanager
-    async def running(self, **changes: Any) -> AsyncIterator[Agent]:
-        """The agent, up and with every door held; stopped when the block ends."""
+    async def running(self, *, devices: dict[str, str] | None = None, **options: Any) -> AsyncIterator[Agent]:
+        """The agent, up and with every door held; stopped when the block ends. ``devices``: ptys for serial lines."""
         if not self.doors:
             self.build()
-        agent = Agent(self.config, pin_factory=self.factory, clock=self.clock, **changes)
+        config = self.config.with_devices(devices or {})
+        agent = Agent(config, pin_factory=self.factory, clock=self.clock, **options)
         task = asyncio.create_task(agent.run())
         try:
             await until(lambda: agent.ready.is_set() or task.done(), "the agent")

@@ -31,7 +31,7 @@ CHANNELS = (
     Channel("status", f"{_AGENT}/status", messages.AgentStatus, "agent",
             "Whether an agent is there; also its last will. A death of an older session is ignored.", 1, True),
     Channel("state", f"{_AGENT}/state", messages.StateSnapshot, "agent",
-            "Every door of an agent with its evidence, on change and every four seconds. Retained copies are "
+            "Every door of an agent with its evidence, on change and every 2.5 s. Retained copies are "
             "history: they never make a door secure.", 0, True),
     Channel("events", f"{_AGENT}/events", messages.EventBatch, "agent",
             "The next events of an agent's outbox, in order.", 1, False),

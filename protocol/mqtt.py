@@ -23,7 +23,7 @@ KEEPALIVE_S = 5
 """The broker publishes our last will after one and a half of these without a word."""
 
 FIRST_RETRY_S = 0.25
-LONGEST_RETRY_S = 4.0
+LONGEST_RETRY_S = 2.0
 """Back-off doubles between these, each wait drawn from its upper half, so that a district does not return at once."""
 
 

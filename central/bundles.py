@@ -1,0 +1,98 @@
+"""What each agent is to know, as a signed configuration whose version rises only when its content changes."""
+
+import hashlib
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import Engine, select
+
+from central.inventory import Agent, Inventory
+from central.records.engine import writing
+from central.records.schema import config_bundles
+from protocol import topics
+from protocol.messages import AgentConfig, TrustedKey
+from protocol.refusal import Refused
+from protocol.signing import SigningKey
+from protocol.topics import TopicKind
+from protocol.words import KeyRole
+
+
+class BundleError(ValueError):
+    """A configuration cannot be made; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An agent's configuration, ready to be published."""
+
+    site: str
+    agent: str
+    version: int
+    jws: bytes
+
+    @property
+    def topic(self) -> str:
+        """Where it goes."""
+        return topics.of_agent(TopicKind.CONFIG, self.site, self.agent)
+
+
+def agent_config(inventory: Inventory, agent: Agent, district: TrustedKey, version: int = 1) -> AgentConfig:
+    """What an agent is to know: its doors, the rules of these doors, and the credentials of the site's groups.
+
+    It trusts the district's key and those of all agents of its site. Pure.
+    """
+    site = inventory.sites[agent.site]
+    mine = {door.door for door in agent.doors}
+    groups = {rule.group for rule in site.rules}
+    rules = tuple(
+        msgspec.structs.replace(rule, doors=tuple(door for door in rule.doors if door in mine))
+        for rule in site.rules
+        if not mine.isdisjoint(rule.doors)
+    )
+    named = {door.settings.schedule for door in agent.doors} | {rule.schedule for rule in rules}
+    return AgentConfig(
+        audience=topics.of_agent(TopicKind.CONFIG, agent.site, agent.agent),
+        version=version,
+        timezone=site.timezone,
+        doors=tuple(door.settings for door in agent.doors),
+        schedules={name: periods for name, periods in inventory.schedules.items() if name in named},
+        rules=rules,
+        credentials=tuple(one for one in inventory.credentials if not groups.isdisjoint(one.groups)),
+        trusted_keys=(district, *(other.key for other in site.agents)),
+    )
+
+
+def bundles(engine: Engine, inventory: Inventory, key: SigningKey) -> dict[tuple[str, str], Bundle]:
+    """The configuration of every agent, by (site, agent); versions are kept in the records.
+
+    Raises :class:`BundleError` if one cannot be made, before any is stored.
+    """
+    district = key.trusted(KeyRole.DISTRICT)
+    if any(agent.key.kid == key.kid for agent in inventory.agents.values()):
+        raise BundleError(f"an agent's key has the district key's kid {key.kid!r}; give the agent's another name")
+    made: dict[tuple[str, str], Bundle] = {}
+    rows = []
+    with writing(engine) as connection:
+        known = {(row.site, row.agent): row for row in connection.execute(select(config_bundles))}
+        for name, agent in inventory.agents.items():
+            config = agent_config(inventory, agent, district)
+            digest = hashlib.sha256(msgspec.json.encode(config)).hexdigest()
+            before = known.get(name)
+            if before is not None and before.digest == digest:
+                made[name] = Bundle(*name, before.version, before.jws)
+                continue
+            version = 1 if before is None else before.version + 1
+            try:
+                jws = key.sign(msgspec.structs.replace(config, version=version))
+            except ValueError as error:
+                raise BundleError(f"{name[0]}/{name[1]}: {error}; it has too many credentials") from None
+            except Refused as refused:
+                raise BundleError(f"{name[0]}/{name[1]}: {refused.detail}; it has too many credentials") from None
+            made[name] = Bundle(*name, version, jws)
+            rows.append({"site": agent.site, "agent": agent.agent, "version": version, "digest": digest, "jws": jws})
+        for row in rows:
+            mine = (config_bundles.c.site == row["site"]) & (config_bundles.c.agent == row["agent"])
+            connection.execute(config_bundles.delete().where(mine))
+        if rows:
+            connection.execute(config_bundles.insert(), rows)
+    return made

@@ -1,0 +1,79 @@
+"""The shape of district.yaml: what may stand where, and within which limits. Types only.
+
+Doors, periods and credentials have the limits of the wire's own messages, so that what is accepted here is also
+accepted by the agents.
+"""
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, field
+
+from protocol.messages import AccessRule, Credential, DoorSettings, Name, Period, ShortText
+
+KeyX = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$")]
+Group = Annotated[str, Meta(pattern=r"^(\*|[a-z0-9][a-z0-9-]{0,47})$")]
+
+MOST_DOORS_PER_AGENT = 128
+
+
+class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all entries have in common: a field nobody knows is a mistake."""
+
+
+class DistrictEntry(Entry, frozen=True, kw_only=True):
+    """``district:``"""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    timezone: ShortText
+
+
+class PeriodEntry(Period, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One period of a schedule."""
+
+
+class KeyEntry(Entry, frozen=True, kw_only=True):
+    """An agent's public key, as ``doorward agent keygen`` prints it."""
+
+    kid: Annotated[str, Meta(min_length=1, max_length=200)]
+    x: KeyX
+
+
+class DoorEntry(DoorSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One door."""
+
+
+class AgentEntry(Entry, frozen=True, kw_only=True):
+    """One Raspberry Pi."""
+
+    agent: Name
+    key: KeyEntry
+    doors: Annotated[list[DoorEntry], Meta(max_length=MOST_DOORS_PER_AGENT)]
+
+
+class RuleEntry(AccessRule, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One access rule; a door may be ``'*'``, all doors of the site."""
+
+    doors: tuple[Group, ...]
+
+
+class SiteEntry(Entry, frozen=True, kw_only=True):
+    """One school."""
+
+    site: Name
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    timezone: ShortText | None = None  # else the district's
+    agents: list[AgentEntry]
+    rules: list[RuleEntry] = field(default_factory=list)
+
+
+class CredentialEntry(Credential, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One credential, by its token."""
+
+
+class DistrictFile(Entry, frozen=True, kw_only=True):
+    """The whole file. Schedules are looked at one by one, so that an error in one can be told by its line."""
+
+    district: DistrictEntry
+    sites: list[SiteEntry]
+    schedules: dict[str, Any] = field(default_factory=dict)
+    credentials: list[CredentialEntry] = field(default_factory=list)

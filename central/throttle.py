@@ -1,0 +1,66 @@
+"""How long somebody who gets passwords wrong must wait. Pure: names and times in, a wait out.
+
+Counted by name and source together, by source, and by name. The last is lenient, so that guessing at an officer's
+password from elsewhere does not lock the officer out of an emergency.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+FORGOTTEN_AFTER_MS = 15 * 60_000
+MOST_COUNTED = 20_000
+"""Names and sources come from outside: beyond so many the oldest are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """After ``free`` failures, waits double from one second up to ``longest_ms``."""
+
+    free: int
+    longest_ms: int
+
+
+_RULES = {"both": _Rule(5, 60_000), "source": _Rule(20, 60_000), "name": _Rule(50, 2_000)}
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int
+    last_ms: int
+
+
+class Throttle:
+    """Times are milliseconds of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._failures: OrderedDict[tuple[str, ...], _Failures] = OrderedDict()
+
+    def wait_ms(self, name: str, source: str, now_ms: int) -> int:
+        """How long this name from this source must still wait; 0: it may try."""
+        longest = 0
+        for key in _keys(name, source):
+            failures = self._failures.get(key)
+            if failures is None or now_ms - failures.last_ms > FORGOTTEN_AFTER_MS:
+                continue
+            rule = _RULES[key[0]]
+            if failures.count >= rule.free:
+                pause_ms = min(rule.longest_ms, 1_000 << min(20, failures.count - rule.free))
+                longest = max(longest, failures.last_ms + pause_ms - now_ms)
+        return longest
+
+    def failed(self, name: str, source: str, now_ms: int) -> None:
+        """A password was wrong."""
+        for key in _keys(name, source):
+            before = self._failures.pop(key, None)
+            count = before.count if before and now_ms - before.last_ms <= FORGOTTEN_AFTER_MS else 0
+            self._failures[key] = _Failures(count + 1, now_ms)
+        while len(self._failures) > MOST_COUNTED:
+            self._failures.popitem(last=False)
+
+    def succeeded(self, name: str, source: str) -> None:
+        """A password was right. What others tried from elsewhere stays counted."""
+        self._failures.pop(("both", name, source), None)
+
+
+def _keys(name: str, source: str) -> tuple[tuple[str, ...], ...]:
+    return ("both", name, source), ("source", source), ("name", name)

@@ -163,6 +163,18 @@ def test_delay_counts_as_age_of_evidence_and_of_arrival(district: District) -> N
     assert district.shown() is Condition.UNKNOWN
 
 
+def test_evidence_that_grew_old_under_way_proves_nothing_when_it_comes(district: District) -> None:
+    district.east.say()
+    district.wait(4_000)
+    queued = district.east.snapshot(
+        door_state(evidence=msgspec.structs.replace(SECURE, age_ms=2_900)), door_state("gym")
+    )
+    district.wait(11_000)
+    district.east.deliver(queued)
+    assert district.shown() is Condition.UNKNOWN
+    assert district.shown("gym") is Condition.SECURE
+
+
 def test_the_first_snapshot_of_a_session_shows_its_delay_by_its_utc(district: District) -> None:
     queued = district.east.snapshot()  # a bridge's leftover looks live, and there is nothing to compare it with
     district.wait(20_000)

@@ -1,0 +1,245 @@
+"""A whole district as in production: broker, central and each agent a process of its own, to be killed at will.
+
+The doors, readers and people are the simulators'; everything above the pin and the serial line is the real thing.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from simulators.control import send_order
+from simulators.district import AgentFolder, District, make_district
+from simulators.school_plan import DistrictSize
+from tests.support.brokers import HOST, RunningBroker, embedded, free_port
+
+T = TypeVar("T")
+STARTUP_S = 40
+ACCOUNTS = {
+    "officer": "officer",
+    "responder": "responder",
+    "facilities": "facilities",
+    "administrator": "administrator",
+}
+
+
+def wait_for(condition: Callable[[], T], what: str, deadline_s: float = 20, every_s: float = 0.05) -> T:
+    """The condition's value once it is true; AssertionError says what did not come about."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"{what}: not within {deadline_s:g} s"
+        time.sleep(every_s)
+
+
+class Program:
+    """A ``doorward`` process that can be killed, frozen and started again."""
+
+    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it."""
+        assert not self.running
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "doorward.main", *self._arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self) -> None:
+        """``kill -9``."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, SIGSTOP for one."""
+        assert self._process is not None
+        os.kill(self._process.pid, number)
+
+    def end(self) -> None:
+        """Make sure it is gone."""
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                self.signal(signal.SIGCONT)
+            self.kill()
+
+    def tail(self) -> str:
+        """The end of its log, for a failing test's message."""
+        return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+
+
+class Api:
+    """One person signed in to central."""
+
+    def __init__(self, address: str, username: str, password: str) -> None:
+        self.client = httpx.Client(base_url=address, timeout=10)
+        self._credentials = {"username": username, "password": password}
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        """Get a session."""
+        answer = self.client.post("/api/session", json=self._credentials).raise_for_status().json()
+        self.client.headers["Authorization"] = f"Bearer {answer['token']}"
+
+    def get(self, path: str, **params: Any) -> Any:
+        """A GET's JSON."""
+        return self.client.get(f"/api{path}", params=params).raise_for_status().json()
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        """A POST's response, whatever its status."""
+        return self.client.post(f"/api{path}", json=body)
+
+    def declare(self, scope: dict[str, str], *, drill: bool = False, action: str = "lockdown") -> str:
+        """Declare; the declaration's id."""
+        answer = self.post("/declarations", {"action": action, "scope": scope, "drill": drill, "reason": "test"})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def closure(self, declaration: str) -> dict[str, int]:
+        """How far a declaration has got."""
+        return dict(self.get(f"/declarations/{declaration}")["closure"])
+
+    def doors(self, site: str) -> dict[str, dict[str, Any]]:
+        """A site's doors by name."""
+        return {door["door"]: door for door in self.get(f"/sites/{site}")["doors"]}
+
+
+@dataclass
+class RunningDistrict:
+    """What runs, and where to reach it."""
+
+    district: District
+    broker: RunningBroker
+    central: Program
+    address: str
+    agents: dict[str, Program] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
+
+    def api(self, username: str = "responder") -> Api:
+        """Sign somebody in."""
+        return Api(self.address, username, self.passwords[username])
+
+    def agent_folder(self, key: str) -> AgentFolder:
+        """An agent's files by ``site/agent``."""
+        return next(agent for agent in self.district.agents if agent.key == key)
+
+    def order(self, key: str, do: str, **fields: Any) -> dict[str, Any]:
+        """Order something of an agent's virtual hardware."""
+        return dict(send_order(self.agent_folder(key).control, {"do": do, **fields}))
+
+    def hardware(self, key: str) -> dict[str, dict[str, Any]]:
+        """The physical truth about an agent's doors."""
+        return dict(self.order(key, "state")["doors"])
+
+    def health(self) -> dict[str, Any]:
+        """Central's health, or {} while it does not answer."""
+        with contextlib.suppress(httpx.HTTPError):
+            return dict(httpx.get(f"{self.address}/api/health", timeout=2).json())
+        return {}
+
+    def start_central(self) -> None:
+        """Start central and wait until it answers."""
+        self.central.start()
+        try:
+            wait_for(self.health, "central answers", STARTUP_S)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.central.tail()}") from None
+
+    def wait_all_known(self, deadline_s: float = STARTUP_S) -> None:
+        """Return once every door is shown with live evidence."""
+        api = self.api()
+        doors = len(self.district.doors)
+
+        def known() -> bool:
+            totals = api.get("/overview")["totals"]
+            return totals["doors"] == doors and not totals["conditions"].get("unknown")
+
+        wait_for(known, f"{doors} doors with live evidence", deadline_s)
+
+    def events(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask central's records directly."""
+        (database,) = self.district.central.glob("*.db")
+        with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def assert_every_event_once(self) -> int:
+        """Each stream holds each of its numbers once, from 1 on, and no gap is recorded; how many there are."""
+        counts = self.events(
+            "SELECT stream, COUNT(*), COUNT(DISTINCT seq), MIN(seq), MAX(seq) FROM events GROUP BY stream"
+        )
+        for stream, count, distinct, first, last in counts:
+            assert (count, distinct, first) == (last, last, 1), f"stream {stream}: {count} events, {first} to {last}"
+        assert self.events("SELECT * FROM stream_gaps") == []
+        return sum(count for _, count, *_ in counts)
+
+
+@contextlib.contextmanager
+def running_district(
+    folder: Path,
+    size: DistrictSize,
+    *,
+    broker: Callable[..., contextlib.AbstractContextManager[RunningBroker]] = embedded,
+    round_the_clock: bool = False,
+    start_agents: bool = True,
+) -> Iterator[RunningDistrict]:
+    """Everything up, every door known."""
+    http = free_port()
+    with broker() as running_broker:
+        district = make_district(folder, broker_port=running_broker.port, size=size, round_the_clock=round_the_clock)
+        passwords = {name: secrets.token_urlsafe(12) for name in ACCOUNTS}
+        for name, role in ACCOUNTS.items():
+            command = [sys.executable, "-m", "doorward.main", "central", "add-user", name, role]
+            subprocess.run(
+                [*command, "--data", str(district.central)],
+                input=f"{passwords[name]}\n".encode(),
+                check=True,
+                capture_output=True,
+            )
+        where = ["--broker", f"{HOST}:{running_broker.port}", "--http", f"{HOST}:{http}"]
+        files = ["--district", str(district.file), "--data", str(district.central)]
+        central = Program("central", ["central", "run", *files, *where], folder / "central.log")
+        running = RunningDistrict(district, running_broker, central, f"http://{HOST}:{http}", passwords=passwords)
+        for agent in district.agents:
+            arguments = ["simulate", "agent", str(agent.config), "--control", str(agent.control)]
+            log = folder / f"{agent.site}-{agent.agent}.log"
+            running.agents[agent.key] = Program(agent.key, [*arguments, "--cards", str(district.cards)], log)
+        try:
+            running.start_central()
+            if start_agents:
+                for program in running.agents.values():
+                    program.start()
+                running.wait_all_known()
+            yield running
+        finally:
+            for program in [*running.agents.values(), central]:
+                program.end()
+
+
+def pretty(value: object) -> str:
+    """JSON for a failing test's message."""
+    return json.dumps(value, indent=1)

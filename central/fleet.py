@@ -17,6 +17,10 @@ from protocol.words import Condition
 SESSIONS_KEPT = 4
 """Sessions of an agent whose numbering and delay are remembered, so that a late word of an old one is known."""
 
+DOUBT_MS = 250
+"""How much later than a death, or than its successor's last word, a session must have spoken to be believed alive
+after all: more than a delay may be misjudged by. Its next word, or its status, comes within seconds."""
+
 STRANGERS_KEPT = 1_000
 
 _SECURE = Condition.SECURE
@@ -144,13 +148,13 @@ class Fleet:
     def _is_current(self, live: LiveAgent, name: str, made_ms: int, changes: Changes) -> bool:
         """Whether a snapshot of a session, made then, is the agent's latest word; makes that session the current."""
         session = live.sessions[name]
-        if session.ended_ms is not None and made_ms <= session.ended_ms:
+        if session.ended_ms is not None and made_ms <= session.ended_ms + DOUBT_MS:
             return False  # made before the death that was told
         session.ended_ms = None
         if session is live.session:
             return True
         # An agent runs one session at a time, so the one that spoke latest is the current one.
-        if live.heard_ms is not None and made_ms < live.heard_ms:
+        if live.heard_ms is not None and made_ms < live.heard_ms + (DOUBT_MS if session.replaced else 0):
             return False
         self._begin(live, name, changes)
         return True
@@ -164,6 +168,8 @@ class Fleet:
     def _begin(self, live: LiveAgent, name: str, changes: Changes) -> Session:
         """Make a session the current one. What an earlier one proved is void."""
         self._silence(live, changes)
+        if live.session is not None:
+            live.session.replaced = True
         session = live.session = live.sessions.get(name) or self._remember(live, name)
         _once(changes.agents, live)
         return session

@@ -14,13 +14,14 @@ from protocol.words import Condition, DoorMode
 class Session:
     """One run of an agent's program, as far as central has heard it."""
 
-    __slots__ = ("arrivals", "ended_ms", "name", "seq")
+    __slots__ = ("arrivals", "ended_ms", "name", "replaced", "seq")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.arrivals = Arrivals()
         self.seq = -1  # of the last live snapshot taken
         self.ended_ms: int | None = None  # when its death was told
+        self.replaced = False  # by another session, once
 
 
 class LiveAgent:

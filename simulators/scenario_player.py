@@ -1,0 +1,300 @@
+"""Plays a scenario against a running district: orders to the virtual schools, requests to central, the outcome.
+
+What central shows is the only thing that counts; the truth about the virtual doors is never asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simulators.control import Order, OrderRefused, send_order
+from simulators.district import AgentFolder
+from simulators.district_api import DistrictApi
+from simulators.rhythm import DayClock, shown
+from simulators.scenario import (
+    Declare,
+    DoorRef,
+    ExpectClosure,
+    ExpectDoor,
+    Never,
+    People,
+    Release,
+    Scenario,
+    SiteOrder,
+    Step,
+    Wait,
+)
+
+log = logging.getLogger(__name__)
+
+ASK_EVERY_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class DoorResult:
+    """A door of the last declaration, as central shows it at the end."""
+
+    site: str
+    agent: str
+    door: str
+    state: str
+    condition: str
+    evidence: Mapping[str, Any]
+    proven_ms: int | None
+    """From the declaration to its proof; None while it is not proven."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a scenario. ``failures``: a sentence for each thing that was expected and did not come."""
+
+    declaration_id: str | None
+    doors: tuple[DoorResult, ...]
+    failures: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Everything expected came."""
+        return not self.failures
+
+    def count(self, state: str) -> int:
+        """How many doors are proven, pending or failed."""
+        return sum(door.state == state for door in self.doors)
+
+    @property
+    def slowest_ms(self) -> int | None:
+        """The longest a proven door took."""
+        return max((door.proven_ms for door in self.doors if door.proven_ms is not None), default=None)
+
+    def as_json(self) -> dict[str, Any]:
+        """One object: the declaration, every door, and the sums."""
+        return {
+            "declaration_id": self.declaration_id,
+            "doors": [
+                {
+                    "site": door.site,
+                    "agent": door.agent,
+                    "door": door.door,
+                    "condition": door.condition,
+                    "evidence": dict(door.evidence),
+                    "proven_ms": door.proven_ms,
+                }
+                for door in self.doors
+            ],
+            "summary": {
+                "proven": self.count("proven"),
+                "pending": self.count("pending"),
+                "failed": self.count("failed"),
+                "slowest_ms": self.slowest_ms,
+            },
+        }
+
+
+class ScenarioPlayer:
+    """Plays one scenario once.
+
+    ``agents`` are the running virtual sites. ``users`` maps the names a scenario uses (``by:``) to signed-in users.
+    """
+
+    def __init__(self, scenario: Scenario, agents: tuple[AgentFolder, ...], users: Mapping[str, DistrictApi]) -> None:
+        self._scenario = scenario
+        self._agents = agents
+        self._users = users
+        self._observer = next(iter(users.values()))
+        self._clock = DayClock(scenario.starts, scenario.speed)
+        self._began = 0.0
+        self._declared: dict[str, str] = {}
+        self._latest: str | None = None
+        self._failures: list[str] = []
+        self._steps: dict[type[Step], Callable[[Any], Awaitable[None]]] = {
+            Wait: self._wait,
+            People: self._people,
+            SiteOrder: self._site_order,
+            Declare: self._declare,
+            Release: self._release,
+            ExpectDoor: self._expect_door,
+            ExpectClosure: self._expect_closure,
+        }
+
+    async def play(self) -> Result:
+        """Play it to its end, or to the first thing that does not come.
+
+        :class:`ConfigError` for a step that fits no district like this one, :class:`ApiError` if central fails.
+        """
+        self._check()
+        self._began = asyncio.get_running_loop().time()
+        async with contextlib.AsyncExitStack() as watches:
+            for step in self._scenario.steps:
+                await self._until_due(step)
+                if isinstance(step, Never):
+                    await watches.enter_async_context(self._watching(step))
+                else:
+                    await self._steps[type(step)](step)
+                if self._failures:
+                    break
+        return await self._result()
+
+    def _check(self) -> None:
+        """Every name in every step is known before the first is played."""
+        for step in self._scenario.steps:
+            match step:
+                case SiteOrder():
+                    self._control(step)
+                case ExpectDoor() | Never():
+                    self._find(step.door, step)
+                case Declare() | Release() if step.by not in self._users:
+                    raise step.fault(f"nobody is called {step.by!r}; there are: {', '.join(self._users)}")
+
+    # --- time ---
+
+    def _elapsed(self) -> float:
+        return asyncio.get_running_loop().time() - self._began
+
+    async def _until_due(self, step: Step) -> None:
+        wait_s = step.after_s if step.at is None else self._clock.seconds_until(step.at, self._elapsed())
+        await asyncio.sleep(wait_s)
+
+    def _say(self, what: str) -> None:
+        log.info("%s  %s", shown(self._clock.minute(self._elapsed())), what)
+
+    # --- deeds ---
+
+    async def _wait(self, _step: Wait) -> None:
+        return
+
+    async def _people(self, step: People) -> None:
+        self._say("the school day goes on" if step.on else "everybody rests")
+        order: Order = {"do": "people", "on": False}
+        if step.on:
+            order = {"do": "people", "from": shown(self._clock.minute(self._elapsed())), "speed": self._clock.speed}
+        await asyncio.gather(*(self._send(agent.control, order, step) for agent in self._agents))
+
+    async def _site_order(self, step: SiteOrder) -> None:
+        self._say(f"{step.site}: {' '.join(str(part) for part in step.order.values())}")
+        await self._send(self._control(step), step.order, step)
+
+    async def _declare(self, step: Declare) -> None:
+        view = await self._users[step.by].declare(step.action, step.scope, drill=step.drill, reason=step.reason)
+        self._declared[step.name] = self._latest = view["id"]
+        kind = "a drill" if step.drill else "real"
+        self._say(f"{step.by} declares {step.action} ({kind}) over {' '.join(step.scope.values())}")
+
+    async def _release(self, step: Release) -> None:
+        view = await self._users[step.by].release(self._declared[step.name])
+        self._say(f"{step.by} releases {step.name}: {view['state']}")
+
+    async def _send(self, control: Path, order: Order, step: Step) -> None:
+        try:
+            await asyncio.to_thread(send_order, control, order)
+        except (OrderRefused, OSError) as error:
+            raise step.fault(f"the virtual site at {control} did not do it: {error}") from None
+
+    # --- expectations ---
+
+    async def _expect_door(self, step: ExpectDoor) -> None:
+        view: Any = None
+
+        async def reached() -> bool:
+            nonlocal view
+            view = await self._observer.door(step.door.site, step.door.door)
+            return bool(view["condition"] == step.condition)
+
+        if await _within(step.within_s, reached):
+            self._say(f"{step.door} is shown {step.condition}")
+        else:
+            self._fail(f"{step.door} is shown {view['condition']}, not {step.condition}, after {step.within_s:g} s")
+
+    async def _expect_closure(self, step: ExpectClosure) -> None:
+        missing: list[str] = []
+
+        async def reached() -> bool:
+            view = await self._observer.declaration(self._declared[step.name])
+            missing[:] = [
+                f"{row['site']}/{row['door']} ({row['why'] or row['condition']})"
+                for row in view["doors"]
+                if row["state"] != "proven" and DoorRef(row["site"], row["door"]) not in self._scenario.breaks
+            ]
+            return bool(view["doors"]) and not missing
+
+        if await _within(step.within_s, reached):
+            self._say("every door that can be is proven")
+        else:
+            self._fail(f"not proven within {step.within_s:g} s: {', '.join(missing) or 'no door is covered'}")
+
+    @contextlib.asynccontextmanager
+    async def _watching(self, step: Never) -> Any:
+        """Look at a door until the scenario ends; note if it is ever shown as it must not be."""
+
+        async def watch() -> None:
+            while True:
+                view = await self._observer.door(step.door.site, step.door.door)
+                if view["condition"] == step.condition:
+                    self._fail(f"{step.door} was shown {step.condition}")
+                    return
+                await asyncio.sleep(ASK_EVERY_S)
+
+        task = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled():
+                task.result()
+
+    def _fail(self, what: str) -> None:
+        self._say(f"FAILED: {what}")
+        self._failures.append(what)
+
+    # --- names and ends ---
+
+    def _control(self, step: SiteOrder) -> Path:
+        if step.agent is None:
+            return self._find(DoorRef(step.site, step.order["door"]), step).control
+        for agent in self._agents:
+            if (agent.site, agent.agent) == (step.site, step.agent):
+                return agent.control
+        raise step.fault(f"there is no agent {step.site}/{step.agent} in this district")
+
+    def _find(self, door: DoorRef, step: Step) -> AgentFolder:
+        for agent in self._agents:
+            if agent.site == door.site and door.door in agent.doors:
+                return agent
+        raise step.fault(f"there is no door {door} in this district")
+
+    async def _result(self) -> Result:
+        rows: list[Any] = []
+        if self._latest is not None:
+            rows = (await self._observer.declaration(self._latest))["doors"]
+        doors = tuple(
+            DoorResult(
+                site=row["site"],
+                agent=row["agent"],
+                door=row["door"],
+                state=row["state"],
+                condition=row["condition"],
+                evidence=row["evidence"],
+                proven_ms=row["proven_ms"] if row["state"] == "proven" else None,
+            )
+            for row in rows
+        )
+        return Result(self._latest, doors, tuple(self._failures))
+
+
+async def _within(seconds: float, reached: Callable[[], Awaitable[bool]]) -> bool:
+    """Whether something is so within some seconds. It is looked at once more when time is up."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+    while True:
+        last = loop.time() >= end
+        if await reached():
+            return True
+        if last:
+            return False
+        await asyncio.sleep(ASK_EVERY_S)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -78,7 +79,8 @@ async def test_an_agent_says_when_it_comes_and_goes_and_the_broker_says_when_it_
         async with pi.running() as second:
             await until(lambda: central.statuses[-1].online, "the greeting")
             assert second.link.mqtt._client is not None
-            second.link.mqtt._client._client._sock.close()  # type: ignore[union-attr] # without a word
+            wire: Any = second.link.mqtt._client._client.socket()
+            wire.shutdown(socket.SHUT_RDWR)  # without a word, as a cable that is pulled
             await until(lambda: central.statuses[-1].reason == "lost", "the will")
             assert central.statuses[-1].session == second.session
             await until(lambda: central.statuses[-1].online, "the return")

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, Row, Select, and_, func, select
 
 from central.history_buckets import Buckets, Change, lasted, overlaid
-from central.records.schema import agent_presence, events
+from central.records.schema import agent_presence, events, stream_cursors
 from protocol.words import Condition, EventKind
 
 MOST_EVENTS = 1_000
@@ -276,7 +276,23 @@ def _dead_spans(
         .limit(1)
     ).first()
     if seen is not None and not seen.alive:
-        last = connection.execute(select(func.max(events.c.utc_ns)).where(mine)).scalar()
+        cursor = stream_cursors.c
+        last = connection.execute(
+            select(events.c.utc_ns)
+            .join_from(
+                stream_cursors,
+                events,
+                and_(
+                    events.c.site == cursor.site,
+                    events.c.agent == cursor.agent,
+                    events.c.stream == cursor.stream,
+                    events.c.seq == cursor.committed,
+                ),
+            )
+            .where(cursor.site == site, cursor.agent == agent)
+            .order_by(cursor.updated_ms.desc())
+            .limit(1)
+        ).scalar()
         start_ms = max(seen.at_ms, _ms(last or 0))
         if start_ms < now_ms:
             spans.append((start_ms, now_ms))

@@ -91,7 +91,8 @@ class Accounts:
     def sign_in(self, username: str, password: str, source: str) -> tuple[str, Session]:
         """A new session and its token. Raises :class:`SignInFailed` or :class:`Throttled`.
 
-        An unknown name costs as much as a known one, and what cannot be a name is treated as one name. ``source`` is the caller's network address.
+        An unknown name costs as much as a known one, and what cannot be a name is treated as one name.
+        ``source`` is the caller's network address.
         """
         if not _USERNAME.fullmatch(username):
             username = "(no username)"

@@ -1,0 +1,94 @@
+"""Makes the signed set of a topic from the records, inside the transaction that changed them.
+
+A site's set carries what central declared there, and what an agent declared and has since dropped without central's
+word: an agent alone releases nothing. ``ended`` names agents' own declarations that two people have ended.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Connection
+
+from central import declaration_records as rows
+from central.declaration_records import DeclarationRecord, Origin, StoredSet
+from protocol import topics
+from protocol.messages import DeclarationSet, Scope
+from protocol.refusal import Refused
+from protocol.signing import Keyring, SigningKey
+from protocol.words import KeyRole, ScopeKind
+
+MOST_ALIKE = 100
+"""Real ones of one topic, and drills of one topic: what fits into a set, and drills never keep a real one out."""
+
+ENDED_KEPT_MS = 24 * 3_600_000
+"""How long at the least a set names what has ended: an agent may have been off."""
+
+MOST_ENDED = 400
+
+
+def topic_of(scope: Scope) -> str:
+    """The topic whose set carries central's declarations of a scope."""
+    if scope.kind is ScopeKind.DISTRICT:
+        return topics.district_declarations()
+    assert scope.site is not None, "all scopes but the district's have a site"
+    return topics.site_declarations(scope.site)
+
+
+def carried_in(record: DeclarationRecord, topic: str, listed: frozenset[str]) -> bool:
+    """Whether a topic's set must carry an active declaration. ``listed``: ids in the agents' own sets."""
+    if record.origin is Origin.CENTRAL:
+        return record.topic == topic
+    return record.id not in listed and topic_of(record.scope) == topic
+
+
+def carriers(records: Iterable[DeclarationRecord], listed: frozenset[str]) -> dict[str, frozenset[str]]:
+    """Which active declarations central's sets must carry: ids by topic."""
+    wanted: dict[str, frozenset[str]] = {}
+    for record in records:
+        topic = topic_of(record.scope)
+        if carried_in(record, topic, listed):
+            wanted[topic] = wanted.get(topic, frozenset()) | {record.id}
+    return wanted
+
+
+def carries(stored: StoredSet | None, key: SigningKey, wanted: frozenset[str]) -> bool:
+    """Whether a stored set is signed by this key and carries just these ids."""
+    if stored is None:
+        return False
+    try:
+        document = Keyring([key.trusted(KeyRole.DISTRICT)]).open(DeclarationSet, stored.topic, stored.jws)
+    except Refused:
+        return False
+    return {declaration.id for declaration in document.declarations} == wanted
+
+
+def next_revision(connection: Connection, topic: str, now_ms: int) -> int:
+    """The revision of a topic's next set: higher than the last, and than any made before now elsewhere."""
+    return max(rows.revision_of(connection, topic) + 1, now_ms)
+
+
+def make_set(
+    connection: Connection, key: SigningKey, topic: str, *, listed: Mapping[str, frozenset[str]], now_ms: int
+) -> StoredSet:
+    """Sign and store the topic's next set, from what holds now in this transaction.
+
+    ``listed``: the ids in each agent's own set, by its topic.
+    """
+    site = topics.parse(topic).site
+    all_listed = frozenset().union(*listed.values())
+    active = [record for record in rows.active(connection) if carried_in(record, topic, all_listed)]
+    ended: list[str] = []
+    if site is not None:
+        ended = rows.ended_of_agents(connection, site, now_ms - ENDED_KEPT_MS, _of_site(listed, site))
+    document = DeclarationSet(
+        audience=topic,
+        revision=next_revision(connection, topic, now_ms),
+        declarations=tuple(record.on_the_wire() for record in active),
+        ended=tuple(ended[:MOST_ENDED]),
+    )
+    stored = StoredSet(topic, document.revision, key.sign(document))
+    rows.save_set(connection, stored, now_ms)
+    return stored
+
+
+def _of_site(listed: Mapping[str, frozenset[str]], site: str) -> set[str]:
+    return {id_ for topic, ids in listed.items() if topics.parse(topic).site == site for id_ in ids}

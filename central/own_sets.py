@@ -1,0 +1,98 @@
+"""What agents declare by themselves (panic buttons): each agent's own signed set, as central last accepted it.
+
+No I/O: ``central.declarations`` keeps them in the records and acts on them.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from central.declaration_records import DeclarationRecord, Origin, StoredSet
+from protocol import topics
+from protocol.messages import Declaration, DeclarationSet, TrustedKey
+from protocol.refusal import Reason, Refused
+from protocol.signing import Keyring
+from protocol.words import ScopeKind
+
+OLDEST_MS = 7 * 24 * 3_600_000
+EARLY_MS = 5_000
+"""A declaration dated outside of these, seen from now, was dated by a clock that was wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSet:
+    """A set that takes an earlier one's place. ``dropped``: ids the earlier one listed and this one does not."""
+
+    site: str
+    agent: str
+    document: DeclarationSet
+    stored: StoredSet
+    dropped: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """As records name an agent."""
+        return f"{self.site}/{self.agent}"
+
+
+class OwnSets:
+    """The latest set of every agent that has one. ``keys`` are the agents' own."""
+
+    def __init__(self, keys: Iterable[TrustedKey]) -> None:
+        self._keyring = Keyring(keys)
+        self._held: dict[str, DeclarationSet] = {}
+
+    def accept(self, site: str, agent: str, topic: str, jws: bytes) -> OwnSet | None:
+        """The set that arrived, if it is newer than the one held; None if it is the one held.
+
+        Raises :class:`Refused`: as ``Keyring.open``, older_revision, or not_allowed if it reaches beyond its site.
+        """
+        document = self._keyring.open(DeclarationSet, topic, jws)
+        for declaration in document.declarations:
+            if declaration.scope.kind is ScopeKind.DISTRICT:
+                raise Refused(Reason.NOT_ALLOWED, f"{site}/{agent} may not declare for the district")
+        before = self._held.get(topic)
+        if before is not None and document.revision <= before.revision:
+            if document == before:
+                return None
+            raise Refused(Reason.OLDER_REVISION, f"revision {document.revision}; {before.revision} is held")
+        self._held[topic] = document
+        dropped = _ids(before) - _ids(document) if before is not None else frozenset()
+        return OwnSet(site, agent, document, StoredSet(topic, document.revision, jws), dropped)
+
+    def restore(self, stored: StoredSet) -> None:
+        """Take up a set out of the records, if its signer is still trusted."""
+        try:
+            self._held[stored.topic] = self._keyring.open(DeclarationSet, stored.topic, stored.jws)
+        except Refused:
+            self._held.pop(stored.topic, None)
+
+    def listed(self) -> dict[str, frozenset[str]]:
+        """The ids in each agent's set, by its topic."""
+        return {topic: _ids(document) for topic, document in self._held.items()}
+
+
+def adopted(own: OwnSet, declaration: Declaration, now_ms: int) -> DeclarationRecord:
+    """An agent's declaration as central keeps it."""
+    dated = now_ms - OLDEST_MS <= declaration.at_ms <= now_ms + EARLY_MS
+    return DeclarationRecord(
+        id=declaration.id,
+        action=declaration.action,
+        scope=declaration.scope,
+        drill=declaration.drill,
+        reason=declaration.reason,
+        by=f"panic button at {own.name}",
+        at_ms=min(declaration.at_ms, now_ms) if dated else now_ms,
+        origin=Origin.AGENT,
+        topic=own.stored.topic,
+        revision=own.document.revision,
+        origin_agent=own.name,
+    )
+
+
+def is_agents(topic: str) -> bool:
+    """Whether a topic is an agent's own."""
+    return topics.parse(topic).agent is not None
+
+
+def _ids(document: DeclarationSet) -> frozenset[str]:
+    return frozenset(declaration.id for declaration in document.declarations)

@@ -1,0 +1,196 @@
+"""The shapes of central's answers, once: for the API's document, for the type checker, and for whoever reads.
+
+Plain dictionaries: a view of 32,000 doors is built and encoded without a detour over objects. Times named ``*_ms``
+are UTC milliseconds since 1970 on central's clock, unless they say what they last.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+Counts = dict[str, int]
+Utc = Annotated[int, Field(description="UTC milliseconds since 1970, on central's clock")]
+
+
+class EvidenceView(TypedDict):
+    """What a door's sensors say."""
+
+    contact: Annotated[str | None, Field(description="closed or open; null: no reading")]
+    bolt: Annotated[str | None, Field(description="thrown or retracted; null: no reading, or none fitted")]
+    bolt_fitted: bool
+
+
+class DoorView(TypedDict):
+    """A door as it may be shown now."""
+
+    site: str
+    agent: str
+    door: str
+    name: str
+    zones: list[str]
+    perimeter: bool
+    mode: Annotated[str | None, Field(description="unlocked, controlled or secured: its agent's last word")]
+    condition: Annotated[str, Field(description="What the door is; unknown without fresh evidence")]
+    proven: Annotated[bool, Field(description="Shown secure, on fresh evidence")]
+    evidence: EvidenceView
+    evidence_at_ms: Annotated[
+        int | None, Field(description="When the oldest reading the condition rests on was taken (UTC ms)")
+    ]
+    since_ms: Annotated[int, Field(description="Since when it is shown in this condition (UTC ms)")]
+    released: Annotated[bool, Field(description="What the lock output commands, not what the door is")]
+    declarations: Annotated[list[str], Field(description="Ids of the declarations that hold it")]
+    alarms: list[str]
+    fire_released: bool
+
+
+class OutboxView(TypedDict):
+    """How far an agent's events have got."""
+
+    depth: int
+    capacity: int
+    dropped: int
+
+
+class AgentView(TypedDict):
+    """An agent as it may be shown now."""
+
+    site: str
+    agent: str
+    alive: bool
+    heard_ms: Annotated[int | None, Field(description="When its latest snapshot was made (UTC ms)")]
+    session: str | None
+    versions: dict[str, str]
+    outbox: OutboxView | None
+    config_version: Annotated[int, Field(description="What it applies; 0: none yet")]
+    config_wanted: Annotated[int | None, Field(description="What central has published for it")]
+    fire: bool
+
+
+class SiteSummary(TypedDict):
+    """A site in a line."""
+
+    site: str
+    name: str
+    doors: int
+    conditions: Counts
+    modes: Counts
+    agents: int
+    agents_alive: int
+    alarms: int
+    fire: bool
+    declarations: Annotated[list[str], Field(description="Ids of active declarations that reach a door of the site")]
+
+
+class Totals(TypedDict):
+    """The district's sums."""
+
+    doors: int
+    proven: int
+    conditions: Counts
+    agents: int
+    agents_alive: int
+
+
+class ScopeView(TypedDict):
+    """Where a declaration holds."""
+
+    kind: str
+    site: str | None
+    zone: str | None
+    door: str | None
+
+
+class ClosureView(TypedDict):
+    """How far a declaration's doors have got; for one that has ended, as it was at its end."""
+
+    doors: int
+    proven: int
+    pending: int
+    failed: int
+    slowest_ms: Annotated[int | None, Field(description="The longest a door now proven took (ms)")]
+
+
+class DeclarationView(TypedDict):
+    """A declaration, and what has become of it."""
+
+    id: str
+    action: str
+    scope: ScopeView
+    drill: bool
+    reason: str
+    by: str
+    at_ms: Utc
+    origin: Annotated[str, Field(description="central, or agent: a panic button")]
+    state: Literal["active", "release_requested", "ended"]
+    release_requested_by: str | None
+    release_requested_at_ms: int | None
+    ended_by: str | None
+    ended_at_ms: int | None
+    closure: ClosureView
+
+
+class ClosureRowView(TypedDict):
+    """One door under a declaration."""
+
+    site: str
+    agent: str
+    door: str
+    name: str
+    state: Literal["proven", "pending", "failed"]
+    why: Annotated[str, Field(description="A sentence for people; empty for a proven door")]
+    condition: str
+    evidence: EvidenceView
+    evidence_at_ms: int | None
+    proven_ms: Annotated[int | None, Field(description="From the declaration to the proof (ms)")]
+
+
+class DeclarationDetail(DeclarationView):
+    """A declaration with its doors; none once it has ended."""
+
+    doors: list[ClosureRowView]
+
+
+class EventView(TypedDict):
+    """One event, as its agent wrote it."""
+
+    id: int
+    site: str
+    agent: str
+    stream: str
+    seq: int
+    door: str | None
+    kind: str
+    at_ms: Annotated[int, Field(description="UTC ms by the agent's clock; see clock_trusted")]
+    clock_trusted: bool
+    received_ms: Utc
+    data: Annotated[dict[str, object], Field(description="Fields that depend on the kind")]
+
+
+class DoorDetail(DoorView):
+    """A door with its latest events."""
+
+    events: list[EventView]
+
+
+class SiteView(TypedDict):
+    """A site with all its agents and doors."""
+
+    server_ms: Utc
+    site: str
+    name: str
+    timezone: str
+    zones: list[str]
+    agents: list[AgentView]
+    doors: list[DoorView]
+
+
+class Overview(TypedDict):
+    """The district in a screen."""
+
+    server_ms: Utc
+    broker_connected: bool
+    district: str
+    totals: Totals
+    sites: list[SiteSummary]
+    declarations: Annotated[list[DeclarationView], Field(description="Those that hold")]

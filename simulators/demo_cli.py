@@ -45,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="with --scenario: print one JSON object on stdout")
     parser.add_argument("--port", type=int, metavar="N", help=f"the console's port; default {CONSOLE_PORT}, if free")
     parser.add_argument("--data", type=Path, metavar="DIR", help="a new folder for it all; default: a temporary one")
-    parser.add_argument(
-        "--keep", action="store_true", help="keep the temporary folder at the end (kept in any case if it failed)"
-    )
+    parser.add_argument("--keep", action="store_true", help="keep the temporary folder (a failure always does)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -151,6 +149,7 @@ def _tell(scenario: Scenario, result: Result, out: TextIO) -> None:
         out.write(f"  {door.site + '/' + door.door:<40} {door.state:<8} {door.condition:<10} {took:>9}\n")
     out.writelines(f"  FAILED: {failure}\n" for failure in result.failures)
     slowest = "" if result.slowest_ms is None else f", the slowest in {result.slowest_ms} ms"
-    counts = f"{result.count('proven')} proven{slowest}, {result.count('pending')} pending, {result.count('failed')} failed"
+    proven = result.count("proven")
+    others = ", ".join(f"{result.count(state)} {state}" for state in ("pending", "failed"))
     verdict = "as expected" if result.ok else "NOT as expected"
-    out.write(f"{scenario.name}: {verdict}; of {len(result.doors)} doors {counts}\n")
+    out.write(f"{scenario.name}: {verdict}; of {len(result.doors)} doors {proven} proven{slowest}, {others}\n")

@@ -21,6 +21,7 @@ from tests.support.brokers import free_port
 PASSWORD = "open sesame 8"
 ROLES = {"olive": "officer", "otto": "officer", "rita": "responder", "felix": "facilities", "ada": "administrator"}
 NAMES = ("Main entrance", "Gym", "Library", "Office", "Loading dock", "Cafeteria", "Music room", "Room")
+ROW_FIELDS = ("site", "agent", "door", "name", "condition", "evidence", "evidence_at_ms")
 ZONES = ("front", "east-wing", "west-wing")
 SCHOOLS = ("Lincoln High", "Oak Elementary", "Washington Middle", "Harbor Primary", "Maple Grove", "Cedar Ridge")
 
@@ -75,7 +76,13 @@ class FakeCentral:
                 "evidence_at_ms": now_ms(), "since_ms": now_ms() - 3_600_000, "released": False,
                 "declarations": [], "alarms": [], "fire_released": False,
             }  # fmt: skip
-        self.sites[site] = {"site": site, "name": name, "timezone": "America/Chicago", "doors": members, "fire": False}
+        self.sites[site] = {
+            "site": site,
+            "name": name,
+            "timezone": "America/Chicago",
+            "doors": members,
+            "fire": False,
+        }
 
     # --- what a test does ------------------------------------------------------------------------------------
 
@@ -84,13 +91,14 @@ class FakeCentral:
         view = self.sites[site]["doors"][door]
         view.update({"since_ms": now_ms(), "evidence_at_ms": now_ms(), **changes})
         view["proven"] = changes.get("proven", view["condition"] == "secure")
-        self._tell_door(view)
+        self._tell_doors([view])
 
-    def event(self, site: str, door: str | None, kind: str, **data: Any) -> None:
+    def event(self, site: str, door: str | None, happened: str, /, **data: Any) -> None:
         """Something worth a line happened."""
         event = {
             "id": len(self.events) + 1, "site": site, "agent": "east", "stream": "s", "seq": len(self.events) + 1,
-            "door": door, "kind": kind, "at_ms": now_ms(), "clock_trusted": True, "received_ms": now_ms(), "data": data,
+            "door": door, "kind": happened, "at_ms": now_ms(), "clock_trusted": True, "received_ms": now_ms(),
+            "data": data,
         }  # fmt: skip
         self.events.append(event)
         self.tell("event", event)
@@ -100,11 +108,12 @@ class FakeCentral:
         self.sessions.clear()
         self.tell("_close", None)
 
-    def declare(self, by: str, wanted: dict[str, Any], origin: str = "central") -> dict[str, Any]:
+    def declare(self, by: str, wanted: dict[str, Any]) -> dict[str, Any]:
         """A new declaration; its doors close by themselves unless a test has jammed them."""
         view = {
             "id": f"d-{secrets.token_hex(4)}", "action": wanted["action"], "scope": wanted["scope"],
-            "drill": wanted["drill"], "reason": wanted.get("reason", ""), "by": by, "at_ms": now_ms(), "origin": origin,
+            "drill": wanted["drill"], "reason": wanted.get("reason", ""), "by": by, "at_ms": now_ms(),
+            "origin": "central",
             "state": "active", "release_requested_by": None, "release_requested_at_ms": None, "ended_by": None,
             "ended_at_ms": None,
         }  # fmt: skip
@@ -112,7 +121,7 @@ class FakeCentral:
         for door in self.covered(view):
             door["mode"] = "secured"
             door["declarations"] = [*door["declarations"], view["id"]]
-            self._tell_door(door)
+        self._tell_doors(self.covered(view))
         self.tell("declaration", self.declared(view))
         return self.declared(view)
 
@@ -128,7 +137,7 @@ class FakeCentral:
             for door in self.covered(view):
                 door["declarations"] = [one for one in door["declarations"] if one != view["id"]]
                 door["mode"] = "secured" if door["declarations"] else "controlled"
-                self._tell_door(door)
+            self._tell_doors(self.covered(view))
             view.update(state="ended", ended_by=by, ended_at_ms=now_ms())
         self.tell("declaration", self.declared(view))
         return self.declared(view)
@@ -156,7 +165,7 @@ class FakeCentral:
         state = "proven" if door["proven"] else "failed" if failed else "pending"
         why = {"jammed": "its bolt did not throw", "open": "it stands open"}.get(door["condition"], door["condition"])
         return {
-            **{key: door[key] for key in ("site", "agent", "door", "name", "condition", "evidence", "evidence_at_ms")},
+            **{key: door[key] for key in ROW_FIELDS},
             "state": state, "why": "" if state == "proven" else why,
             "proven_ms": 180 + len(door["name"]) * 7 if state == "proven" else None,
         }  # fmt: skip
@@ -216,12 +225,15 @@ class FakeCentral:
                 continue
             self.loop.call_soon_threadsafe(queue.put_nowait, (kind, data))
 
-    def _tell_door(self, door: dict[str, Any]) -> None:
-        self.tell("doors", [dict(door)])
-        self.tell("overview", {"sites": [self.summary(self.sites[door["site"]])], "totals": self.totals()})
+    def _tell_doors(self, doors: list[dict[str, Any]]) -> None:
+        for site in {door["site"] for door in doors}:
+            self.tell("doors", [dict(door) for door in doors if door["site"] == site])
+            self.tell("overview", {"sites": [self.summary(self.sites[site])], "totals": self.totals()})
         for view in self.declarations.values():
-            if view["state"] != "ended" and door in self.covered(view):
-                self.tell("closure", {"id": view["id"], "doors": [self.row(view, door)]})
+            covered = {id(door) for door in self.covered(view)} if view["state"] != "ended" else set()
+            rows = [self.row(view, door) for door in doors if id(door) in covered]
+            if rows:
+                self.tell("closure", {"id": view["id"], "doors": rows})
                 self.tell("declaration", self.declared(view))
 
     async def stream(self, asked: dict[str, str]) -> AsyncIterator[bytes]:

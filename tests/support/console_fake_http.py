@@ -116,7 +116,9 @@ def _reading_routes(app: FastAPI, fake: FakeCentral) -> None:
     @app.get("/api/declarations")
     async def declarations(request: Request, active: bool | None = None, limit: int = 100) -> list[dict[str, Any]]:
         _who(fake, request)
-        views = [view for view in fake.declarations.values() if active is None or (view["state"] != "ended") == active]
+        views = [
+            view for view in fake.declarations.values() if active is None or (view["state"] != "ended") == active
+        ]
         return [fake.declared(view) for view in views[::-1][:limit]]
 
     @app.get("/api/declarations/{key}")
@@ -126,11 +128,9 @@ def _reading_routes(app: FastAPI, fake: FakeCentral) -> None:
         return {**fake.declared(view), "doors": [fake.row(view, door) for door in fake.covered(view)]}
 
     @app.get("/api/events")
-    async def events(
-        request: Request, site: str = "", door: str = "", kind: str = "", before_id: int = 1 << 60, limit: int = 100
-    ) -> dict[str, Any]:
+    async def events(request: Request, before_id: int = 1 << 60, limit: int = 100) -> dict[str, Any]:
         _who(fake, request)
-        wanted = {"site": site, "door": door, "kind": kind}
+        wanted = {name: request.query_params.get(name, "") for name in ("site", "door", "kind")}
         found = [
             event
             for event in fake.events[::-1]
@@ -139,10 +139,9 @@ def _reading_routes(app: FastAPI, fake: FakeCentral) -> None:
         return {"events": found[:limit]}
 
     @app.get("/api/history/doors")
-    async def history(
-        request: Request, site: str, door: str, from_ms: int, to_ms: int, resolution_ms: int
-    ) -> dict[str, Any]:
+    async def history(request: Request, from_ms: int, to_ms: int, resolution_ms: int) -> dict[str, Any]:
         _who(fake, request)
+        site, door = request.query_params["site"], request.query_params["door"]
         points = []
         for start in range(from_ms, to_ms, resolution_ms):
             hour = (start // 3_600_000) % 24
@@ -153,7 +152,10 @@ def _reading_routes(app: FastAPI, fake: FakeCentral) -> None:
                 {"t_ms": start, "condition": "secure", "mode": "controlled", "conditions_ms": times,
                  "granted": 3 if busy else 0, "denied": 0}
             )  # fmt: skip
-        return {"resolution_ms": resolution_ms, "series": [{"site": site, "agent": "a", "door": door, "points": points}]}
+        return {
+            "resolution_ms": resolution_ms,
+            "series": [{"site": site, "agent": "a", "door": door, "points": points}],
+        }
 
     @app.get("/api/live")
     async def live(request: Request) -> Response:

@@ -3,7 +3,7 @@
  * knows that it was sent; the agent's own event is the answer.
  */
 
-import { eventSentence } from "./event_words.js";
+import { eventSentence, found } from "./event_words.js";
 import { clockTime } from "./format.js";
 import { plain } from "./words.js";
 
@@ -27,7 +27,7 @@ export async function command(api, clock, door, kind, say) {
     const answer = events.find((/** @type {any} */ event) => event.data?.id === id);
     if (!answer) continue;
     const done = answer.kind === "command_done";
-    say(`${plain(kind)}: ${done ? "done" : eventSentence(answer)} at ${clockTime(answer.at_ms)}`, done ? "done" : "refused");
+    say(`${plain(kind)}: ${done ? `done${found(answer.data)}` : eventSentence(answer)} at ${clockTime(answer.at_ms)}`, done ? "done" : "refused");
     return;
   }
   say(`${plain(kind)}: no answer from the agent by ${clockTime(expiresMs)}. It has expired and will not be carried out late.`, "silent");

@@ -14,10 +14,10 @@ import { rowKey } from "./store.js";
 
 const PAGE = 150;
 const SECTIONS = [
-  { states: ["failed"], word: "Cannot be secured", icon: "jammed", group: "failed" },
-  { states: ["unknown"], word: "Not known now", icon: "unknown", group: "unknown" },
-  { states: ["pending"], word: "Pending", icon: "held", group: "unknown" },
-  { states: ["proven"], word: "Proven", icon: "secure", group: "proven" },
+  { state: "failed", word: "Cannot be secured", icon: "jammed", group: "failed" },
+  { state: "unknown", word: "Not known now", icon: "unknown", group: "unknown" },
+  { state: "pending", word: "Pending", icon: "held", group: "unknown" },
+  { state: "proven", word: "Proven", icon: "secure", group: "proven" },
 ];
 
 export class DoorSections {
@@ -26,7 +26,7 @@ export class DoorSections {
     this.sections = SECTIONS.map((kind) => new Section(context, kind, () => this.draw()));
     this.filter = h("input", { type: "search", id: "find-door", autocomplete: "off", oninput: () => this.draw() });
     this.none = h("p", { class: "fact" });
-    this.head = h("label", { class: "find", for: "find-door" }, "Find a door ", this.filter);
+    this.head = h("div", { class: "find" }, h("label", { for: "find-door" }, "Find a door"), this.filter);
     this.element = h("div", { class: "door-sections" }, this.head, this.none, this.sections.map((section) => section.element));
     /** @type {Judged[]} */
     this.judged = [];
@@ -45,7 +45,10 @@ export class DoorSections {
     const shown = wanted ? this.judged.filter(({ row }) => `${row.name} ${row.site}`.toLowerCase().includes(wanted)) : this.judged;
     show(this.head, this.judged.length > 12);
     setText(this.none, wanted && shown.length === 0 ? `No door's name contains “${this.filter.value}”.` : "");
-    for (const section of this.sections) section.update(shown, this.withSchool);
+    /** @type {Map<string, Judged[]>} in central's own order: sorting a district at every change would cost more than it tells */
+    const byState = new Map(SECTIONS.map((kind) => [kind.state, []]));
+    for (const one of shown) byState.get(one.state)?.push(one);
+    for (const section of this.sections) section.update(byState.get(section.kind.state) ?? [], this.withSchool);
   }
 }
 
@@ -59,19 +62,17 @@ class Section {
     /** @type {KeyedList<Judged & {school: boolean}>} */
     this.list = new KeyedList(rows, ({ row }) => rowKey(row), () => closureRow(context, kind));
     this.more = h("button", { type: "button", class: "button", onclick: () => ((this.limit += PAGE), redraw()) });
-    this.element = h("section", { "data-section": kind.states[0] }, this.title, rows, this.more);
+    this.element = h("section", { "data-section": kind.state }, this.title, rows, this.more);
   }
 
-  /** @param {Judged[]} judged @param {boolean} school */
+  /** @param {Judged[]} judged of this state @param {boolean} school whether a line says its school */
   update(judged, school) {
-    const mine = judged.filter(({ state }) => this.kind.states.includes(state));
-    mine.sort((a, b) => (b.row.proven_ms ?? 0) - (a.row.proven_ms ?? 0) || a.row.name.localeCompare(b.row.name));
-    const some = mine.slice(0, this.limit);
-    show(this.element, mine.length > 0);
-    setText(this.title, `${this.kind.word}: ${mine.length.toLocaleString()}`);
+    const some = judged.slice(0, this.limit);
+    show(this.element, judged.length > 0);
+    setText(this.title, `${this.kind.word}: ${judged.length.toLocaleString()}`);
     this.list.sync(some.map((one) => ({ ...one, school })));
-    show(this.more, mine.length > some.length);
-    setText(this.more, `Show ${Math.min(PAGE, mine.length - some.length)} more of ${(mine.length - some.length).toLocaleString()}`);
+    show(this.more, judged.length > some.length);
+    setText(this.more, `Show ${Math.min(PAGE, judged.length - some.length)} more of ${(judged.length - some.length).toLocaleString()}`);
   }
 }
 

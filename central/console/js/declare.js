@@ -8,7 +8,7 @@
  */
 
 import { explain } from "./api.js";
-import { errorBox, fill, h, setAttribute, setText, show } from "./dom.js";
+import { errorBox, field, fill, h, setAttribute, setText, show } from "./dom.js";
 import { hrefs } from "./router.js";
 import { ACTIONS, actionWord } from "./words.js";
 
@@ -42,14 +42,14 @@ export class DeclareDialog {
     this.reason = h("input", { id: "declare-reason", maxlength: "2000", autocomplete: "off" });
     this.errors = h("div");
     this.confirm = h("button", { type: "submit", class: "button confirm" });
-    this.partLabel = h("label", { for: "declare-part" }, "Which part", this.part);
+    this.partField = field("Which part", this.part);
     this.form = h("form", { method: "dialog", onsubmit: (/** @type {Event} */ event) => this.submit(event), oninput: () => this.say() },
       this.heading,
       h("fieldset", {}, h("legend", {}, "What"), this.actions),
       h("fieldset", { class: "where" }, h("legend", {}, "Where"),
-        h("label", { for: "declare-school" }, "School", this.school), this.partLabel),
+        field("School", this.school), this.partField),
       h("fieldset", {}, h("legend", {}, "Real or drill"), this.reality),
-      h("label", { for: "declare-reason" }, "Reason (may stay empty)", this.reason),
+      field("Reason (may stay empty)", this.reason),
       this.errors,
       h("div", { class: "dialog-end" }, this.confirm,
         h("button", { type: "button", class: "button cancel", onclick: () => this.dialog.close() }, "Cancel, declare nothing")));
@@ -106,7 +106,7 @@ export class DeclareDialog {
   /** Zones and doors of the chosen school. Without them, the whole school can still be declared. @param {Scope} [scope] */
   async listParts(scope) {
     const site = this.school.value;
-    show(this.partLabel, site !== "");
+    show(this.partField, site !== "");
     fill(this.part, h("option", { value: "" }, "Whole school"));
     this.listed = site;
     this.say();

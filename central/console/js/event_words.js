@@ -25,8 +25,8 @@ const SENTENCES = {
   agent_health: () => "Agent's minute report",
   declarations_applied: () => "Declarations applied",
   config_applied: (data) => `Configuration applied${data.version ? `: version ${data.version}` : ""}`,
-  command_done: (data) => `Command done${data.kind ? `: ${plain(data.kind)}` : ""}`,
-  message_refused: (data) => `Message refused: ${plain(data.reason ?? "no reason given")}`,
+  command_done: (data) => `Command done${data.kind ? `: ${plain(data.kind)}` : ""}${found(data)}`,
+  message_refused: (data) => `Message refused: ${denialWord(data.reason ?? "no reason given")}${data.detail ? ` (${data.detail})` : ""}`,
   reader_online: () => "Reader online",
   reader_offline: () => "Reader offline",
   events_dropped: (data) => `Events lost, the outbox was full: ${data.count ?? "?"}`,
@@ -34,8 +34,14 @@ const SENTENCES = {
 
 /** @param {Data} data */
 function whose(data) {
-  if (!data.cardholder) return "";
-  return ` to ${data.cardholder}`;
+  if (data.cardholder) return ` to ${data.cardholder}`;
+  return data.by ? ` by ${data.by}` : "";
+}
+
+/** What the sensors said right after a test. @param {Data} data */
+export function found(data) {
+  if (!data.condition) return "";
+  return `; ${conditionWords(data.condition).word.toLowerCase()}, contact ${data.contact ?? "no reading"}, bolt ${data.bolt ?? "no reading"}`;
 }
 
 /** Kinds a person may filter by. */

@@ -94,7 +94,8 @@ export class Header {
 
   /** All active declarations, real ones first; rebuilt only when its words change. */
   showStrip() {
-    const active = [...this.store.declarations.values()].sort((a, b) => Number(a.drill) - Number(b.drill) || b.at_ms - a.at_ms);
+    const here = this.store.declaration?.id; // its own page says it larger
+    const active = [...this.store.declarations.values()].filter((one) => one.id !== here).sort((a, b) => Number(a.drill) - Number(b.drill) || b.at_ms - a.at_ms);
     show(this.strip, this.signedIn === true && active.length > 0);
     const lines = active.map((one) => this.line(one));
     const text = JSON.stringify(lines);
@@ -103,7 +104,7 @@ export class Header {
     const shown = lines.slice(0, 2);
     fill(
       this.strip,
-      shown.map((line) => h("a", { href: line.href, class: "strip-line", "data-drill": line.drill },
+      shown.map((line) => h("a", { href: line.href, class: "strip-line", "data-drill": String(line.drill) },
         h("strong", {}, line.name), h("span", {}, line.where), h("span", { class: "strip-count" }, line.count))),
       lines.length > shown.length &&
         h("a", { href: hrefs.declarations(), class: "strip-more" }, `${lines.length - shown.length} more active`),

@@ -12,9 +12,10 @@ const TILES = [
 export function tiles(label, kinds = TILES) {
   const parts = kinds.map((kind) => {
     const number = h("span", { class: "tile-number" }, "–");
+    const top = h("span", { class: "tile-top" }, number, icon(kind.icon));
     const element = h("div", { class: "tile", "data-group": kind.group, "data-key": kind.key },
-      number, h("span", { class: "tile-word" }, icon(kind.icon), h("span", {}, kind.word)));
-    return { key: kind.key, number, element };
+      top, h("span", { class: "tile-word" }, kind.word));
+    return { key: kind.key, number, top, element };
   });
   return {
     element: h("div", { class: "tiles", role: "group", "aria-label": label }, parts.map((part) => part.element)),
@@ -24,6 +25,7 @@ export function tiles(label, kinds = TILES) {
         const count = counts[part.key] ?? "–";
         setText(part.number, typeof count === "number" ? count.toLocaleString() : count);
         setAttribute(part.element, "data-none", count === 0);
+        setAttribute(part.top, "data-long", part.number.textContent.length > 3);
       }
     },
   };

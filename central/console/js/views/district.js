@@ -36,7 +36,7 @@ export function districtView(context) {
     heading, h("section", { "aria-label": "Active declarations" }, declared, calm), total.element, agents,
     h("section", { "aria-labelledby": "schools" },
       h("div", { class: "section-head" }, h("h2", { id: "schools" }, "Schools"),
-        h("label", { class: "find", for: "find-school" }, "Find ", filter)),
+        h("div", { class: "find" }, h("label", { for: "find-school" }, "Find a school"), filter)),
       schools, none),
     latestPart);
 
@@ -62,7 +62,10 @@ export function districtView(context) {
 
   function drawAgents() {
     if (store.totals === null) return setText(agents, "");
-    if (!isLive(store.link)) return setText(agents, "Agents: not known now");
+    if (!isLive(store.link)) {
+      setAttribute(agents, "data-bad", false);
+      return setText(agents, "Agents: not known now");
+    }
     const silent = [...store.sites.values()].filter((site) => site.agents_alive < site.agents)
       .map((site) => `${site.name} ${site.agents - site.agents_alive} of ${site.agents}`);
     const count = store.totals.agents - store.totals.agents_alive;
@@ -98,7 +101,7 @@ function siteRow(context) {
   const figures = ["secure", "open", "unknown"].map((sign, i) => {
     const number = h("span", { class: "figure-number" });
     const element = h("span", { class: "figure", "data-group": ["proven", "open", "unknown"][i] },
-      icon(sign), number, h("span", { class: "figure-word" }, ["proven", "not secure", "unknown"][i]));
+      icon(sign), number, " ", h("span", { class: "figure-word" }, ["proven", "not secure", "unknown"][i]));
     return { number, element };
   });
   const detail = h("span", { class: "row-detail" });
@@ -127,7 +130,9 @@ function siteRow(context) {
 function flagWords(site, live) {
   const flags = [];
   if (site.fire) flags.push("Fire");
-  if (site.alarms) flags.push(counted(site.alarms, "alarm"));
+  const trouble = TROUBLE.filter((condition) => site.conditions[condition]);
+  flags.push(...trouble.map((condition) => `${site.conditions[condition]} ${conditionWords(condition).word.toLowerCase()}`));
+  if (site.alarms && trouble.length === 0) flags.push(counted(site.alarms, "alarm"));
   if (live && site.agents_alive < site.agents) flags.push(`${counted(site.agents - site.agents_alive, "agent")} silent`);
   return flags.length && !live ? `Last known: ${flags.join(", ")}` : flags.join(", ");
 }

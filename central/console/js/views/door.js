@@ -3,7 +3,7 @@
 import { explain } from "../api.js";
 import { command } from "../command_watch.js";
 import { errorBox, fill, h, setAttribute, setText, show } from "../dom.js";
-import { ageWords, conditionChip } from "../door_row.js";
+import { conditionChip } from "../door_row.js";
 import { declarationName } from "../event_words.js";
 import { eventRow } from "../event_row.js";
 import { moment, span } from "../format.js";
@@ -125,7 +125,7 @@ export function doorView(context, route) {
     const shown = showDoor(door, store.link, clock.now());
     chip.update(shown);
     setText(sentence, (shown.lastKnown ? "When last heard: " : "") + conditionWords(shown.condition).sentence + (shown.why ? `: ${shown.why}` : ""));
-    facts.set("Evidence", ageWords(shown));
+    facts.set("Evidence", shown.ageMs === null ? "none" : `${span(shown.ageMs)} old`);
     const since = door.since_ms === null ? "not known" : `${moment(door.since_ms, clock.roughly())} (${span(clock.roughly() - door.since_ms)})`;
     facts.set("In this condition since", isLive(store.link) ? since : `not known now; last known ${since}`);
   }

@@ -1,7 +1,7 @@
 /** What happened: the latest first, by school, door and kind; older ones page by page. */
 
 import { explain } from "../api.js";
-import { errorBox, fill, h, setText, show } from "../dom.js";
+import { errorBox, field, fill, h, setText, show } from "../dom.js";
 import { EVENT_KINDS } from "../event_words.js";
 import { eventRow } from "../event_row.js";
 import { KeyedList } from "../keyed_list.js";
@@ -30,7 +30,7 @@ export function eventsView(context, route) {
   const onlyDoor = wanted.door && h("p", { class: "fact" }, `Only of door ${wanted.door}. `,
     h("a", { href: hrefs.events({ site: wanted.site }) }, "All doors of the school"));
   const element = h("div", { class: "page" }, h("h1", {}, "Events"),
-    h("div", { class: "filters" }, h("label", { for: "event-school" }, "School", school), h("label", { for: "event-kind" }, "Kind", kind)),
+    h("div", { class: "filters" }, field("School", school), field("Kind", kind)),
     onlyDoor, rows, note, problems, older);
   /** @type {Map<number, LiveEvent>} */
   const events = new Map();

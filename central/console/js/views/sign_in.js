@@ -1,7 +1,7 @@
 /** Signing in; then on to where the person was. */
 
 import { ApiError, explain } from "../api.js";
-import { errorBox, fill, h } from "../dom.js";
+import { errorBox, field, fill, h } from "../dom.js";
 
 /**
  * @param {import("../api.js").Api} api
@@ -35,6 +35,6 @@ export function signInView(api, onSignedIn) {
   const element = h("div", { class: "page sign-in" },
     h("h1", {}, "Doorward"), h("p", {}, "Sign in to see and lock the district's doors."),
     h("form", { onsubmit: submit },
-      h("label", { for: "username" }, "Name", name), h("label", { for: "password" }, "Password", password), problems, button));
+      field("Name", name), field("Password", password), problems, button));
   return { element, title: () => "Sign in – Doorward", watch: {}, load: async () => {}, update: () => {} };
 }

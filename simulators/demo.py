@@ -73,7 +73,7 @@ async def running_demo(
     broker_port = free_port()
     console_port = console(port)
     district = make_district(folder, broker_port=broker_port, size=size, round_the_clock=True, seed=seed)
-    passwords = {name: secrets.token_urlsafe(9) for name in ROLES}
+    passwords = {name: secrets.token_urlsafe(12) for name in ROLES}
     address = f"http://{HOST}:{console_port}"
     async with AsyncExitStack() as stack:
         children = await stack.enter_async_context(Children(folder / "logs"))

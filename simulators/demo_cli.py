@@ -115,7 +115,7 @@ def _introduce(demo: Demo, out: TextIO) -> None:
     frozen = demo.children.pids[f"agent-{first.site}-{first.agent}"]
     sites = len({agent.site for agent in district.agents})
     accounts = "\n".join(
-        f"    {name:<14} {demo.passwords[name]:<14} {_ROLE_HELP.get(name, role)}" for name, role in ROLES.items()
+        f"    {name:<14} {demo.passwords[name]:<18} {_ROLE_HELP.get(name, role)}" for name, role in ROLES.items()
     )
     out.write(f"""
   {sites} schools, {len(district.agents)} agents, {len(district.doors)} doors: every door seen, people are moving.

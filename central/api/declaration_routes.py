@@ -1,0 +1,177 @@
+"""Declaring, releasing, and following how far the doors have got."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from starlette.concurrency import run_in_threadpool
+
+from central.api.answers import encoded
+from central.api.problems import Problem, documented
+from central.api.security import Declarer, Releaser, SignedIn
+from central.api.services import Central, Services
+from central.declaration_records import DeclarationRecord
+from central.declarations import ENDED, DeclarationRefused, NoSuchDeclaration
+from central.release import ReleaseRefused
+from central.view_types import DeclarationDetail, DeclarationView
+from protocol.messages import Scope
+from protocol.words import ScopeKind, SrpAction
+
+router = APIRouter(prefix="/api/declarations", tags=["declarations"])
+
+MOST_REASON = 500
+_NEEDS = {
+    ScopeKind.DISTRICT: frozenset[str](),
+    ScopeKind.SITE: frozenset({"site"}),
+    ScopeKind.ZONE: frozenset({"site", "zone"}),
+    ScopeKind.DOOR: frozenset({"site", "door"}),
+}
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
+Id = Annotated[str, Path(description="A declaration's id", max_length=200)]
+
+
+class ScopeBody(BaseModel):
+    """Where: ``site`` for all but the district, and ``zone`` or ``door`` for those kinds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: ScopeKind
+    site: Name | None = None
+    zone: Name | None = None
+    door: Name | None = None
+
+    @model_validator(mode="after")
+    def names_what_it_needs(self) -> "ScopeBody":
+        """Each kind names just what it needs: a scope with a name too many is a misunderstanding."""
+        given = {name for name in ("site", "zone", "door") if getattr(self, name) is not None}
+        needed = _NEEDS[self.kind]
+        if given != needed:
+            raise ValueError(f"a {self.kind} scope names {' and '.join(sorted(needed)) or 'nothing more'}")
+        return self
+
+
+class DeclareBody(BaseModel):
+    """What to declare. ``drill`` must be said: nobody may take the one for the other."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "action": "lockdown",
+                    "scope": {"kind": "site", "site": "lincoln-high"},
+                    "drill": False,
+                    "reason": "report of an intruder at the gym",
+                }
+            ]
+        },
+    )
+
+    action: SrpAction = Field(description="lockdown secures all doors, secure the perimeter; others move no lock")
+    scope: ScopeBody
+    drill: bool
+    reason: str = Field(default="", max_length=MOST_REASON)
+
+
+@router.post(
+    "",
+    summary="Declare",
+    status_code=201,
+    response_model=DeclarationView,
+    responses=documented(401, 403, 409, 422),
+)
+async def declare(body: DeclareBody, central: Central, who: Declarer) -> Response:
+    """Any role may. Committed and on its way to every agent when this answers; how far the doors have got is in
+    ``closure``, there and in the live stream.
+    """
+    scope = Scope(kind=body.scope.kind, site=body.scope.site, zone=body.scope.zone, door=body.scope.door)
+    try:
+        record = await central.declarations.declare(
+            body.action, scope, drill=body.drill, reason=_printable(body.reason), by=who.username
+        )
+    except DeclarationRefused as refused:
+        status = 422 if refused.kind == "no_such_scope" else 409
+        raise Problem(status, f"{refused}.", refused.kind) from None
+    return encoded(central.views.declaration(record), 201)
+
+
+@router.get("", summary="The declarations", response_model=list[DeclarationView], responses=documented(401, 422))
+async def declarations(
+    central: Central,
+    _: SignedIn,
+    active: Annotated[bool | None, Query(description="true: that hold; false: ended; absent: both")] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Response:
+    """The newest first."""
+    if active is True:
+        return encoded([central.views.declaration(one) for one in reversed(central.declarations.active[-limit:])])
+    records = await run_in_threadpool(central.declarations.latest, limit, ended_only=active is False)
+    closures = await run_in_threadpool(
+        central.audit.details, ENDED, [record.id for record in records if not record.active]
+    )
+    return encoded([central.views.declaration(record, closures.get(record.id)) for record in records])
+
+
+@router.get(
+    "/{id}",
+    summary="A declaration with its doors",
+    response_model=DeclarationDetail,
+    responses=documented(401, 404, 422),
+)
+async def declaration(id: Id, central: Central, _: SignedIn) -> Response:  # noqa: A002 - the path's own word
+    """Each door it covers: proven, pending or failed, and why."""
+    try:
+        record = await run_in_threadpool(central.declarations.get, id)
+    except NoSuchDeclaration as missing:
+        raise Problem(404, f"{missing}.") from None
+    view = await _view(central, record)
+    return encoded({**view, "doors": central.views.rows(record.id, central.clock.now_ms())})
+
+
+@router.post(
+    "/{id}/release",
+    summary="Agree to the release",
+    response_model=DeclarationView,
+    responses=documented(401, 403, 404, 409, 422),
+)
+async def release(id: Id, central: Central, who: Releaser) -> Response:  # noqa: A002
+    """A drill ends. A real one needs two: the first to ask requests it, a second, different person ends it.
+    409 ``same_person`` if the first asks again, 409 ``already_ended``.
+    """
+    try:
+        record = await central.declarations.agree(id, who.username)
+    except NoSuchDeclaration as missing:
+        raise Problem(404, f"{missing}.") from None
+    except ReleaseRefused as refused:
+        raise Problem(409, f"{refused}.", refused.kind) from None
+    return encoded(await _view(central, record))
+
+
+@router.delete(
+    "/{id}/release",
+    summary="Withdraw the request for release",
+    response_model=DeclarationView,
+    responses=documented(401, 403, 404, 409, 422),
+)
+async def withdraw(id: Id, central: Central, who: Releaser) -> Response:  # noqa: A002
+    """Whoever may release may also take a request back. 409 ``not_requested``, 409 ``already_ended``."""
+    try:
+        record = await central.declarations.withdraw(id, who.username)
+    except NoSuchDeclaration as missing:
+        raise Problem(404, f"{missing}.") from None
+    except ReleaseRefused as refused:
+        raise Problem(409, f"{refused}.", refused.kind) from None
+    return encoded(await _view(central, record))
+
+
+async def _view(central: Services, record: DeclarationRecord) -> DeclarationView:
+    if record.active:
+        return central.views.declaration(record)
+    closures = await run_in_threadpool(central.audit.details, ENDED, [record.id])
+    return central.views.declaration(record, closures.get(record.id))
+
+
+def _printable(text: str) -> str:
+    """Without control characters, which no database or log needs."""
+    return "".join(character if character.isprintable() else " " for character in text).strip()

@@ -1,0 +1,136 @@
+"""The district as it is now: overview, sites, doors; and momentary acts on a door."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from central.api.answers import encoded
+from central.api.problems import Problem, documented
+from central.api.security import Commander, SignedIn
+from central.api.services import Central
+from central.view_types import DoorDetail, Overview, SiteView
+from central.views import stored_event
+from protocol.mqtt import NotConnected
+from protocol.words import CommandKind
+
+router = APIRouter(prefix="/api")
+
+EVENTS_OF_A_DOOR = 50
+
+SiteName = Annotated[str, Path(description="A site's name, as in topics", examples=["lincoln-high"])]
+DoorName = Annotated[str, Path(description="A door's name, unique within its site", examples=["main-entrance"])]
+
+
+class HealthView(BaseModel):
+    """How central is. ``problems``: sentences, none if ok."""
+
+    ok: bool
+    broker_connected: bool
+    doors: int
+    agents_alive: int
+    events_committed: int = Field(description="Since central's start")
+    refused: dict[str, int] = Field(description="What came in and was refused, by reason, since central's start")
+    strangers: int = Field(description="Agents and doors that speak and are not in the district's file")
+    problems: list[str]
+
+
+class CommandBody(BaseModel):
+    """What to do."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"kind": "grant"}]}, extra="forbid")
+
+    kind: CommandKind = Field(description="grant: open once, as a badge would; test_lock: command the lock again")
+
+
+class CommandView(BaseModel):
+    """A command on its way. Its answer is a command_done or message_refused event that carries the id."""
+
+    id: str
+    expires_ms: int = Field(description="UTC ms; not carried out later than this")
+
+
+@router.get("/health", tags=["health"], summary="How central is")
+async def health(central: Central) -> HealthView:
+    """For monitoring; needs no session."""
+    found = central.health()
+    return HealthView(
+        ok=not found.problems,
+        broker_connected=found.broker_connected,
+        doors=central.fleet.totals.doors,
+        agents_alive=central.fleet.totals.agents_alive,
+        events_committed=found.events_committed,
+        refused=found.refused,
+        strangers=len(central.fleet.strangers),
+        problems=list(found.problems),
+    )
+
+
+@router.get(
+    "/overview",
+    tags=["district"],
+    summary="The district in a screen",
+    response_model=Overview,
+    responses=documented(401),
+)
+async def overview(central: Central, _: SignedIn) -> Response:
+    """Sums, a line for each site, and the declarations that hold."""
+    active = central.declarations.active
+    view: Overview = {
+        "server_ms": central.clock.utc_ms(),
+        "broker_connected": central.health().broker_connected,
+        "district": central.inventory.name,
+        "totals": central.views.totals(),
+        "sites": central.views.summaries(central.inventory.sites, active),
+        "declarations": [central.views.declaration(record) for record in active],
+    }
+    return encoded(view)
+
+
+@router.get(
+    "/sites/{site}",
+    tags=["district"],
+    summary="A site with its agents and doors",
+    response_model=SiteView,
+    responses=documented(401, 404, 422),
+)
+async def site(site: SiteName, central: Central, _: SignedIn) -> Response:
+    """Everything that is known of a site now."""
+    if site not in central.inventory.sites:
+        raise Problem(404, f"There is no site {site!r}.")
+    return encoded(central.views.site(site, central.clock.utc_ms()))
+
+
+@router.get(
+    "/sites/{site}/doors/{door}",
+    tags=["district"],
+    summary="A door with its latest events",
+    response_model=DoorDetail,
+    responses=documented(401, 404, 422),
+)
+async def door(site: SiteName, door: DoorName, central: Central, _: SignedIn) -> Response:
+    """One door, and the last 50 events that name it."""
+    live = central.fleet.doors.get((site, door))
+    if live is None:
+        raise Problem(404, f"{site} has no door {door!r}.")
+    events = await run_in_threadpool(central.history.events, site=site, door=door, limit=EVENTS_OF_A_DOOR)
+    return encoded({**central.views.door(live), "events": [stored_event(event) for event in events]})
+
+
+@router.post(
+    "/sites/{site}/doors/{door}/commands",
+    tags=["district"],
+    summary="Open a door once, or test its lock",
+    status_code=202,
+    responses=documented(401, 403, 404, 422, 503),
+)
+async def command(site: SiteName, door: DoorName, body: CommandBody, central: Central, who: Commander) -> CommandView:
+    """Send a momentary act. It is refused by the agent while a declaration holds the door."""
+    if (site, door) not in central.inventory.doors:
+        raise Problem(404, f"{site} has no door {door!r}.")
+    try:
+        sent = await central.commands.send(site, door, body.kind, who.username)
+    except NotConnected:
+        raise Problem(503, "There is no broker just now; the command may not have been sent.", "no_broker") from None
+    return CommandView(id=sent.id, expires_ms=sent.expires_ms)

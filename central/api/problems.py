@@ -1,0 +1,93 @@
+"""Errors as application/problem+json (RFC 9457): what was wrong, in a sentence, and a type for machines."""
+
+import http
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "A word for machines, or about:blank", "examples": ["same_person"]},
+        "title": {"type": "string", "description": "The status in words"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "A sentence for people: what was wrong, what to do"},
+    },
+}
+
+_MEANINGS = {
+    401: "Nobody is signed in, or the session is over",
+    403: "The role does not give this right",
+    404: "There is no such thing",
+    409: "Its present state does not allow it; the type says why",
+    413: "The request is larger than any sensible one",
+    422: "A field is missing, or has a value that cannot be used; the detail names it",
+    429: "Too many attempts; Retry-After says how long to wait",
+    503: "There is no broker just now",
+}
+
+
+class Problem(Exception):  # noqa: N818 - an answer, not a fault
+    """Raise it to answer with a problem."""
+
+    def __init__(
+        self, status: int, detail: str, kind: str = "about:blank", headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.kind = kind
+        self.headers = dict(headers or {})
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route that may answer with these problems."""
+    return {
+        status: {"description": _MEANINGS[status], "content": {MEDIA_TYPE: {"schema": SCHEMA}}} for status in statuses
+    }
+
+
+def answer(status: int, detail: str, kind: str = "about:blank", headers: Mapping[str, str] | None = None) -> Response:
+    """A problem as a response."""
+    content = {"type": kind, "title": http.HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return Response(msgspec.json.encode(content), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Have an application answer with problems, whatever goes wrong in it."""
+
+    @app.exception_handler(Problem)
+    async def problem(_: Request, error: Problem) -> Response:
+        return answer(error.status, error.detail, error.kind, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        return answer(422, _sentence(error), "invalid")
+
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> Response:
+        return answer(error.status_code, f"{error.detail}.", headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> Response:
+        log.error("a fault of ours at %s %s", request.method, request.url.path, exc_info=error)
+        return answer(500, "A fault of central's own; its log says more. Try again, and report it if it stays.")
+
+
+def _sentence(error: RequestValidationError) -> str:
+    found = []
+    for one in error.errors():
+        where = ".".join(str(part) for part in one["loc"] if part not in {"body", "query", "path"})
+        found.append(f"{where or 'the body'}: {one['msg'][:1].lower()}{one['msg'][1:]}")
+    return "; ".join(found)

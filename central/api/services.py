@@ -1,0 +1,68 @@
+"""What the routes work with, handed to them by the application they belong to."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from central.accounts import Accounts
+from central.audit import AuditLog
+from central.clock import Clock
+from central.commands import CommandService
+from central.declarations import DeclarationService
+from central.fleet import Fleet
+from central.history import History
+from central.inventory import Inventory
+from central.live import LiveHub
+from central.views import Views
+
+HASHING_AT_ONCE = 2
+"""Passwords judged at a time: each takes 64 MiB and tens of milliseconds of a processor."""
+
+HASHING_WAITING = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How central is. ``problems`` are sentences; empty: none."""
+
+    broker_connected: bool
+    events_committed: int
+    refused: dict[str, int]
+    problems: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class SignInGate:
+    """Keeps a flood of sign-ins from taking all of the machine."""
+
+    waiting: int = 0
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HASHING_AT_ONCE))
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Central, as its API sees it."""
+
+    clock: Clock
+    inventory: Inventory
+    fleet: Fleet
+    views: Views
+    declarations: DeclarationService
+    commands: CommandService
+    accounts: Accounts
+    audit: AuditLog
+    history: History
+    hub: LiveHub
+    health: Callable[[], Health]
+    sign_in_gate: SignInGate = field(default_factory=SignInGate)
+
+
+def of_request(request: Request) -> Services:
+    """The services of the application a request came to."""
+    return cast("Services", request.app.state.services)
+
+
+Central = Annotated[Services, Depends(of_request)]

@@ -1,0 +1,47 @@
+"""The broker that needs no installing: rumqttd in a wheel (iotcore), for a demo, a test or a single school.
+
+It speaks MQTT 5, keeps retained messages in memory and forgets them when it ends; whoever publishes retained
+documents does so again at each connection. No passwords, no TLS: listen on the loopback only.
+"""
+
+import tempfile
+from pathlib import Path
+
+from protocol.codec import MAX_PACKET_BYTES
+
+_TOML = """\
+id = 0
+
+[router]
+id = 0
+max_connections = 10010
+max_outgoing_packet_count = 10000
+max_segment_size = 104857600
+max_segment_count = 10
+
+[v5.1]
+name = "v5-1"
+listen = "{listen}:{port}"
+next_connection_delay_ms = 1
+
+[v5.1.connections]
+connection_timeout_ms = 60000
+max_payload_size = {limit}
+max_inflight_count = 500
+dynamic_filters = true
+"""
+
+
+def broker_toml(listen: str, port: int) -> str:
+    """The broker's configuration. ``listen`` is an IPv4 address."""
+    return _TOML.format(listen=listen, port=port, limit=MAX_PACKET_BYTES)
+
+
+def run_broker(listen: str, port: int) -> None:
+    """Be the broker, until interrupted. Raises OSError if the port is taken, ModuleNotFoundError without iotcore."""
+    from iotcore import Broker  # noqa: PLC0415 - only the demo installs it
+
+    with tempfile.TemporaryDirectory(prefix="doorward-broker-") as folder:
+        config = Path(folder) / "broker.toml"
+        config.write_text(broker_toml(listen, port))
+        Broker(config_path=str(config)).run_forever()

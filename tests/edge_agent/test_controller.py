@@ -132,6 +132,15 @@ async def test_request_to_exit_cuts_a_maglock_in_lockdown_and_its_door_is_never_
         assert not await events(agent, EventKind.ALARM_RAISED)
 
 
+async def test_the_shortest_press_of_a_request_to_exit_opens_a_maglock(tmp_path: Any, district: TestDistrict) -> None:
+    pi = Pi(tmp_path / "pi", district, maglocks=True)
+    async with pi.running() as agent:
+        declare(agent, district, 1, lockdown())
+        await until(lambda: pi.doors["door-0"].holds, "the lock")
+        pi.doors["door-0"].press_rex(0.06)  # over before the next sample is taken
+        await until(lambda: pi.doors["door-0"].released, "egress", within=0.4)
+
+
 async def test_somebody_leaving_through_a_strike_in_lockdown_is_no_break_in(pi: Pi, district: TestDistrict) -> None:
     async with pi.running() as agent:
         declare(agent, district, 1, lockdown())

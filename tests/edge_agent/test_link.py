@@ -153,16 +153,20 @@ async def test_nothing_is_deleted_before_central_has_acknowledged_it(
     broker: RunningBroker, tmp_path: Path, district: TestDistrict
 ) -> None:
     pi = pi_at(broker, tmp_path, district)
-    async with listening(broker.port) as central, pi.running() as agent:
-        central.acknowledging = False
-        agent.link.sender._ack_timeout_s = 0.2
-        await until(lambda: len(central.numbers) > 2 * agent.journal.outbox.last_seq > 0, "the same again")
-        outbox = agent.journal.outbox
-        assert outbox.depth == outbox.last_seq
-        other = EventAck(stream="another", committed=outbox.last_seq)
-        agent.link.sender.acknowledged(other)
-        central.acknowledging = True
-        await until(lambda: all_arrived(central, agent), "every event")
+    async with listening(broker.port) as central:
+        central.taking = False
+        async with pi.running() as agent:
+            outbox = agent.journal.outbox
+            agent.link.sender._ack_timeout_s = 0.2
+            await until(lambda: len(central.numbers) > 2 * outbox.last_seq > 0, "the same again")
+            assert outbox.depth == outbox.last_seq, "an answer that says less must not delete more"
+            central.acknowledging, central.taking = False, True
+            heard = len(central.numbers)
+            await until(lambda: len(central.numbers) > heard + 2 * outbox.last_seq, "the same again")
+            assert outbox.depth == outbox.last_seq
+            agent.link.sender.acknowledged(EventAck(stream="another", committed=outbox.last_seq))
+            central.acknowledging = True
+            await until(lambda: all_arrived(central, agent), "every event")
 
 
 async def test_bad_input_is_counted_reported_once_a_minute_and_never_acted_upon(

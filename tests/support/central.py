@@ -22,6 +22,8 @@ class ListeningCentral:
         """Committed, by stream and seq."""
         self.numbers: list[int] = []
         self.acknowledging = True
+        self.taking = True
+        """False: it answers every batch with how far it is, and takes none."""
         self.rng = random.Random(1)
         self.lose_acks = 0.0
         """The share of acknowledgements that get lost on the way."""
@@ -68,7 +70,7 @@ class ListeningCentral:
         stream = self.events.setdefault(batch.stream, {})
         committed = self._committed.get(batch.stream, 0)
         self.numbers.extend(event.seq for event in batch.events)
-        if committed >= batch.after or committed < batch.floor:
+        if self.taking and (committed >= batch.after or committed < batch.floor):
             for event in batch.events:
                 stream.setdefault(event.seq, event)
             committed = max(committed, batch.events[-1].seq)

@@ -185,6 +185,8 @@ class VirtualDoor:
                 self._swing = None
             self._leaf_closed = True
             self._latched = firmly or not self._weak_latch
+            if not self._bolt_may_throw():
+                self._push_bolt_back()
             self._contact.move(closed=True)
             self._move_bolt()
         self._tell()
@@ -253,6 +255,14 @@ class VirtualDoor:
             return
         self._travel_to = to
         self._travel = self._timer.at(self._timer.now() + self._travel_s, lambda: self._bolt_arrived(to))
+
+    def _push_bolt_back(self) -> None:
+        """The frame meets a bolt it does not take, before the leaf is shut: no travel of the bolt's own."""
+        if self._travel is not None:
+            self._travel.cancel()
+            self._travel = None
+        if self._bolt_thrown:
+            self._bolt_arrived(False)
 
     def _bolt_arrived(self, thrown: bool) -> None:
         with self._guard:

@@ -245,3 +245,20 @@ async def test_an_order_that_makes_no_sense_is_refused_with_a_cure(
 def test_the_day_of_people_needs_a_clock_within_the_school_day() -> None:
     with pytest.raises(ValueError, match="the school day is"):
         DayClock(60)
+
+
+async def test_a_jammed_door_that_falls_shut_is_not_secure_for_a_moment(school: School) -> None:
+    door = school.site.doors["gym"]
+    school.order("jam", door="gym")
+    await school.reaches("gym", Condition.JAMMED)
+    school.order("swipe", door="gym", card="ch-0001")
+    await school.reaches("gym", Condition.OPEN)
+    await until(lambda: door.bolt_thrown, "the bolt thrown into the air")
+    seen: set[Condition] = set()
+
+    def jammed() -> bool:
+        seen.add(school.condition("gym"))
+        return school.condition("gym") is Condition.JAMMED
+
+    await until(jammed, "the jam")
+    assert Condition.SECURE not in seen

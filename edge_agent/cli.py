@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gpiozero.exc import GPIOZeroError
+
 from edge_agent.agent import Agent
 from edge_agent.config_file import AgentFile, ConfigError, load
 from edge_agent.database import DatabaseTooNew
@@ -63,6 +65,10 @@ def _run(config: AgentFile, *, verbose: bool) -> int:
     try:
         agent = Agent(config, pin_factory=_pi_pins())
         asyncio.run(_until_told(agent))
+    except GPIOZeroError as error:
+        print(f"doorward agent: GPIO: {error}; this program runs on a Raspberry Pi, and a laptop has "
+              "'doorward simulate'", file=sys.stderr)  # fmt: skip
+        return EXIT_FAILED
     except (OSError, sqlite3.Error, DatabaseTooNew, ImportError) as error:
         print(f"doorward agent: {error}", file=sys.stderr)
         return EXIT_FAILED

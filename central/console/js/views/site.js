@@ -35,6 +35,7 @@ export function siteView(context, route) {
     h("p", {}, h("a", { class: "button", href: hrefs.events({ site }) }, "Events of this school")));
   const load = async () => store.setSite(await context.api.get(`/sites/${encodeURIComponent(site)}`));
   const freshener = new Freshener(load, clock.steady);
+  let heardOf = "";
 
   function draw() {
     setText(heading, store.site?.name ?? store.siteName(site));
@@ -52,13 +53,24 @@ export function siteView(context, route) {
     total.update(counts);
   }
 
+  /** The stream tells how many agents are heard, not which: ask again when that changes. */
+  function followAgents() {
+    const summary = store.sites.get(site);
+    const now = summary ? `${summary.agents_alive} ${summary.fire}` : heardOf;
+    if (heardOf && now !== heardOf) void load().catch(() => {});
+    heardOf = now;
+  }
+
   return {
     element,
     title: () => `${store.site?.name ?? site} – Doorward`,
     watch: { site },
     scope: { kind: "site", site },
     load,
-    update: draw,
+    update: (changes) => {
+      if (changes.all || changes.overview) followAgents();
+      draw();
+    },
     tick() {
       if (store.site === null) return;
       for (const line of lines.values()) line.tick();

@@ -20,7 +20,7 @@ from protocol.messages import Declaration, DeclarationSet, Scope, StateSnapshot
 from protocol.mqtt import BrokerAddress, Incoming, MqttLink
 from protocol.signing import Keyring
 from protocol.topics import TopicKind
-from protocol.words import Condition, KeyRole, ScopeKind
+from protocol.words import Bolt, Condition, KeyRole, ScopeKind
 
 DOORS = 16
 ROUNDS, WARM_UP = 120, 10
@@ -55,12 +55,12 @@ class _Watch:
         setattr(link, "_on_message", received)  # noqa: B010
         setattr(link, "publish", published)  # noqa: B010
 
-    async def until_all(self, condition: Condition) -> float:
-        """When the first snapshot was on the socket in which every door is as asked."""
+    async def until_all(self, condition: Condition, bolt: Bolt) -> float:
+        """When the first snapshot was on the socket in which every door and its bolt are as asked."""
         async with asyncio.timeout(DEADLINE_S):
             while True:
                 at, snapshot = await self.snapshots.get()
-                if all(door.condition is condition for door in snapshot.doors):
+                if all((door.condition, door.evidence.bolt) == (condition, bolt) for door in snapshot.doors):
                     return at
 
 
@@ -80,7 +80,7 @@ async def _measure(folder: Path, port: int) -> tuple[list[float], list[float]]:
         await asyncio.wait_for(connected.wait(), DEADLINE_S)
         topic, bundle = rig.bundle(unlocked=True)
         await central.publish(topic, bundle, retain=True)
-        await watch.until_all(Condition.UNLATCHED)
+        await watch.until_all(Condition.UNLATCHED, Bolt.RETRACTED)
         taken = [await _round(central, rig, watch, number) for number in range(WARM_UP + ROUNDS)]
     finally:
         for task in running:
@@ -102,11 +102,11 @@ async def _round(central: MqttLink, rig: Rig, watch: _Watch, number: int) -> flo
     """Milliseconds of one lockdown; the doors are unlocked again behind it."""
     locked = _lockdown(2 * number + 1, active=True)
     await central.publish(locked.audience, rig.district.sign(locked), retain=True)
-    at = await watch.until_all(Condition.SECURE)
+    at = await watch.until_all(Condition.SECURE, Bolt.THROWN)
     taken = (at - watch.received) * 1e3
     released = _lockdown(2 * number + 2, active=False)
     await central.publish(released.audience, rig.district.sign(released), retain=True)
-    await watch.until_all(Condition.UNLATCHED)
+    await watch.until_all(Condition.UNLATCHED, Bolt.RETRACTED)
     return taken
 
 

@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 DEBOUNCE_S = 0.030
 """Reed and microswitch contacts settle within about 10 ms; 30 ms leaves room for a slammed door."""
 
+BOLT_DEBOUNCE_S = 0.010
+"""A bolt glides over its monitor's microswitch and is not slammed, and a lockdown waits for its word."""
+
 CHATTER_S = 1.0
 """A contact that has not held still for this long is broken: its value becomes None."""
 
@@ -55,6 +58,7 @@ class DigitalSensor:
     `active_low`: the value is true while the level is low (a closed switch to ground under a pull-up).
     `debounce_s` (0 or more): a change counts once the level held still that long. `on_change(value,
     monotonic_s)` gets the time of the edge that began it; value None means the evidence is gone.
+    `on_steady` is called when bouncing has ended and the value is what it was: its evidence counts again.
     The level is read once on construction, without a callback. Keep the sensor: gpiozero holds its callback
     weakly, and a sensor that was let go is silent.
     """
@@ -69,6 +73,7 @@ class DigitalSensor:
         pull: Pull = Pull.UP,
         debounce_s: float = DEBOUNCE_S,
         on_change: Callable[[bool | None, float], None] | None = None,
+        on_steady: Callable[[bool | None, float], None] | None = None,
         post: Post | None = None,
     ) -> None:
         if debounce_s < 0:
@@ -78,6 +83,7 @@ class DigitalSensor:
         self._active_low = active_low
         self._debounce_s = debounce_s
         self._on_change = on_change
+        self._on_steady = on_steady
         self._post = post
         self._guard = threading.RLock()
         self._settle: Deadline | None = None
@@ -169,7 +175,8 @@ class DigitalSensor:
             self._settle = None
             began = self._edge_at
             value, at = self.read()
-            self._accept(value, at, began)
+            if not self._accept(value, at, began):
+                self._tell(self._on_steady, value, at)
 
     def _check_chatter(self, now: float) -> bool:
         since = self._unsettled_since
@@ -190,12 +197,16 @@ class DigitalSensor:
         if value == self._value:
             return False
         self._value = value
-        if self._on_change is not None:
-            if self._post is None:
-                self._on_change(value, at)
-            else:
-                self._post(self._on_change, value, at)
+        self._tell(self._on_change, value, at)
         return True
+
+    def _tell(self, whom: Callable[[bool | None, float], None] | None, value: bool | None, at: float) -> None:
+        if whom is None:
+            return
+        if self._post is None:
+            whom(value, at)
+        else:
+            self._post(whom, value, at)
 
 
 class DoorContact(DigitalSensor):
@@ -209,6 +220,9 @@ class DoorContact(DigitalSensor):
 
 class BoltMonitor(DigitalSensor):
     """Latch-bolt monitor: closes to ground while the bolt is thrown. A cut wire reads not thrown."""
+
+    def __init__(self, pin: int | str, *, debounce_s: float = BOLT_DEBOUNCE_S, **options: Any) -> None:
+        super().__init__(pin, debounce_s=debounce_s, **options)
 
     @property
     def thrown(self) -> bool | None:

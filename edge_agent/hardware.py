@@ -152,11 +152,13 @@ class Hardware:
         def changed(_value: bool | None, _at: float) -> None:
             listener.door_changed(wiring.door)
 
+        # Steady again counts too: while an input bounces, no sample of it proves anything.
+        told: dict[str, Any] = {"on_change": changed, "on_steady": changed, **self._options}
         return DoorHardware(
             timer=self._timer,
             lock=lock,
-            contact=DoorContact(wiring.contact.pin, on_change=changed, **self._options),
-            bolt=BoltMonitor(wiring.bolt.pin, on_change=changed, **self._options) if wiring.bolt else None,
+            contact=DoorContact(wiring.contact.pin, **told),
+            bolt=BoltMonitor(wiring.bolt.pin, **told) if wiring.bolt else None,
             rex=self._switch(RequestToExit, wiring.rex, _when_true(lambda: listener.rex_pressed(wiring.door))),
             tamper=self._switch(TamperSwitch, wiring.tamper, changed),
         )

@@ -8,6 +8,7 @@ is out of date (a snapshot) is never sent late.
 import asyncio
 import logging
 import random
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -179,6 +180,8 @@ class MqttLink:
             timeout=5,
             properties=properties,
             queue_type=Dispatch,
+            # Nagle's algorithm would hold small messages back for up to 40 ms.
+            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
         )
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:

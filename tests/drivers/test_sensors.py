@@ -289,3 +289,32 @@ def test_rereading_thirty_two_inputs_twice_a_second_costs_well_under_one_percent
     assert a_read * 32 * 2 < 0.005
     for sensor in sensors:
         sensor.close()
+
+
+def test_bouncing_that_ends_where_it_began_is_told_as_steady_and_not_as_a_change(
+    pins: MockFactory, stepped: SteppedTimer, wire: "Wire"
+) -> None:
+    wire(LOW)
+    told: list[Any] = []
+    steady: list[Any] = []
+    sensor = contact(pins, stepped, told, debounce_s=0.03, on_steady=lambda *reading: steady.append(reading))
+    wire(OPEN)
+    wire(LOW)
+    sensor.reread()
+    assert sensor.last.at == stepped.now(), "the time stands still in this test until advanced"
+    stepped.advance(0.02)
+    sensor.reread()
+    assert sensor.last.at < stepped.now(), "evidence is not renewed while the contact bounces"
+    assert steady == []
+    stepped.advance(0.02)
+    assert (told, [value for value, _ in steady]) == ([], [True])
+    assert sensor.last.at > 0.02
+
+
+def test_a_bolt_is_believed_sooner_than_a_slammed_leaf(
+    pins: MockFactory, stepped: SteppedTimer, wire: "Wire"
+) -> None:
+    bolt = BoltMonitor(PIN, pin_factory=pins, timer=stepped)
+    wire(LOW)
+    stepped.advance(0.011)
+    assert bolt.thrown

@@ -27,6 +27,7 @@ listener {port} {host}
 persistence false
 message_size_limit {limit}
 max_inflight_messages 100
+set_tcp_nodelay true
 """
 
 _EMBEDDED_TOML = """\

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
+from argon2 import PasswordHasher
 from fastapi import FastAPI
 
 from central import audit
@@ -55,7 +56,7 @@ class Central:
         key: SigningKey,
         *,
         clock: Clock | None = None,
-        accounts: Accounts | None = None,
+        hasher: PasswordHasher | None = None,
     ) -> None:
         self.clock = clock or SystemClock()
         self._settings = settings
@@ -103,7 +104,7 @@ class Central:
         )
         self.fleet.listen(self._hub.on_changes)
         self.declarations.listen(self._hub.on_declaration)
-        self.accounts = accounts or Accounts(self.engine, self.clock)
+        self.accounts = Accounts(self.engine, self.clock, hasher)
         influx = settings.influx
         self._influx: InfluxFeed | None = None
         if influx is not None:

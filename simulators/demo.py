@@ -111,8 +111,7 @@ async def _bring_up(demo: Demo, console_port: int, seed: int) -> None:
     children, district = demo.children, demo.district
     log.info("starting the broker on port %d", demo.broker_port)
     await children.start("broker", [*DOORWARD, "central", "broker", "--port", str(demo.broker_port)])
-    await _listening(demo.broker_port, BROKER_WITHIN_S)
-    await _first_account(demo)
+    await asyncio.gather(_listening(demo.broker_port, BROKER_WITHIN_S), _first_account(demo))
     log.info("starting central at %s", demo.address)
     await children.start(
         "central",

@@ -1,9 +1,8 @@
 """Around every request: security headers on each answer, and a limit to what a body may hold."""
 
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from central.api.problems import answer
 
 MOST_BODY_BYTES = 64 * 1024
 
@@ -21,10 +20,6 @@ _HEADERS = {
 }
 
 
-class _TooLargeError(Exception):
-    """The body goes on beyond the limit."""
-
-
 class Guard:
     """Plain ASGI, so that a live stream passes through unbuffered."""
 
@@ -36,24 +31,16 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
 
         async def guarded(message: Message) -> None:
-            nonlocal started
             if message["type"] == "http.response.start":
-                started = True
                 headers = MutableHeaders(scope=message)
                 headers.update(_HEADERS)
                 # The console's files may be kept, but are asked for anew; answers of the API may not be kept.
                 headers.setdefault("Cache-Control", "no-store" if scope["path"].startswith("/api") else "no-cache")
             await send(message)
 
-        try:
-            await self._app(scope, _limited(receive), guarded)
-        except _TooLargeError:
-            if not started:
-                detail = f"The request's body is larger than {MOST_BODY_BYTES} bytes."
-                await answer(413, detail)(scope, receive, guarded)
+        await self._app(scope, _limited(receive), guarded)
 
 
 def _limited(receive: Receive) -> Receive:
@@ -64,7 +51,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > MOST_BODY_BYTES:
-            raise _TooLargeError
+            raise HTTPException(413, f"The request's body is larger than {MOST_BODY_BYTES} bytes")
         return message
 
     return limited

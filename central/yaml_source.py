@@ -114,4 +114,6 @@ def _fields_at(kind: Any, path: str) -> list[str]:
             kind = {field.name: field.type for field in msgspec.structs.fields(kind)}[step["name"]]
         else:
             kind = kind.__args__[0]
+        while hasattr(kind, "__metadata__"):  # Annotated
+            kind = kind.__origin__
     return [field.name for field in msgspec.structs.fields(kind)]

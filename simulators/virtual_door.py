@@ -249,11 +249,15 @@ class VirtualDoor:
             self._travel.cancel()
             self._travel = None
         if to == self._bolt_thrown:
+            if self._bolt is not None:
+                self._bolt.move(closed=to)
             return
         if self._travel_s <= 0:
             self._bolt_arrived(to)
             return
         self._travel_to = to
+        if self._bolt is not None and not to:
+            self._bolt.move(closed=False)  # the monitor knows the fully thrown bolt only, and it leaves at once
         self._travel = self._timer.at(self._timer.now() + self._travel_s, lambda: self._bolt_arrived(to))
 
     def _push_bolt_back(self) -> None:

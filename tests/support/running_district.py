@@ -139,10 +139,13 @@ class RunningDistrict:
     address: str
     agents: dict[str, Program] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
+    signed_in: dict[str, Api] = field(default_factory=dict)
 
     def api(self, username: str = "responder") -> Api:
-        """Sign somebody in."""
-        return Api(self.address, username, self.passwords[username])
+        """Somebody, signed in the first time they are asked for."""
+        if username not in self.signed_in:
+            self.signed_in[username] = Api(self.address, username, self.passwords[username])
+        return self.signed_in[username]
 
     def agent_folder(self, key: str) -> AgentFolder:
         """An agent's files by ``site/agent``."""
@@ -236,6 +239,8 @@ def running_district(
                 running.wait_all_known()
             yield running
         finally:
+            for api in running.signed_in.values():
+                api.client.close()
             for program in [*running.agents.values(), central]:
                 program.end()
 

@@ -129,7 +129,7 @@ def _introduce(demo: Demo, out: TextIO) -> None:
     Sign in as officer and declare a lockdown of the district: watch every door be proven, one by one.
     Release it: officer asks, officer2 (in a private window) agrees. One alone cannot.
     In another terminal, make trouble at {first.site}:
-      CTL="doorward simulate ctl {first.control}"
+      CTL="{_command()} simulate ctl {first.control}"
       $CTL '{{"do":"jam","door":"gym"}}'            a bolt that does not enter its frame ("unjam" mends it)
       $CTL '{{"do":"force","door":"gym-outside"}}'  a break-in ("close" shuts it)
       $CTL '{{"do":"swipe","door":"gym","card":"lost"}}'
@@ -141,6 +141,12 @@ def _introduce(demo: Demo, out: TextIO) -> None:
 
 """)
     out.flush()
+
+
+def _command() -> str:
+    """How this program was started, for others of its subcommands."""
+    started = Path(sys.argv[0])
+    return str(started) if started.name == "doorward" else "doorward"
 
 
 def _tell(scenario: Scenario, result: Result, out: TextIO) -> None:

@@ -46,10 +46,10 @@ class _Hour:
     try_: int
 
 
-_ARRIVAL = _Hour(0.45, 8, 1, 1)
-_CLASS_CHANGE = _Hour(0.6, 1, 8, 1)
-_LUNCH = _Hour(0.4, 5, 4, 1)
-_LEAVING = _Hour(0.5, 1, 9, 0)
+_ARRIVAL = _Hour(0.3, 8, 1, 1)
+_CLASS_CHANGE = _Hour(0.4, 1, 8, 1)
+_LUNCH = _Hour(0.3, 5, 4, 1)
+_LEAVING = _Hour(0.35, 1, 9, 0)
 _LESSON = _Hour(0.15, 4, 5, 1)
 
 

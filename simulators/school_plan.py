@@ -100,7 +100,7 @@ GROUPS = (
     Group("staff", 24, ("*",), "staff-hours"),
     Group("kitchen", 4, ("cafeteria", "kitchen", "loading-dock"), "staff-hours"),
     Group("coaches", 4, ("gym", "gym-outside"), "staff-hours"),
-    Group("students", 40, ("gym", "cafeteria", "library"), "school-day"),
+    Group("students", 24, ("main-entrance", "gym", "cafeteria", "library"), "school-day"),
     Group("responders", 4, ("*",), None, override=True),
 )
 

@@ -14,6 +14,7 @@ from typing import Self
 
 from gpiozero.pins.mock import MockFactory
 
+from drivers.timed_outputs import TimedOutputs
 from edge_agent.agent import Agent
 from edge_agent.config_file import AgentFile, DoorWiring
 from protocol.words import DoorMode
@@ -22,7 +23,6 @@ from simulators.virtual_door import VirtualDoor
 from simulators.virtual_line import VirtualLine
 from simulators.virtual_pins import WirePin
 from simulators.virtual_reader import Buzzer, Led, VirtualOsdpReader
-from simulators.virtual_time import LoopTimer
 
 COMPUTE_MODULE = "a020a0"  # its 46 pins are what agent.yaml may name
 BOLT_TRAVEL_S = (0.15, 0.4)
@@ -42,12 +42,13 @@ class VirtualSite:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._factory = MockFactory(revision=COMPUTE_MODULE)
-        timer = LoopTimer(loop)
+        # The world has a thread of its own: its doors do not wait for an agent's loop that is busy.
+        self._world = TimedOutputs()
         self.doors = {
             wiring.door: VirtualDoor(
                 _door_wiring(wiring),
                 pin_factory=self._factory,
-                timer=timer,
+                timer=self._world,
                 bolt_travel_s=rng.uniform(*BOLT_TRAVEL_S),
                 bounce=bounce,
             )
@@ -66,7 +67,7 @@ class VirtualSite:
             devices = {device: line.path for device, line in self.lines.items()}
             self.agent = Agent(config.with_devices(devices), pin_factory=self._factory)
         except BaseException:
-            self._close_lines()
+            self._end_world()
             raise
 
     def __enter__(self) -> Self:
@@ -74,8 +75,7 @@ class VirtualSite:
 
     def __exit__(self, *_exc: object) -> None:
         self.agent.close()
-        self._close_lines()
-        self._factory.reset()
+        self._end_world()
 
     async def run(self) -> None:
         """Run the agent until cancelled."""
@@ -122,9 +122,11 @@ class VirtualSite:
         if isinstance(shown, Led) and shown.colour == "green" and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(lambda: self.on_green(door))
 
-    def _close_lines(self) -> None:
+    def _end_world(self) -> None:
         for line in self.lines.values():
             line.close()
+        self._world.close()
+        self._factory.reset()
 
 
 def _door_wiring(wiring: DoorWiring) -> virtual_door.DoorWiring:

@@ -8,6 +8,7 @@ import logging
 import secrets
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from central.app import Central, build
 from central.audit import AuditLog
 from central.clock import SystemClock
 from central.directory import DirectoryError, load_directory
-from central.embedded_broker import run_broker
+from central.embedded_broker import BrokerEnded, run_broker
 from central.records.engine import RecordsError, open_records
 from central.roles import Role
 from central.settings import DISTRICT_KEY, InfluxSettings, Settings, SettingsError, database_in
@@ -203,14 +204,19 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _broker(arguments: argparse.Namespace) -> int:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    where = f"{arguments.listen}:{arguments.port}"
     try:
-        run_broker(arguments.listen, arguments.port)
+        run_broker(arguments.listen, arguments.port, stop, lambda: _say(f"doorward central broker: {where}"))
     except ModuleNotFoundError as error:
         raise SettingsError(f"the Python package {error.name!r} is missing: pip install 'doorward[demo]'") from None
     except OSError as error:
-        raise SettingsError(f"cannot listen on {arguments.listen}:{arguments.port}: {error}") from None
-    except KeyboardInterrupt:
-        pass
+        raise SettingsError(f"cannot listen on {where}: {error}; choose another --port") from None
+    except BrokerEnded as error:
+        _say(f"doorward central broker: {error}")
+        return FAILED
     return DONE
 
 

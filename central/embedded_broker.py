@@ -5,9 +5,13 @@ documents does so again at each connection. No passwords, no TLS: listen on the 
 """
 
 import tempfile
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from protocol.codec import MAX_PACKET_BYTES
+
+LOOKED_AFTER_S = 0.5
 
 _TOML = """\
 id = 0
@@ -37,11 +41,25 @@ def broker_toml(listen: str, port: int) -> str:
     return _TOML.format(listen=listen, port=port, limit=MAX_PACKET_BYTES)
 
 
-def run_broker(listen: str, port: int) -> None:
-    """Be the broker, until interrupted. Raises OSError if the port is taken, ModuleNotFoundError without iotcore."""
+class BrokerEnded(RuntimeError):  # noqa: N818 - what happened
+    """The broker's process ended by itself, or did not come up."""
+
+
+def run_broker(listen: str, port: int, stop: threading.Event, on_ready: Callable[[], None]) -> None:
+    """Run the broker, a child of this process that ends with it, until ``stop`` is set.
+
+    Raises OSError if the port is taken, ModuleNotFoundError without iotcore, :class:`BrokerEnded`.
+    """
     from iotcore import Broker  # noqa: PLC0415 - only the demo installs it
 
     with tempfile.TemporaryDirectory(prefix="doorward-broker-") as folder:
         config = Path(folder) / "broker.toml"
         config.write_text(broker_toml(listen, port))
-        Broker(config_path=str(config)).run_forever()
+        try:
+            with Broker(config_path=str(config)) as broker:
+                on_ready()
+                while not stop.wait(LOOKED_AFTER_S):
+                    if not broker.is_running:
+                        raise BrokerEnded("the embedded broker has ended by itself")
+        except RuntimeError as error:
+            raise BrokerEnded(str(error)) from None

@@ -58,7 +58,8 @@ class EventSender:
             self._answered.clear()
             try:
                 await self._publish(codec.encode(batch))
-                await asyncio.wait_for(self._answered.wait(), self._ack_timeout_s)
+                async with asyncio.timeout(self._ack_timeout_s):
+                    await self._answered.wait()
             except (NotConnected, TimeoutError) as error:
                 log.info("events up to %d not acknowledged yet (%r): again", batch.events[-1].seq, error)
                 await asyncio.sleep(PAUSE_S)

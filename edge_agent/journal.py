@@ -66,7 +66,8 @@ class Journal:
         """Write what waits, and close the outbox. What the disk still refuses then is lost, and logged."""
         if self._writing is not None:
             try:
-                await asyncio.wait_for(self._writing, 2 * RETRY_S)
+                async with asyncio.timeout(2 * RETRY_S):
+                    await self._writing
             except TimeoutError:
                 log.error("%d events could not be written before the end", len(self._waiting))  # noqa: TRY400
         await self.on_outbox(self.outbox.close)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from edge_agent.event_sender import EventSender
 from edge_agent.journal import Journal
@@ -54,6 +54,7 @@ class AgentLink:
         self._own_set = own_set
         self._changed = asyncio.Event()
         self._own_changed = asyncio.Event()
+        self._works: list[asyncio.Task[None]] = []
         self.sender = EventSender(journal, self._publish_events)
         self.mqtt = MqttLink(
             broker,
@@ -61,6 +62,7 @@ class AgentLink:
             subscriptions=self._subscriptions,
             on_message=on_message,
             on_connected=self._connected,
+            on_dropped=self._dropped,
             will=Will(self._topic(TopicKind.STATUS), self._status(online=False, reason="lost")),
             rng=rng,
         )
@@ -73,9 +75,10 @@ class AgentLink:
         finally:
             with contextlib.suppress(NotConnected, TimeoutError):
                 goodbye = self._status(online=False, reason="stopped")
-                await asyncio.wait_for(self._publish(TopicKind.STATUS, goodbye, retain=True), GOODBYE_S)
-            link.cancel()
-            await asyncio.wait([link])
+                async with asyncio.timeout(GOODBYE_S):
+                    await self._publish(TopicKind.STATUS, goodbye, retain=True)
+            await _end([link])
+            await _end(self._works)
 
     def state_changed(self) -> None:
         """A snapshot would look different now. One goes out as soon as this turn of the loop is over."""
@@ -96,16 +99,23 @@ class AgentLink:
         ]
 
     async def _connected(self) -> None:
-        """Runs beside the incoming messages for as long as the connection lasts; cancelled with it."""
+        """Greet, and begin what goes on for as long as the connection lasts."""
+        await _end(self._works)  # of the connection before
         await _again(lambda: self._publish(TopicKind.STATUS, self._status(online=True), retain=True))
-        await asyncio.gather(*(_for_good(work) for work in (self._say_state, self._say_own_sets, self.sender.run)))
+        works = (self._say_state, self._say_own_sets, self.sender.run)
+        self._works = [asyncio.create_task(_for_good(work)) for work in works]
+
+    def _dropped(self) -> None:
+        for work in self._works:
+            work.cancel()
 
     async def _say_state(self) -> None:
         while True:
             self._changed.clear()
             await _again(self._publish_state)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), SNAPSHOT_EVERY_MS / 1000)
+                async with asyncio.timeout(SNAPSHOT_EVERY_MS / 1000):
+                    await self._changed.wait()
 
     async def _say_own_sets(self) -> None:
         while True:
@@ -132,6 +142,14 @@ class AgentLink:
 
     def _status(self, *, online: bool, reason: str = "") -> bytes:
         return codec.encode(AgentStatus(online=online, session=self._session, versions=self._versions, reason=reason))
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until it is so: before Python 3.12, asyncio.wait_for (which aiomqtt uses) can swallow a cancellation."""
+    while waiting := [task for task in tasks if not task.done()]:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=0.1)
 
 
 async def _for_good(work: Callable[[], Awaitable[None]]) -> None:

@@ -86,6 +86,15 @@ async def test_an_agent_says_when_it_comes_and_goes_and_the_broker_says_when_it_
             await until(lambda: central.statuses[-1].online, "the return")
 
 
+async def test_an_agent_told_to_stop_while_it_is_connecting_stops(
+    broker: RunningBroker, tmp_path: Path, district: TestDistrict
+) -> None:
+    pi = pi_at(broker, tmp_path, district)
+    for n in range(60):
+        async with asyncio.timeout(10), pi.running():
+            await asyncio.sleep(n * 0.0004)  # not to wait for something: to hit every step of connecting
+
+
 async def test_a_snapshot_comes_every_few_seconds_although_nothing_changes(
     broker: RunningBroker, tmp_path: Path, district: TestDistrict
 ) -> None:

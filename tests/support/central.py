@@ -96,5 +96,6 @@ async def listening(port: int) -> AsyncIterator[ListeningCentral]:
         await asyncio.wait_for(central.mqtt.wait_connected(), 10)
         yield central
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        while not task.done():  # aiomqtt's wait_for can swallow a cancellation before Python 3.12
+            task.cancel()
+            await asyncio.wait([task], timeout=0.1)

@@ -72,19 +72,24 @@ class Children:
 
     async def start(self, name: str, command: Sequence[str]) -> Child:
         """Start a program that is to run until :meth:`stop`."""
-        log = self._logs / f"{name}.log"
-        with log.open("ab") as sink:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "simulators.tether", str(os.getpid()), *command),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                start_new_session=True,
-            )
-        child = Child(name, process, log)
+        child = await self._spawn(name, command, asyncio.subprocess.DEVNULL)
         self._running.append((child, asyncio.create_task(self._watch(child))))
         return child
+
+    async def finish(self, name: str, command: Sequence[str], given: bytes) -> None:
+        """Run a program to its end, with ``given`` on its standard input. :class:`ChildFailed` unless it ends with 0.
+
+        It is ended, too, if the wait is cancelled.
+        """
+        child = await self._spawn(name, command, asyncio.subprocess.PIPE)
+        try:
+            await child.process.communicate(given)
+        finally:
+            if child.process.returncode is None:
+                _signal(child, signal.SIGKILL)
+                await child.process.wait()
+        if child.process.returncode != 0:
+            raise ChildFailed(child.epitaph())
 
     async def died(self) -> None:
         """Never returns; raises :class:`ChildFailed` when one of them ends by itself."""
@@ -102,6 +107,19 @@ class Children:
             self._running = [pair for pair in self._running if pair not in together]
             await asyncio.gather(*(_end(child) for child, _ in together))
             await asyncio.gather(*(watch for _, watch in together))
+
+    async def _spawn(self, name: str, command: Sequence[str], stdin: int) -> Child:
+        log = self._logs / f"{name}.log"
+        with log.open("ab") as sink:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "simulators.tether", str(os.getpid()), *command),
+                stdin=stdin,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,
+            )
+        return Child(name, process, log)
 
     async def _watch(self, child: Child) -> None:
         await child.process.wait()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulators.children import ChildFailed, Children
+from simulators.children import Children
 from simulators.control import send_order
 from simulators.district import District, make_district
 from simulators.district_api import ApiError, DistrictApi, wait_for_central
@@ -137,16 +137,9 @@ async def _bring_up(demo: Demo, console_port: int, seed: int) -> None:
 
 async def _first_account(demo: Demo) -> None:
     """The administrator, made as on a new server; the password goes in by standard input."""
-    process = await asyncio.create_subprocess_exec(
-        *(*DOORWARD, "central", "add-user", "administrator", ROLES["administrator"]),
-        *("--data", str(demo.district.central)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    said, _ = await process.communicate(demo.passwords["administrator"].encode() + b"\n")
-    if process.returncode != 0:
-        raise ChildFailed(f"'doorward central add-user' ended with {process.returncode}: {said.decode().strip()}")
+    command = [*DOORWARD, "central", "add-user", "administrator", ROLES["administrator"]]
+    password = demo.passwords["administrator"].encode() + b"\n"
+    await demo.children.finish("add-user", [*command, "--data", str(demo.district.central)], password)
 
 
 async def _accounts(demo: Demo) -> None:

@@ -114,6 +114,32 @@ async def test_one_killed_from_outside_is_told_with_the_signal(tmp_path: Path) -
             await asyncio.wait_for(family.died(), 10)
 
 
+async def test_a_program_that_is_to_finish_gets_its_input_and_is_waited_for(tmp_path: Path) -> None:
+    async with Children(tmp_path / "logs") as family:
+        await family.finish("reader", program("print('heard', input())"), b"a secret\n")
+    assert (tmp_path / "logs" / "reader.log").read_text() == "heard a secret\n"
+
+
+async def test_a_program_that_finishes_badly_is_told_with_its_last_words(tmp_path: Path) -> None:
+    async with Children(tmp_path / "logs") as family:
+        with pytest.raises(ChildFailed, match=r"reader ended with 1(.|\n)*no such user"):
+            await family.finish("reader", program("raise SystemExit('no such user')"), b"")
+
+
+async def test_a_program_that_is_not_waited_for_any_more_is_ended(tmp_path: Path) -> None:
+    """Else it would go on in the folder of a demonstration that is over."""
+    async with Children(tmp_path / "logs") as family:
+        pid_file = tmp_path / "pid"
+        code = f"import os, time; open({str(pid_file)!r}, 'w').write(f'{{os.getpid()}}.'); time.sleep(600)"
+        task = asyncio.create_task(family.finish("slow", program(code), b""))
+        await until(lambda: pid_file.exists() and pid_file.read_text().endswith("."), "it to run")
+        pid = int(pid_file.read_text()[:-1])
+        assert alive(pid)
+        task.cancel()
+        await asyncio.wait([task])
+        assert not alive(pid)
+
+
 async def test_being_told_to_stop_twice_leaves_no_orphan(tmp_path: Path) -> None:
     """Ctrl-C, and again while the children still end."""
     pids: list[int] = []

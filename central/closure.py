@@ -5,13 +5,13 @@ decides nothing about a door: see central.fleet for what a door may be shown as.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from central.closure_reason import FAILED_CONDITIONS, why_not_proven
 from central.fleet import Fleet
-from central.fleet_state import Changes, LiveDoor
+from central.fleet_state import Changes, LiveAgent, LiveDoor
 from protocol.words import Condition, DoorMode
 
 FAILED_AFTER_MS = 10_000
@@ -106,9 +106,11 @@ class ClosureTracker:
             if door is None or door in tracked.states:
                 continue
             tracked.states[door] = DoorClosure.PENDING
-            tracked.counts[DoorClosure.PENDING] += 1
-            self._covering[door] = (*self._covering.get(door, ()), tracked)
-            self._appraise(tracked, door, now_ms)
+            others = self._covering.get(door)
+            self._covering[door] = (tracked,) if others is None else (*others, tracked)
+        tracked.counts[DoorClosure.PENDING] = len(tracked.states)
+        for live in {door.agent for door in tracked.states}:
+            self._appraise(tracked, live, [door for door in live.doors.values() if door in tracked.states], now_ms)
         tracked.changed.update(tracked.states)
         self._touched.add(declaration_id)
 
@@ -131,9 +133,9 @@ class ClosureTracker:
             if tracked.due or now_ms - tracked.declared_ms < FAILED_AFTER_MS:
                 continue
             tracked.due = True
-            for door, state in tracked.states.items():
+            for door, state in list(tracked.states.items()):
                 if state is DoorClosure.PENDING:
-                    self._appraise(tracked, door, now_ms)
+                    self._appraise(tracked, door.agent, (door,), now_ms)
 
     # --- what it knows ---------------------------------------------------------------------------------------
 
@@ -183,47 +185,50 @@ class ClosureTracker:
         now_ms = changes.now_ms
         whole = {*changes.applied, *changes.presence}  # agents all of whose doors are to be looked at again
         for live in whole:
-            for door in live.doors.values():
-                for tracked in covering.get(door, ()):
-                    self._appraise(tracked, door, now_ms)
+            doors = live.doors.values()
+            for tracked in {tracked for door in doors for tracked in covering.get(door, ())}:
+                self._appraise(tracked, live, [door for door in doors if door in tracked.states], now_ms)
         for door in changes.doors:
             if door.agent in whole:
                 continue
             for tracked in covering.get(door, ()):
-                self._appraise(tracked, door, now_ms)
+                self._appraise(tracked, door.agent, (door,), now_ms)
 
-    def _appraise(self, tracked: _Tracked, door: LiveDoor, now_ms: int) -> None:
-        state = door.state
-        if (
-            door.condition is Condition.SECURE
-            and state is not None
-            and state.mode is DoorMode.SECURED
-            and tracked.declaration_id in state.declarations
-            and door.agent.alive
-            and door.agent.applied.get(tracked.topic, 0) >= tracked.revision
-        ):
-            now = DoorClosure.PROVEN
-        elif tracked.due or door.condition in FAILED_CONDITIONS:
-            now = DoorClosure.FAILED
-        else:
-            now = DoorClosure.PENDING
-        before = tracked.states[door]
-        if now is before:
-            if now is not DoorClosure.PROVEN:  # its reason may have changed
+    def _appraise(self, tracked: _Tracked, live: LiveAgent, doors: Sequence[LiveDoor], now_ms: int) -> None:
+        """Look at some doors of one agent again. What is the same for all of them is asked once."""
+        holds = live.alive and live.applied.get(tracked.topic, 0) >= tracked.revision
+        declaration_id, states, due = tracked.declaration_id, tracked.states, tracked.due
+        for door in doors:
+            state = door.state
+            if (
+                holds
+                and door.condition is Condition.SECURE
+                and state is not None
+                and state.mode is DoorMode.SECURED
+                and declaration_id in state.declarations
+            ):
+                now = DoorClosure.PROVEN
+            elif due or door.condition in FAILED_CONDITIONS:
+                now = DoorClosure.FAILED
+            else:
+                now = DoorClosure.PENDING
+            before = states[door]
+            if now is not before:
+                self._move(tracked, door, before, now, now_ms)
+            if now is not before or now is not DoorClosure.PROVEN:  # of the same state, its reason may have changed
                 tracked.changed.add(door)
-                self._touched.add(tracked.declaration_id)
-            return
+                self._touched.add(declaration_id)
+
+    def _move(self, tracked: _Tracked, door: LiveDoor, before: DoorClosure, now: DoorClosure, now_ms: int) -> None:
         tracked.states[door] = now
         tracked.counts[before] -= 1
         tracked.counts[now] += 1
         if now is DoorClosure.PROVEN:
             took_ms = tracked.first_proof_ms.setdefault(door, max(0, now_ms - tracked.declared_ms))
-            if tracked.slowest_ms is not None:
-                tracked.slowest_ms = max(tracked.slowest_ms, took_ms)
+            if tracked.slowest_ms is not None and took_ms > tracked.slowest_ms:
+                tracked.slowest_ms = took_ms
         elif before is DoorClosure.PROVEN and tracked.first_proof_ms[door] == tracked.slowest_ms:
             tracked.slowest_ms = None
-        tracked.changed.add(door)
-        self._touched.add(tracked.declaration_id)
 
     def _row(self, tracked: _Tracked, door: LiveDoor, now_ms: int) -> ClosureRow:
         state = tracked.states[door]

@@ -245,9 +245,10 @@ class Fleet:
             return
         for totals in (self.sites[door.site], self.totals):
             totals.alarms += more
+            modes = totals.modes
             if door.mode is not None:
-                totals.modes[door.mode] -= 1
-            totals.modes[mode] += 1
+                modes[door.mode] -= 1
+            modes[mode] += 1
         door.mode = mode
 
     def _show(self, door: LiveDoor, condition: Condition, changes: Changes) -> None:

@@ -89,13 +89,20 @@ class World:
         self.speaker.deliver(made.snapshot, retained=retained)
 
     def could_prove(self, door: str) -> list[DoorState]:
-        """The states that may stand for a door now: told live, of the newest session heard, true and fresh."""
+        """The states that may stand for a door now: told live, of the newest session heard, true and fresh.
+
+        Where two sessions spoke at the same moment (which no restart is quick enough for) either may stand.
+        """
         newest = max((made.session for made, _ in self.delivered), default=0)
-        latest = max((made.snapshot.seq for made, _ in self.delivered if made.session == newest), default=0)
+        began_ms = min((made.made_ms for made, _ in self.delivered if made.session == newest), default=0)
+        latest: dict[int, int] = {}
+        for made, _ in self.delivered:
+            if made.session == newest or made.made_ms >= began_ms - SLACK_MS:
+                latest[made.session] = max(latest.get(made.session, 0), made.snapshot.seq)
         return [
             state
             for made, _ in self.delivered
-            if made.session == newest and made.snapshot.seq == latest
+            if made.snapshot.seq == latest.get(made.session)
             if made.made_ms > self.told_dead_ms.get(made.session, -1) - SLACK_MS
             for state in made.snapshot.doors
             if state.door == door and state.condition is Condition.SECURE

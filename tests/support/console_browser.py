@@ -24,10 +24,12 @@ class Watched:
 
 
 @contextlib.contextmanager
-def watched_page(browser: Browser, address: str) -> Iterator[tuple[Page, Watched]]:
-    """A new page of its own session at the console's address."""
+def watched_page(browser: Browser, address: str, token: str | None = None) -> Iterator[tuple[Page, Watched]]:
+    """A new page at the console's address; signed in already if a session's token is given."""
     context = browser.new_context(viewport={"width": 390, "height": 844})
     watched = Watched()
+    if token is not None:
+        context.add_cookies([{"name": "doorward_session", "value": token, "url": address}])
     page = context.new_page()
     page.on("pageerror", lambda error: watched.errors.append(str(error)))
 
@@ -37,7 +39,7 @@ def watched_page(browser: Browser, address: str) -> Iterator[tuple[Page, Watched
 
     page.on("console", note)
     page.goto(address)
-    page.locator("#username").wait_for()
+    page.locator("#username" if token is None else "[data-site]").first.wait_for()
     yield page, watched
     context.close()
 

@@ -1,7 +1,7 @@
 """A small central for the console's tests: the API's answers, and states a real district reaches only by bad luck.
 
 It decides nothing and proves nothing. A test sets what central would say (``fake.door(...)``), or breaks the stream
-(``mute``, ``broker_connected``, ``sign_everybody_out``), and looks at what the console makes of it.
+(``late_ms``, ``broker_connected``), and looks at what the console makes of it.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import uvicorn
 from tests.support.brokers import free_port
 
 PASSWORD = "open sesame 8"
-ROLES = {"olive": "officer", "otto": "officer", "rita": "responder", "felix": "facilities", "ada": "administrator"}
+OFFICER = "olive"
 NAMES = ("Main entrance", "Gym", "Library", "Office", "Loading dock", "Cafeteria", "Music room", "Room")
 ROW_FIELDS = ("site", "agent", "door", "name", "condition", "evidence", "evidence_at_ms")
 ZONES = ("front", "east-wing", "west-wing")
@@ -45,16 +45,12 @@ class FakeCentral:
     def __init__(self, *, schools: int = 3, doors: int = 8) -> None:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
-        self.mute = False  # the stream stays open and says nothing
         self.late_ms = 0  # what the stream says of central's time lies so far back
         self.broker_connected = True
         self.refuse_next: Refusal | None = None  # the next declaration is refused so
-        self.sessions: dict[str, str] = {}
+        self.sessions: set[str] = set()
         self.declarations: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
-        self.commands: list[dict[str, Any]] = []
-        self.answer_commands = True
-        self.silent_agents: set[tuple[str, str]] = set()
         self.frozen_evidence = False  # doors stay "secure" on evidence that is never renewed
         self.sites: dict[str, dict[str, Any]] = {}
         self.listeners: list[tuple[dict[str, str], asyncio.Queue[tuple[str, Any]]]] = []
@@ -103,11 +99,6 @@ class FakeCentral:
         self.events.append(event)
         self.tell("event", event)
 
-    def sign_everybody_out(self) -> None:
-        """All sessions are over, and so are their streams."""
-        self.sessions.clear()
-        self.tell("_close", None)
-
     def declare(self, by: str, wanted: dict[str, Any]) -> dict[str, Any]:
         """A new declaration; its doors close by themselves unless a test has jammed them."""
         view = {
@@ -122,23 +113,6 @@ class FakeCentral:
             door["mode"] = "secured"
             door["declarations"] = [*door["declarations"], view["id"]]
         self._tell_doors(self.covered(view))
-        self.tell("declaration", self.declared(view))
-        return self.declared(view)
-
-    def release(self, view: dict[str, Any], by: str) -> dict[str, Any]:
-        """Ask for the release, or end it."""
-        if view["state"] == "ended":
-            raise Refusal(409, f"It was ended by {view['ended_by']}.", "already_ended")
-        if not view["drill"] and view["state"] == "active":
-            view.update(state="release_requested", release_requested_by=by, release_requested_at_ms=now_ms())
-        elif view["release_requested_by"] == by and not view["drill"]:
-            raise Refusal(409, f"{by} asked for the release; another person must end it.", "same_person")
-        else:
-            for door in self.covered(view):
-                door["declarations"] = [one for one in door["declarations"] if one != view["id"]]
-                door["mode"] = "secured" if door["declarations"] else "controlled"
-            self._tell_doors(self.covered(view))
-            view.update(state="ended", ended_by=by, ended_at_ms=now_ms())
         self.tell("declaration", self.declared(view))
         return self.declared(view)
 
@@ -181,11 +155,10 @@ class FakeCentral:
     def summary(self, site: dict[str, Any]) -> dict[str, Any]:
         """A SiteSummary."""
         doors = site["doors"].values()
-        silent = sum(where == site["site"] for where, _ in self.silent_agents)
         return {
             "site": site["site"], "name": site["name"], "doors": len(doors),
             "conditions": dict(Counter(door["condition"] for door in doors)),
-            "modes": dict(Counter(door["mode"] for door in doors)), "agents": 2, "agents_alive": 2 - silent,
+            "modes": dict(Counter(door["mode"] for door in doors)), "agents": 2, "agents_alive": 2,
             "alarms": sum(len(door["alarms"]) for door in doors), "fire": site["fire"],
             "declarations": sorted({one for door in doors for one in door["declarations"]}),
         }  # fmt: skip
@@ -204,8 +177,8 @@ class FakeCentral:
         """AgentViews."""
         return [
             {
-                "site": site, "agent": agent, "alive": (site, agent) not in self.silent_agents,
-                "heard_ms": now_ms() - (95_000 if (site, agent) in self.silent_agents else 900), "session": "s",
+                "site": site, "agent": agent, "alive": True,
+                "heard_ms": now_ms(), "session": "s",
                 "versions": {"doorward": "0.1.0"}, "outbox": {"depth": 0, "capacity": 500_000, "dropped": 0},
                 "config_version": 3, "config_wanted": 3, "fire": self.sites[site]["fire"],
             }
@@ -216,7 +189,7 @@ class FakeCentral:
 
     def tell(self, kind: str, data: Any) -> None:
         """To every stream that asked for it; from any thread."""
-        if self.loop is None or self.mute:
+        if self.loop is None:
             return
         for asked, queue in list(self.listeners):
             if kind == "doors" and asked.get("site") != data[0]["site"]:
@@ -242,8 +215,7 @@ class FakeCentral:
         listener = (asked, queue)
         self.listeners.append(listener)
         try:
-            if not self.mute:
-                yield _frame("hello", {"server_ms": now_ms() - self.late_ms})
+            yield _frame("hello", {"server_ms": now_ms() - self.late_ms})
             while True:
                 try:
                     kind, data = await asyncio.wait_for(queue.get(), 1)
@@ -252,8 +224,7 @@ class FakeCentral:
                     data = {"server_ms": now_ms() - self.late_ms, "broker_connected": self.broker_connected}
                 if kind == "_close":
                     return
-                if not self.mute:
-                    yield _frame(kind, data)
+                yield _frame(kind, data)
         finally:
             self.listeners.remove(listener)
 
@@ -261,7 +232,7 @@ class FakeCentral:
         """As snapshots do every four seconds; the stream tells nothing of it."""
         for site in () if self.frozen_evidence else self.sites.values():
             for door in site["doors"].values():
-                if door["condition"] != "unknown" and (site["site"], door["agent"]) not in self.silent_agents:
+                if door["condition"] != "unknown":
                     door["evidence_at_ms"] = now_ms()
 
 

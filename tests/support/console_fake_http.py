@@ -11,7 +11,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
-from tests.support.console_fake import PASSWORD, ROLES, FakeCentral, Refusal, now_ms
+from tests.support.console_fake import OFFICER, PASSWORD, FakeCentral, Refusal, now_ms
 
 CONSOLE = Path(__file__).parents[2] / "central" / "console"
 CSP = (
@@ -57,40 +57,35 @@ async def _renew(fake: FakeCentral) -> None:
         await asyncio.sleep(2)
 
 
-def _who(fake: FakeCentral, request: Request) -> str:
-    who = fake.sessions.get(request.cookies.get(COOKIE, ""))
-    if who is None:
+def _check(fake: FakeCentral, request: Request) -> None:
+    if request.cookies.get(COOKIE) not in fake.sessions:
         raise Refusal(401, "Nobody is signed in, or the session has ended.")
-    return who
 
 
-def _session(who: str) -> dict[str, Any]:
-    return {"username": who, "role": ROLES[who], "expires_ms": now_ms() + 3_600_000}
+def _session() -> dict[str, Any]:
+    return {"username": OFFICER, "role": "officer", "expires_ms": now_ms() + 3_600_000}
 
 
 def _session_routes(app: FastAPI, fake: FakeCentral) -> None:
     @app.post("/api/session")
     async def sign_in(body: dict[str, str], response: Response) -> dict[str, Any]:
-        if body["username"] not in ROLES or body["password"] != PASSWORD:
+        if body["username"] != OFFICER or body["password"] != PASSWORD:
             raise Refusal(401, "Name or password is wrong.")
         token = secrets.token_hex(8)
-        fake.sessions[token] = body["username"]
+        fake.sessions.add(token)
         response.set_cookie(COOKIE, token, httponly=True, samesite="strict")
-        return {**_session(body["username"]), "token": token}
+        return {**_session(), "token": token}
 
     @app.get("/api/session")
     async def session(request: Request) -> dict[str, Any]:
-        return _session(_who(fake, request))
-
-    @app.delete("/api/session", status_code=204)
-    async def sign_out(request: Request) -> None:
-        fake.sessions.pop(request.cookies.get(COOKIE, ""), None)
+        _check(fake, request)
+        return _session()
 
 
 def _reading_routes(app: FastAPI, fake: FakeCentral) -> None:
     @app.get("/api/overview")
     async def overview(request: Request) -> dict[str, Any]:
-        _who(fake, request)
+        _check(fake, request)
         active = [fake.declared(view) for view in fake.declarations.values() if view["state"] != "ended"]
         return {
             "server_ms": now_ms(), "broker_connected": fake.broker_connected, "district": "Riverside District",
@@ -100,7 +95,7 @@ def _reading_routes(app: FastAPI, fake: FakeCentral) -> None:
 
     @app.get("/api/sites/{site}")
     async def school(site: str, request: Request) -> dict[str, Any]:
-        _who(fake, request)
+        _check(fake, request)
         known = _school(fake, site)
         zones = sorted({zone for door in known["doors"].values() for zone in door["zones"]})
         doors = list(known["doors"].values())
@@ -108,28 +103,20 @@ def _reading_routes(app: FastAPI, fake: FakeCentral) -> None:
 
     @app.get("/api/sites/{site}/doors/{door}")
     async def one_door(site: str, door: str, request: Request) -> dict[str, Any]:
-        _who(fake, request)
+        _check(fake, request)
         known = _door(fake, site, door)
         mine = [event for event in fake.events if (event["site"], event["door"]) == (site, door)]
         return {**known, "events": mine[::-1][:50]}
 
-    @app.get("/api/declarations")
-    async def declarations(request: Request, active: bool | None = None, limit: int = 100) -> list[dict[str, Any]]:
-        _who(fake, request)
-        views = [
-            view for view in fake.declarations.values() if active is None or (view["state"] != "ended") == active
-        ]
-        return [fake.declared(view) for view in views[::-1][:limit]]
-
     @app.get("/api/declarations/{key}")
     async def declaration(key: str, request: Request) -> dict[str, Any]:
-        _who(fake, request)
+        _check(fake, request)
         view = _declaration(fake, key)
         return {**fake.declared(view), "doors": [fake.row(view, door) for door in fake.covered(view)]}
 
     @app.get("/api/events")
     async def events(request: Request, before_id: int = 1 << 60, limit: int = 100) -> dict[str, Any]:
-        _who(fake, request)
+        _check(fake, request)
         wanted = {name: request.query_params.get(name, "") for name in ("site", "door", "kind")}
         found = [
             event
@@ -139,61 +126,31 @@ def _reading_routes(app: FastAPI, fake: FakeCentral) -> None:
         return {"events": found[:limit]}
 
     @app.get("/api/history/doors")
-    async def history(request: Request, from_ms: int, to_ms: int, resolution_ms: int) -> dict[str, Any]:
-        _who(fake, request)
-        site, door = request.query_params["site"], request.query_params["door"]
-        points = []
-        for start in range(from_ms, to_ms, resolution_ms):
-            hour = (start // 3_600_000) % 24
-            busy = resolution_ms // 3 if 12 <= hour < 21 else 0
-            lost = resolution_ms - busy if hour == 3 else 0
-            times = {"secure": resolution_ms - busy - lost, "open": busy, "unknown": lost}
-            points.append(
-                {"t_ms": start, "condition": "secure", "mode": "controlled", "conditions_ms": times,
-                 "granted": 3 if busy else 0, "denied": 0}
-            )  # fmt: skip
-        return {
-            "resolution_ms": resolution_ms,
-            "series": [{"site": site, "agent": "a", "door": door, "points": points}],
-        }
+    async def history(request: Request, resolution_ms: int) -> dict[str, Any]:
+        _check(fake, request)
+        return {"resolution_ms": resolution_ms, "series": []}
 
     @app.get("/api/live")
     async def live(request: Request) -> Response:
-        _who(fake, request)
+        _check(fake, request)
         return StreamingResponse(fake.stream(dict(request.query_params)), media_type="text/event-stream")
 
 
 def _acting_routes(app: FastAPI, fake: FakeCentral) -> None:
     @app.post("/api/declarations", status_code=201)
     async def declare(body: dict[str, Any], request: Request) -> dict[str, Any]:
-        who = _who(fake, request)
+        _check(fake, request)
         if fake.refuse_next is not None:
             refusal, fake.refuse_next = fake.refuse_next, None
             raise refusal
-        return fake.declare(who, body)
-
-    @app.post("/api/declarations/{key}/release")
-    async def release(key: str, request: Request) -> dict[str, Any]:
-        return fake.release(_declaration(fake, key), _who(fake, request))
-
-    @app.delete("/api/declarations/{key}/release")
-    async def withdraw(key: str, request: Request) -> dict[str, Any]:
-        _who(fake, request)
-        view = _declaration(fake, key)
-        view.update(state="active", release_requested_by=None, release_requested_at_ms=None)
-        fake.tell("declaration", fake.declared(view))
-        return fake.declared(view)
+        return fake.declare(OFFICER, body)
 
     @app.post("/api/sites/{site}/doors/{door}/commands", status_code=202)
     async def command(site: str, door: str, body: dict[str, str], request: Request) -> dict[str, Any]:
-        if ROLES[_who(fake, request)] == "responder":
-            raise Refusal(403, "A responder may not command a door.")
+        """Sent, and never answered."""
+        _check(fake, request)
         _door(fake, site, door)
-        sent = {"id": secrets.token_hex(4), "expires_ms": now_ms() + 5_000}
-        fake.commands.append({**sent, **body})
-        if fake.answer_commands:
-            fake.event(site, door, "command_done", id=sent["id"], kind=body["kind"])
-        return sent
+        return {"id": body["kind"], "expires_ms": now_ms() + 5_000}
 
 
 def _school(fake: FakeCentral, site: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ export class DeclareDialog {
     this.reality = h("div", { class: "choices two" },
       choice("reality", "real", "REAL", "This is happening", true),
       choice("reality", "drill", "DRILL", "An exercise", false));
-    this.reason = h("input", { id: "declare-reason", maxlength: "2000", autocomplete: "off" });
+    this.reason = h("input", { id: "declare-reason", maxlength: "500", autocomplete: "off" });
     this.errors = h("div");
     this.confirm = h("button", { type: "submit", class: "button confirm" });
     this.partField = field("Which part", this.part);

@@ -38,6 +38,11 @@ export class Live {
     this.open();
   }
 
+  /** What was asked for does not exist: watch the district alone, so that the page still knows what is declared. */
+  settle() {
+    if (this.url.includes("?")) this.watch({});
+  }
+
   stop() {
     this.source?.close();
     this.source = null;

@@ -203,6 +203,7 @@ class Console {
 
   /** @param {unknown} error */
   failed(error) {
+    if (/** @type {any} */ (error).status === 404) this.live.settle();
     const again = h("button", { type: "button", class: "button", onclick: () => void this.load() }, "Try again");
     const box = errorBox(explain(error));
     box.append(again, " ", h("a", { href: hrefs.district(), class: "button" }, "All schools"));

@@ -1,0 +1,217 @@
+"""The console in a real Chromium, in states a real district reaches only by bad luck, or only by its thousands.
+
+A central whose every word a test can set (tests.support.console_fake) answers. Everything else is in test_console.py.
+"""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.console_browser import CHROMIUM, CHROMIUM_ARGUMENTS, sign_in, watched_page
+from tests.support.console_fake import FakeCentral, Refusal, serving
+
+SCHOOL = "lincoln-high"
+expect.set_options(timeout=10_000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def central() -> Iterator[FakeCentral]:
+    with serving(FakeCentral(schools=3, doors=8)) as fake:
+        yield fake
+
+
+@pytest.fixture
+def page(browser: Browser, central: FakeCentral) -> Iterator[Page]:
+    """Signed in as an officer, at the district. The page may not have logged an error by the end."""
+    with watched_page(browser, central.address) as (page, watched):
+        sign_in(page, "olive")
+        yield page
+        assert watched.errors == []
+
+
+def at(page: Page, central: FakeCentral, route: str) -> None:
+    page.goto(f"{central.address}/#{route}")
+
+
+def tile(page: Page, key: str) -> str:
+    return page.locator(f".tile[data-key={key}] .tile-number").inner_text()
+
+
+# --- what is shown ------------------------------------------------------------------------------------------
+
+
+def test_a_door_that_changes_is_redrawn_without_its_neighbours_being_touched(
+    page: Page, central: FakeCentral
+) -> None:
+    at(page, central, f"/site/{SCHOOL}")
+    library = page.locator("[data-door=library]")
+    expect(library).to_contain_text("Secure")
+    page.evaluate("""() => {
+        window.touched = 0;
+        const office = document.querySelector('[data-door=office] .chip');
+        const everything = {subtree: true, childList: true, attributes: true};
+        new MutationObserver(() => window.touched++).observe(office, everything);
+    }""")
+    central.door(SCHOOL, "library", condition="jammed", alarms=["jammed"])
+    expect(page.locator(".zone[data-wrong] [data-door=library]")).to_contain_text("Jammed")
+    expect(page.locator(".zone[data-wrong] [data-door=library]")).to_contain_text("Alarm: Jammed")
+    assert page.evaluate("window.touched") == 0
+
+
+# --- never last-known green ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_stream_that_speaks_but_is_late_is_silent(page: Page, central: FakeCentral) -> None:
+    expect(page.locator("[data-site]").first).to_contain_text("8 proven")
+    central.late_ms = 60_000
+    expect(page.locator("#banner")).to_be_visible(timeout=20_000)
+    expect(page.locator("[data-site]").first).to_contain_text("0 proven")
+
+
+def test_trouble_stays_on_show_as_last_known_when_the_stream_is_lost(page: Page, central: FakeCentral) -> None:
+    central.door(SCHOOL, "gym", condition="forced", alarms=["forced"])
+    at(page, central, f"/site/{SCHOOL}")
+    expect(page.locator("[data-door=gym]")).to_contain_text("Forced")
+    central.broker_connected = False
+    expect(page.locator("[data-door=gym]")).to_contain_text("Last known: Forced")
+
+
+def test_secure_without_central_calling_it_proven_is_unknown(page: Page, central: FakeCentral) -> None:
+    central.door(SCHOOL, "gym", condition="secure", proven=False)
+    at(page, central, f"/site/{SCHOOL}/door/gym")
+    expect(page.locator(".chip.big")).to_have_text("Unknown")
+    expect(page.locator(".sentence").first).to_contain_text("without proof")
+
+
+@pytest.mark.slow
+def test_evidence_that_is_not_renewed_proves_nothing_after_twelve_seconds(page: Page, central: FakeCentral) -> None:
+    at(page, central, f"/site/{SCHOOL}")
+    gym = page.locator("[data-door=gym]")
+    expect(gym).to_contain_text("Secure")
+    central.frozen_evidence = True
+    expect(gym).to_contain_text("Unknown", timeout=20_000)
+    expect(gym).to_contain_text("its evidence is too old")
+    expect(page.locator("#banner")).to_be_hidden()
+    central.frozen_evidence = False
+    expect(gym).to_contain_text("Secure")
+
+
+# --- declaring ----------------------------------------------------------------------------------------------
+
+
+def test_a_refused_declaration_says_why_and_can_be_confirmed_again(browser: Browser, central: FakeCentral) -> None:
+    with watched_page(browser, central.address) as (page, _):
+        sign_in(page, "olive")
+        central.refuse_next = Refusal(503, "The records cannot be written: the disk is full.")
+        page.get_by_role("button", name="Lockdown").click()
+        page.get_by_role("button", name="Declare REAL").click()
+        error = page.get_by_role("dialog").get_by_role("alert")
+        expect(error).to_contain_text("Not confirmed. The records cannot be written: the disk is full.")
+        expect(error).to_contain_text("panic button")
+        page.get_by_role("button", name="Declare REAL").click()
+        expect(page.locator(".declared h1")).to_have_text("REAL Lockdown")
+
+
+# --- the declaration's page ---------------------------------------------------------------------------------
+
+
+def test_a_declaration_counts_live_and_names_what_cannot_be_secured(page: Page, central: FakeCentral) -> None:
+    central.door(SCHOOL, "gym", condition="open")
+    made = central.declare("otto", {"action": "lockdown", "scope": {"kind": "site", "site": SCHOOL}, "drill": False})
+    at(page, central, f"/declaration/{made['id']}")
+    expect(page.locator("[data-section=pending]")).to_contain_text("Gym")
+    expect(page.locator("[data-section=pending]")).to_contain_text("it stands open")
+    central.door(SCHOOL, "gym", condition="jammed")
+    expect(page.locator("[data-section=failed]")).to_contain_text("its bolt did not throw")
+    assert (tile(page, "proven"), tile(page, "failed")) == ("7", "1")
+    central.door(SCHOOL, "gym", condition="secure")
+    expect(page.locator("[data-section=proven] [data-door$='/gym']")).to_contain_text(
+        re.compile(r"proven after \d\.\d\d s")
+    )
+    expect(page.locator("main")).to_contain_text("All 8 doors are proven; the slowest took")
+
+
+def test_a_lost_broker_takes_a_declarations_proofs_back(page: Page, central: FakeCentral) -> None:
+    made = central.declare("otto", {"action": "lockdown", "scope": {"kind": "site", "site": SCHOOL}, "drill": False})
+    at(page, central, f"/declaration/{made['id']}")
+    expect(page.locator(".tile[data-key=proven] .tile-number")).to_have_text("8")
+    central.broker_connected = False
+    expect(page.locator(".tile[data-key=proven] .tile-number")).to_have_text("?")
+    expect(page.locator("[data-section=unknown]")).to_contain_text("Not known now: 8")
+    expect(page.locator("[data-section=proven]")).to_be_hidden()
+
+
+# --- people -------------------------------------------------------------------------------------------------
+
+
+def test_a_declaration_interrupted_by_the_sessions_end_can_be_confirmed_after_it(
+    browser: Browser, central: FakeCentral
+) -> None:
+    with watched_page(browser, central.address) as (page, _):
+        sign_in(page, "olive")
+        page.get_by_role("button", name="Lockdown").click()
+        page.get_by_label("DRILL").check()
+        central.sessions.clear()
+        page.get_by_role("button", name="Start DRILL").click()
+        expect(page.locator("#username")).to_be_visible()
+        sign_in(page, "olive", landing="dialog[open]")
+        expect(page.get_by_role("dialog")).to_contain_text("Nothing has been declared yet")
+        page.get_by_role("button", name="Start DRILL").click()
+        expect(page.locator(".declared h1")).to_have_text("DRILL: Lockdown")
+
+
+@pytest.mark.slow
+def test_a_command_nobody_answers_is_said_to_have_expired(page: Page, central: FakeCentral) -> None:
+    at(page, central, f"/site/{SCHOOL}/door/gym")
+    page.get_by_role("button", name="Open once").click()
+    expect(page.locator(".outcome")).to_contain_text("It has expired", timeout=20_000)
+
+
+def test_events_can_be_narrowed_and_paged(page: Page, central: FakeCentral) -> None:
+    for number in range(130):
+        central.event(SCHOOL, "gym", "access_granted", cardholder=f"ch-{number:04}")
+    central.event("oak-elementary", "office", "alarm_raised", alarm="held")
+    at(page, central, "/events")
+    rows = page.locator("[data-event]")
+    expect(rows.first).to_contain_text("Alarm: Held open")
+    expect(rows).to_have_count(100)
+    page.get_by_role("button", name="Older").click()
+    expect(rows).to_have_count(131)
+    page.locator("main").get_by_label("School", exact=True).select_option("oak-elementary")
+    expect(rows).to_have_count(1)
+
+
+# --- size and shape -----------------------------------------------------------------------------------------
+
+
+def test_a_district_of_thousands_under_lockdown_stays_usable(browser: Browser) -> None:
+    fake = FakeCentral(schools=64, doors=50)
+    with serving(fake), watched_page(browser, fake.address) as (page, watched):
+        sign_in(page, "olive")
+        made = fake.declare("otto", {"action": "lockdown", "scope": {"kind": "district"}, "drill": True})
+        at(page, fake, f"/declaration/{made['id']}")
+        expect(page.locator(".tile[data-key=proven] .tile-number")).to_have_text("3,200", timeout=30_000)
+        assert page.locator(".closure-row").count() <= 150
+        fake.door("lincoln-high", "gym", condition="jammed")
+        expect(page.locator("[data-section=failed]")).to_contain_text("Gym, Lincoln High", timeout=30_000)
+        page.get_by_label("Find a door").fill("oak")
+        expect(page.locator("[data-section=proven] h2")).to_have_text("Proven: 50")
+        assert watched.errors == []
+
+
+def test_words_that_look_like_markup_stay_words(page: Page, central: FakeCentral) -> None:
+    central.sites[SCHOOL]["doors"]["gym"]["name"] = "<img src=x onerror=alert(1)>"
+    at(page, central, f"/site/{SCHOOL}")
+    expect(page.locator("[data-door=gym] .door-name")).to_have_text("<img src=x onerror=alert(1)>")
+    assert page.locator("main img").count() == 0

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import getpass
 import logging
 import secrets
@@ -110,6 +111,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 async def _serve(settings: Settings) -> int:
     central = build(settings)
+    gc.collect()
+    gc.freeze()  # the district stays as it is: no collection need ever look at it again
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, central.stop)

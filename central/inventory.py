@@ -99,11 +99,12 @@ class Inventory:
 
     def secured_by(self, action: str, scope: Scope) -> list[tuple[str, str]]:
         """(site, door) of the doors of a scope that an SRP action secures; none for those that lock nothing."""
-        return [
-            (door.site, door.door)
-            for door in self.in_scope(scope)
-            if door_mode_for(action, perimeter=door.settings.perimeter) is not None
-        ]
+        if door_mode_for(action, perimeter=True) is None:
+            return []
+        everywhere = door_mode_for(action, perimeter=False) is not None
+        if everywhere and scope.kind is ScopeKind.DISTRICT:
+            return list(self.doors)
+        return [(door.site, door.door) for door in self.in_scope(scope) if everywhere or door.settings.perimeter]
 
     def missing(self, scope: Scope) -> str | None:
         """What a scope names that is not here, as a sentence; None if all is."""

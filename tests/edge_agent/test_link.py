@@ -61,6 +61,7 @@ async def test_a_lockdown_is_proven_in_a_snapshot_and_its_events_committed(
 
         await until(proven, "the proof")
         assert central.snapshots["east"].applied == {DISTRICT: 3}
+        await until(lambda: central.of_kind(EventKind.DECLARATIONS_APPLIED), "the event")
         await until(lambda: all_arrived(central, agent), "every event")
         (applied,) = central.of_kind(EventKind.DECLARATIONS_APPLIED)
         assert json.loads(bytes(applied.data))["revision"] == 3
@@ -153,9 +154,9 @@ async def test_what_happened_while_there_was_no_broker_is_told_when_there_is_one
         agent.controller.panic_pressed()
     broker.start()
     async with listening(broker.port) as central, pi.running() as agent:
+        await until(lambda: central.of_kind(EventKind.PANIC_PRESSED), "the event")
         await until(lambda: all_arrived(central, agent), "every event")
         assert set(central.events) == {stream}
-        assert central.of_kind(EventKind.PANIC_PRESSED)
 
 
 async def test_nothing_is_deleted_before_central_has_acknowledged_it(

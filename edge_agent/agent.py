@@ -257,7 +257,7 @@ class Agent:
             EventKind.AGENT_HEALTH,
             {
                 **self._health.measure(),
-                "outbox": self.journal.outbox.depth,
+                "outbox_depth": self.journal.outbox.depth,
                 "dropped": self.journal.outbox.dropped,
                 "refused": dict(self.refusals.counts),
                 "connected": self.link.mqtt.connected,

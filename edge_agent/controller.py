@@ -27,6 +27,7 @@ from edge_agent.door_state import (
     ModeSet,
     ReleaseOver,
     RexPressed,
+    Sensed,
     initial,
 )
 from edge_agent.effective_mode import effective_mode
@@ -97,9 +98,13 @@ class Controller:
         self.sample_all()
 
     def stop(self) -> None:
-        """Lock every door, as at the end of the program. What fire holds open stays open. Outputs stay driven."""
+        """Lock every door, as at the end of the program; outputs stay driven. What fire holds open stays open, and
+        who has just asked to leave is let out: the lock's own timer locks behind them, or the wiring does.
+        """
+        now = self._clock.mono_ms()
         for door in self.doors.values():
-            if not fire_released(door.profile, door.state):
+            leaving = door.profile.rex_releases and door.state.rex_until_ms > now
+            if not (leaving or fire_released(door.profile, door.state)):
                 door.hardware.drive(DriveLock(released=False))
 
     # --- the badge path -----------------------------------------------------------------------------------------
@@ -221,8 +226,8 @@ class Controller:
             self._step(door, LockTested())
         if door.hardware.asks_to_leave():  # before the contact: who leaves has the right to
             self._step(door, RexPressed())
-        if self._step(door, door.hardware.sample()):
-            self._step(door, door.hardware.sample())  # the lock was commanded: what was read before proves nothing
+        if self._step(door, _reading(door)):
+            self._step(door, _reading(door))  # the lock was commanded: what was read before proves nothing
 
     def follow_schedules(self) -> None:
         """Bring every door to the mode it should have by now."""
@@ -276,6 +281,11 @@ class Controller:
         if effects:
             self._on_change()
         return driven
+
+
+def _reading(door: Door) -> Sensed:
+    """What a door's sensors say; nothing, while its lock does not obey: none proves a lock that was not driven."""
+    return Sensed(None, None, None) if door.undriven else door.hardware.sample()
 
 
 def _profile(wiring: DoorWiring, rules: Rules) -> DoorProfile:

@@ -146,11 +146,13 @@ class MqttLink:
                     if failures:
                         log.info("broker back after %d failed tries", failures)
                     failures = 0
+                    _heed_cancellation()
                     await self._serve(client)
             except (aiomqtt.MqttError, OSError) as error:
                 failures += 1
                 if failures == 1:
                     log.warning("no broker at %s:%d: %s", self.address.host, self.address.port, error)
+            _heed_cancellation()
             await asyncio.sleep(retry_delay(failures, self._rng))
 
     def _make_client(self) -> aiomqtt.Client:
@@ -218,6 +220,13 @@ class MqttLink:
             await self._on_connected()
         except NotConnected as error:
             log.info("link dropped while greeting the broker: %s", error)
+
+
+def _heed_cancellation() -> None:
+    """End a task that was cancelled while aiomqtt connected: its ``asyncio.wait_for`` can swallow that (3.11)."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def retry_delay(failures: int, rng: random.Random) -> float:

@@ -228,6 +228,24 @@ async def test_a_lock_that_refused_a_command_is_commanded_again(
         await until(lambda: condition(agent) is Condition.SECURE, "the proof")
 
 
+async def test_a_lock_that_does_not_obey_is_never_shown_secure_whatever_its_sensors_say(
+    pi: Pi, district: TestDistrict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with pi.running() as agent:
+        configure(agent, pi, district, **cardholder(token(district)))
+        await until(lambda: condition(agent) is Condition.SECURE, "closed and thrown")
+        door = agent.controller.doors["door-0"]
+        with monkeypatch.context() as patched:
+            # Closed and thrown, as the sensors have it (a strike's latch stays in its released keeper).
+            patched.setattr(type(door.hardware), "drive", lambda _self, _command: False)
+            declare(agent, district, 1, lockdown())
+            for _ in range(3):
+                agent.controller.sample_all()
+                assert door.undriven
+                assert condition(agent) is Condition.UNKNOWN
+        await until(lambda: condition(agent) is Condition.SECURE, "the proof once it obeys")
+
+
 async def test_a_schedule_is_followed_while_the_clock_is_trusted_and_only_then(
     pi: Pi, district: TestDistrict
 ) -> None:

@@ -44,12 +44,15 @@ class OwnSets:
     def accept(self, site: str, agent: str, topic: str, jws: bytes) -> OwnSet | None:
         """The set that arrived, if it is newer than the one held; None if it is the one held.
 
-        Raises :class:`Refused`: as ``Keyring.open``, older_revision, or not_allowed if it reaches beyond its site.
+        Raises :class:`Refused`: as ``Keyring.open``, older_revision, not_allowed if it reaches beyond its site, or
+        malformed if an id is not printable.
         """
         document = self._keyring.open(DeclarationSet, topic, jws)
         for declaration in document.declarations:
             if declaration.scope.kind is ScopeKind.DISTRICT:
                 raise Refused(Reason.NOT_ALLOWED, f"{site}/{agent} may not declare for the district")
+            if not (declaration.id.isprintable() and declaration.action.isprintable()):
+                raise Refused(Reason.MALFORMED, f"{site}/{agent} declares {declaration.id!r}: characters no id has")
         before = self._held.get(topic)
         if before is not None and document.revision <= before.revision:
             if document == before:
@@ -79,7 +82,7 @@ def adopted(own: OwnSet, declaration: Declaration, now_ms: int) -> DeclarationRe
         action=declaration.action,
         scope=declaration.scope,
         drill=declaration.drill,
-        reason=declaration.reason,
+        reason="".join(character for character in declaration.reason if character.isprintable()),
         by=f"panic button at {own.name}",
         at_ms=min(declaration.at_ms, now_ms) if dated else now_ms,
         origin=Origin.AGENT,

@@ -4,6 +4,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from central.api.problems import answer
+
 MOST_BODY_BYTES = 64 * 1024
 
 CONTENT_SECURITY_POLICY = (
@@ -40,6 +42,10 @@ class Guard:
                 headers.setdefault("Cache-Control", "no-store" if scope["path"].startswith("/api") else "no-cache")
             await send(message)
 
+        if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+            # No name has one, and PostgreSQL takes none.
+            await answer(422, "A NUL character in the address; no name has one.", "invalid")(scope, receive, guarded)
+            return
         await self._app(scope, _limited(receive), guarded)
 
 

@@ -281,6 +281,14 @@ async def test_a_body_of_any_size_does_not_get_in(town: Town, broker: RunningBro
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+async def test_an_address_with_a_nul_is_refused(town: Town, broker: RunningBroker) -> None:
+    async with town.central(broker) as running:
+        client = await running.as_("ada")
+        for path in ("/api/declarations/a%00b", "/api/events?kind=a%00b"):
+            assert (await client.get(path)).status_code == 422
+        assert (await client.patch("/api/users/a%00b", json={"disabled": True})).status_code == 422
+
+
 async def test_every_answer_carries_the_strict_policy(town: Town, broker: RunningBroker) -> None:
     async with town.central(broker) as running:
         for path in ("/", "/api/health", "/api/nothing", "/docs"):

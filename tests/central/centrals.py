@@ -85,6 +85,7 @@ class Town:
         self.key = SigningKey.generate("district-1")
         self.agent_keys = {name: SigningKey.generate("-".join(name)) for name in self.DOORS}
         self.file = folder / "district.yaml"
+        self.database_url: str | None = None  # else SQLite in the folder
         self.content: dict[str, Any] = self._content()
         self.write()
 
@@ -99,7 +100,11 @@ class Town:
     async def central(self, broker: RunningBroker) -> AsyncIterator["Running"]:
         """Central on this town's records, with everybody's account, answering."""
         settings = Settings(
-            district=self.file, data=self.folder, broker=BrokerAddress(broker.host, broker.port), http_port=0
+            district=self.file,
+            data=self.folder,
+            broker=BrokerAddress(broker.host, broker.port),
+            http_port=0,
+            database_url=self.database_url,
         )
         central = Central(settings, load_directory(self.file), self.key, clock=self.clock, hasher=CHEAP)
         if not central.accounts.users():

@@ -47,6 +47,7 @@ class FakeCentral:
         self.address = f"http://127.0.0.1:{self.port}"
         self.late_ms = 0  # what the stream says of central's time lies so far back
         self.broker_connected = True
+        self.streams = 0  # ever opened
         self.refuse_next: Refusal | None = None  # the next declaration is refused so
         self.sessions: set[str] = set()
         self.declarations: dict[str, dict[str, Any]] = {}
@@ -214,6 +215,7 @@ class FakeCentral:
         queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
         listener = (asked, queue)
         self.listeners.append(listener)
+        self.streams += 1
         try:
             yield _frame("hello", {"server_ms": now_ms() - self.late_ms})
             while True:

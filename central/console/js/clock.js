@@ -3,7 +3,7 @@
  *
  * A message may arrive late, never early: the best estimate is the highest time a message implied. It is allowed
  * to fall slowly, so that a device whose clock runs fast does not see all evidence as old after some hours.
- * A device that slept, or whose clock was set, knows nothing until the next `hello`.
+ * A device that slept, or whose clock was set, knows nothing until central speaks anew.
  */
 
 const DRIFT = 0.000_5; // worse than any crystal
@@ -16,18 +16,33 @@ export class ServerClock {
     this.wall = wall;
     /** @type {{serverMs: number, steady: number}|null} */
     this.anchor = null;
-    /** @type {number|null} newest time central has said */
+    /** @type {number|null} newest time the stream has said */
     this.newest = null;
     this.last = { steady: steady(), wall: wall() };
   }
 
-  /** Central said its time. @param {number} serverMs @param {boolean} [anew] first word of a new connection */
+  /** The stream said central's time. @param {number} serverMs @param {boolean} [anew] first word of a new stream */
   hear(serverMs, anew = false) {
-    const estimate = this.now();
-    const behind = estimate === null ? 0 : estimate - serverMs;
-    const allowed = this.anchor ? DRIFT * (this.steady() - this.anchor.steady) : 0;
-    if (anew || this.anchor === null || behind <= allowed) this.anchor = { serverMs, steady: this.steady() };
+    this.estimate(serverMs);
     this.newest = anew || this.newest === null ? serverMs : Math.max(this.newest, serverMs);
+  }
+
+  /**
+   * An answer said central's time. It is no older than its question, so it shows a stream that lags, and a central
+   * whose clock was set back.
+   * @param {number} serverMs @param {number} tookMs from question to answer
+   */
+  hearAnswer(serverMs, tookMs) {
+    const now = this.now();
+    if (now !== null && now > serverMs + tookMs + JUMP_MS) this.anchor = null;
+    this.estimate(serverMs);
+  }
+
+  /** @param {number} serverMs */
+  estimate(serverMs) {
+    const now = this.now();
+    const allowed = this.anchor ? DRIFT * (this.steady() - this.anchor.steady) : 0;
+    if (now === null || now - serverMs <= allowed) this.anchor = { serverMs, steady: this.steady() };
   }
 
   /** Central's time in UTC ms, or null while it is not known. */
@@ -40,7 +55,7 @@ export class ServerClock {
     return this.now() ?? this.wall();
   }
 
-  /** How old central's newest word is, or null before the first. */
+  /** How old the stream's newest word is, or null before the first. */
   silentMs() {
     const now = this.now();
     return now === null || this.newest === null ? null : now - this.newest;

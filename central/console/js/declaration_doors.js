@@ -27,7 +27,9 @@ export class DoorSections {
     this.filter = h("input", { type: "search", id: "find-door", autocomplete: "off", oninput: () => this.draw() });
     this.none = h("p", { class: "fact" });
     this.head = h("div", { class: "find" }, h("label", { for: "find-door" }, "Find a door"), this.filter);
-    this.element = h("div", { class: "door-sections" }, this.head, this.none, this.sections.map((section) => section.element));
+    const [failed, unknown, ...rest] = this.sections.map((section) => section.element);
+    this.trouble = h("div", { class: "door-sections" }, failed, unknown);
+    this.rest = h("div", { class: "door-sections" }, this.head, this.none, rest);
     /** @type {Judged[]} */
     this.judged = [];
     this.withSchool = false;

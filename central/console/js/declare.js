@@ -27,6 +27,7 @@ export class DeclareDialog {
     this.paused = false;
     /** @type {string|null} school whose zones and doors are listed */
     this.listed = null;
+    this.dialog = /** @type {HTMLDialogElement} */ (h("dialog", { class: "dialog declare", "aria-labelledby": "declare-title" }));
     this.build();
   }
 
@@ -53,8 +54,7 @@ export class DeclareDialog {
       this.errors,
       h("div", { class: "dialog-end" }, this.confirm,
         h("button", { type: "button", class: "button cancel", onclick: () => this.dialog.close() }, "Cancel, declare nothing")));
-    this.dialog = /** @type {HTMLDialogElement} */ (
-      h("dialog", { class: "dialog declare", "aria-labelledby": "declare-title" }, this.form));
+    this.dialog.append(this.form);
     document.body.append(this.dialog);
   }
 

@@ -179,7 +179,8 @@ class Console {
     this.fetched = true;
     this.waiting = [];
     try {
-      const [overview] = await Promise.all([this.api.get("/overview"), view.load()]);
+      const asked = this.clock.steady();
+      const [overview] = await Promise.all([this.askOverview(asked), view.load()]);
       if (this.view !== view) return;
       this.store.setOverview(overview);
       this.live.broker(overview.broker_connected, overview.server_ms);
@@ -189,6 +190,13 @@ class Console {
     } finally {
       if (this.view === view) this.loaded();
     }
+  }
+
+  /** @param {number} asked steady time */
+  async askOverview(asked) {
+    const overview = await this.api.get("/overview");
+    this.clock.hearAnswer(overview.server_ms, this.clock.steady() - asked);
+    return overview;
   }
 
   loaded() {

@@ -45,7 +45,7 @@ export function declarationView(context, route) {
   const problems = h("div");
   const element = h("div", { class: "page" },
     h("p", { class: "crumbs" }, h("a", { href: hrefs.declarations() }, "All declarations")),
-    head, counts.element, closure, release, problems, sections.element);
+    head, counts.element, closure, sections.trouble, release, problems, sections.rest);
   let releaseOf = "";
   let saidAt = -Infinity;
 
@@ -78,7 +78,8 @@ export function declarationView(context, route) {
     for (const { state: how } of judged) tally[how] += 1;
     const counted = judged.length || ended ? tally : { ...one.closure, unknown: 0 };
     const live = isLive(store.link) || ended;
-    counts.update(ended && judged.length === 0 ? one.closure : live
+    const { proven, pending, failed } = one.closure;
+    counts.update(ended && judged.length === 0 ? { proven, pending, failed } : live
       ? { proven: counted.proven, pending: counted.pending + counted.unknown, failed: counted.failed }
       : { proven: "?", pending: "?", failed: "?" });
     show(counts.element, one.closure.doors > 0);
@@ -147,6 +148,7 @@ export function declarationView(context, route) {
 
 /** @param {Iterable<import("../types.js").DoorRow>} rows @param {number|null} now */
 function oldestProof(rows, now) {
+  /** @type {number|null} */
   let oldest = null;
   for (const row of rows) {
     if (row.state === "proven" && row.evidence_at_ms !== null && now !== null) oldest = Math.max(oldest ?? 0, now - row.evidence_at_ms);

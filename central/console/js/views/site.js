@@ -83,6 +83,7 @@ export function siteView(context, route) {
 
 /** Age of the oldest evidence a door is called secure on. @param {Iterable<DoorView>} doors @param {number|null} now */
 export function oldestSecure(doors, now) {
+  /** @type {number|null} */
   let oldest = null;
   for (const door of doors) {
     if (door.condition !== "secure" || door.evidence_at_ms === null || now === null) continue;

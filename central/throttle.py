@@ -49,7 +49,7 @@ class Throttle:
         return longest
 
     def failed(self, name: str, source: str, now_ms: int) -> None:
-        """A password was wrong."""
+        """A password was wrong; or is about to be judged, so that tries side by side are counted too."""
         for key in _keys(name, source):
             before = self._failures.pop(key, None)
             count = before.count if before and now_ms - before.last_ms <= FORGOTTEN_AFTER_MS else 0
@@ -58,8 +58,14 @@ class Throttle:
             self._failures.popitem(last=False)
 
     def succeeded(self, name: str, source: str) -> None:
-        """A password was right. What others tried from elsewhere stays counted."""
+        """The password counted last was right after all. What others got wrong stays counted."""
         self._failures.pop(("both", name, source), None)
+        for key in (("source", source), ("name", name)):
+            failures = self._failures.get(key)
+            if failures is not None:
+                failures.count -= 1
+                if failures.count <= 0:
+                    del self._failures[key]
 
 
 def _keys(name: str, source: str) -> tuple[tuple[str, ...], ...]:

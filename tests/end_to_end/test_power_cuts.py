@@ -27,6 +27,8 @@ ONE_AGENT = DistrictSize(sites=1, agents=1, doors=6, readers=0)
 EVENTS_A_SECOND = 200
 UNDER_LOAD_S = 60
 VIEW_RIGHT_WITHIN_S = 5
+BROKER_OF = {"central": mosquitto, "broker": embedded}
+"""Which is killed, and on which broker: both are in it, and the embedded one is the one that forgets."""
 
 
 def test_an_agent_killed_in_mid_lockdown_holds_its_doors_before_it_has_a_network_and_loses_nothing(
@@ -74,7 +76,7 @@ class LoadedOutbox(threading.Thread):
         self.written = 0
         self.stream = ""
         self._folder, self._port, self._site, self._agent = folder, port, site, agent
-        self._stop = threading.Event()
+        self._enough = threading.Event()
         self.depth = 1
         self._sender: EventSender
 
@@ -92,7 +94,7 @@ class LoadedOutbox(threading.Thread):
 
     def stop_writing(self) -> None:
         """Write no more; what is written is still sent."""
-        self._stop.set()
+        self._enough.set()
 
     async def _run(self) -> None:
         outbox = Outbox(self._folder / "outbox.db")
@@ -111,8 +113,8 @@ class LoadedOutbox(threading.Thread):
         self._sender = EventSender(journal, lambda payload: link.publish(topic, payload))
         running = asyncio.create_task(link.run())
         began = time.monotonic()
-        while not (self._stop.is_set() and outbox.depth == 0 and outbox.state().last_seq >= self.written):
-            due = 0 if self._stop.is_set() else int((time.monotonic() - began) * EVENTS_A_SECOND) - self.written
+        while not (self._enough.is_set() and outbox.depth == 0 and outbox.state().last_seq >= self.written):
+            due = 0 if self._enough.is_set() else int((time.monotonic() - began) * EVENTS_A_SECOND) - self.written
             for _ in range(due):
                 journal.add(EventKind.REQUEST_TO_EXIT, {"n": self.written})
                 self.written += 1
@@ -124,11 +126,11 @@ class LoadedOutbox(threading.Thread):
         await journal.close()
 
 
-@pytest.fixture(params=[embedded, mosquitto], ids=["embedded", "mosquitto"])
-def loaded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[RunningDistrict, LoadedOutbox]]:
+@pytest.fixture
+def loaded(victim: str, tmp_path: Path) -> Iterator[tuple[RunningDistrict, LoadedOutbox]]:
     """A school of two agents; the second's place is taken by an outbox under load."""
     size = DistrictSize(sites=1, agents=2, doors=4, readers=0)
-    with running_district(tmp_path / "d", size, broker=request.param, start_agents=False) as district:
+    with running_district(tmp_path / "d", size, broker=BROKER_OF[victim], start_agents=False) as district:
         first, second = district.district.agents
         district.agents[first.key].start()
         load = LoadedOutbox(tmp_path, district.broker.port, second.site, second.agent)
@@ -138,7 +140,7 @@ def loaded(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Run
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("victim", ["central", "broker"])
+@pytest.mark.parametrize("victim", BROKER_OF)
 def test_kill_minus_nine_under_load_loses_no_event_and_counts_none_twice(
     loaded: tuple[RunningDistrict, LoadedOutbox], victim: str
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from functools import partial
 
 from protocol.words import DoorMode
 from simulators.cards import Card
@@ -17,6 +18,9 @@ from simulators.virtual_site import VirtualSite
 log = logging.getLogger(__name__)
 
 WALK_THROUGH_S = 1.2
+REACH_S = 0.15
+"""The request-to-exit sensor sees who comes this much before the leaf moves."""
+
 WAIT_AT_READER_S = 3.0
 SLEEP_S = 0.25
 
@@ -77,7 +81,9 @@ class People:
         elif self._site.mode(act.door) is DoorMode.SECURED:
             return  # locks, lights, out of sight: nobody walks about
         elif act.kind is ActKind.LEAVE:
-            door.person_opens(WALK_THROUGH_S, from_inside=True)
+            door.press_rex()
+            loop = asyncio.get_running_loop()
+            loop.call_later(REACH_S, partial(door.person_opens, WALK_THROUGH_S, from_inside=True))
         else:
             door.person_opens(WALK_THROUGH_S)
         self.acts += 1

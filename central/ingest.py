@@ -33,6 +33,8 @@ WAITING_BYTES = 64 * codec.KIB * codec.KIB
 """What may wait for the writer. Beyond it batches are dropped unacknowledged: their agents send them again."""
 
 BATCHES_PER_COMMIT = 256
+BYTES_PER_COMMIT = 1024 * 1024
+"""Some 4,000 events. A declaration waits for the commit under way, so that must stay short."""
 
 FIRST_RETRY_S = 0.2
 LONGEST_RETRY_S = 5.0
@@ -190,11 +192,20 @@ class Ingest:
                 if not self._batches and not self._presence:
                     return
                 self._idle = False
-                batches = [self._batches.popleft() for _ in range(min(len(self._batches), BATCHES_PER_COMMIT))]
-                self._waiting_bytes -= sum(len(batch.payload) for batch in batches)
+                batches = self._next_group()
                 presence, self._presence = self._presence, []
             if not self._store(self._decoded(batches), presence):
                 return
+
+    def _next_group(self) -> list[_Batch]:
+        """The batches to commit together: at least one, if any waits."""
+        group: list[_Batch] = []
+        taken = 0
+        while self._batches and len(group) < BATCHES_PER_COMMIT and taken < BYTES_PER_COMMIT:
+            group.append(self._batches.popleft())
+            taken += len(group[-1].payload)
+        self._waiting_bytes -= taken
+        return group
 
     def _decoded(self, batches: Sequence[_Batch]) -> list[_Decoded]:
         decoded: list[_Decoded] = []

@@ -18,7 +18,7 @@ from joserfc.jwk import OKPKey
 from protocol import codec, topics
 from protocol.messages import AgentConfig, Command, DeclarationSet, TrustedKey
 from protocol.refusal import Reason, Refused
-from protocol.words import KeyRole, door_mode_for
+from protocol.words import KeyRole, ScopeKind, door_mode_for
 
 Signed = TypeVar("Signed", DeclarationSet, AgentConfig, Command)
 
@@ -154,7 +154,7 @@ def _check_allowed(key: TrustedKey, document: DeclarationSet | AgentConfig | Com
         raise Refused(Reason.NOT_ALLOWED, f"agent key {key.kid!r} may not sign for {document.audience}")
     assert isinstance(document, DeclarationSet)
     for declaration in document.declarations:
-        if declaration.scope.site != key.site:
+        if declaration.scope.site != key.site or declaration.scope.kind is ScopeKind.DISTRICT:
             raise Refused(Reason.NOT_ALLOWED, f"agent key {key.kid!r} declared outside its site")
         if door_mode_for(declaration.action, perimeter=True) is None:
             raise Refused(Reason.NOT_ALLOWED, f"an agent may only lock, not declare {declaration.action!r}")

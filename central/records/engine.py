@@ -16,6 +16,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from central.records.turns import Turns
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 BUSY_TIMEOUT_MS = 10_000
@@ -40,7 +42,11 @@ def open_records(url: str) -> Engine:
         if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
             raise RecordsError(f"records at {parsed.get_backend_name()!r}: expected sqlite or postgresql")
         engine = create_engine(
-            parsed, pool_size=8, max_overflow=8, pool_pre_ping=parsed.get_backend_name() != "sqlite"
+            parsed,
+            pool_size=8,
+            max_overflow=8,
+            pool_pre_ping=parsed.get_backend_name() != "sqlite",
+            execution_options={"doorward_turns": Turns()},
         )
     except (ArgumentError, ModuleNotFoundError) as error:
         raise RecordsError(f"cannot use this records URL: {error}") from None
@@ -69,10 +75,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that reads and then writes by what it read: nobody else writes in between.
 
     On SQLite it holds the write lock from its beginning (so it never fails half way with "database is
-    locked"); on PostgreSQL it holds an advisory lock. Keep it short. Commits at the end, rolls back on an
-    exception.
+    locked"); on PostgreSQL it holds an advisory lock. Within a program, whoever asked first is first. Keep
+    it short. Commits at the end, rolls back on an exception.
     """
-    with engine.execution_options(doorward_writes=True).begin() as connection:
+    turns: Turns = engine.get_execution_options()["doorward_turns"]
+    with turns.taken(), engine.execution_options(doorward_writes=True).begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITERS_LOCK})
         yield connection

@@ -17,8 +17,10 @@ DISTRICT = topics.district_declarations()
 OWN = topics.of_agent(TopicKind.DECLARATIONS, "oak", "east")
 
 
-def declaration(site: str | None = None, action: str = "lockdown") -> Declaration:
-    scope = Scope(kind=ScopeKind.SITE, site=site) if site else Scope(kind=ScopeKind.DISTRICT)
+def declaration(
+    site: str | None = None, action: str = "lockdown", *, kind: ScopeKind = ScopeKind.SITE
+) -> Declaration:
+    scope = Scope(kind=kind, site=site) if site else Scope(kind=ScopeKind.DISTRICT)
     return Declaration(id="d1", action=action, scope=scope, by="officer", at_ms=1)
 
 
@@ -107,6 +109,7 @@ def test_an_agent_may_lock_its_own_site_down(agent: SigningKey, keyring: Keyring
         DeclarationSet(audience=OWN, revision=1, declarations=(declaration(),)),
         DeclarationSet(audience=OWN, revision=1, declarations=(declaration("elm"),)),
         DeclarationSet(audience=OWN, revision=1, declarations=(declaration("oak", "evacuate"),)),
+        DeclarationSet(audience=OWN, revision=1, declarations=(declaration("oak", kind=ScopeKind.DISTRICT),)),
         DeclarationSet(audience=OWN, revision=1, ended=("d1",)),
         AgentConfig(audience=topics.of_agent(TopicKind.CONFIG, "oak", "east"), version=1, timezone="UTC", doors=()),
     ],

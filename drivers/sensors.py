@@ -31,6 +31,9 @@ DEBOUNCE_S = 0.030
 BOLT_DEBOUNCE_S = 0.010
 """A bolt glides over its monitor's microswitch and is not slammed, and a lockdown waits for its word."""
 
+REX_DEBOUNCE_S = 0.005
+"""Who leaves is believed before the bolt they draw and the leaf they move are."""
+
 CHATTER_S = 1.0
 """A contact that has not held still for this long is broken: its value becomes None."""
 
@@ -240,8 +243,15 @@ class _Loop(DigitalSensor):
 class RequestToExit(_Loop):
     """REX button or sensor. Normally open by default. It only mirrors egress; the hardware grants it."""
 
-    def __init__(self, pin: int | str, *, normally_closed: bool = False, **options: Any) -> None:
-        super().__init__(pin, normally_closed=normally_closed, **options)
+    def __init__(
+        self,
+        pin: int | str,
+        *,
+        normally_closed: bool = False,
+        debounce_s: float = REX_DEBOUNCE_S,
+        **options: Any,
+    ) -> None:
+        super().__init__(pin, normally_closed=normally_closed, debounce_s=debounce_s, **options)
 
     @property
     def pressed(self) -> bool | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+
+LETTING_OUT_S = 60.0
+"""The longest a configured release lasts."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,21 +66,30 @@ def _run(config: AgentFile, *, verbose: bool) -> int:
         stream=sys.stderr,
     )
     os.umask(0o077)
+    held = False
     try:
         agent = Agent(config, pin_factory=_pi_pins())
+        held = True
         asyncio.run(_until_told(agent))
     except GPIOZeroError as error:
         print(f"doorward agent: GPIO: {error}; this program runs on a Raspberry Pi, and a laptop has "
               "'doorward simulate'", file=sys.stderr)  # fmt: skip
-        return EXIT_FAILED
+        code = EXIT_FAILED
     except (OSError, sqlite3.Error, DatabaseTooNew, ImportError) as error:
         print(f"doorward agent: {error}", file=sys.stderr)
-        return EXIT_FAILED
+        code = EXIT_FAILED
+    except Exception:
+        log.exception("doorward agent: a fault of ours")
+        code = EXIT_FAILED
+    else:
+        code = 0
+    if not held:
+        return code
     # Not by the ordinary way out: gpiozero would turn every output into an input there, and a maglock would
     # let go. As it is, the kernel leaves the pins as the agent left them: locked.
     logging.shutdown()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)
 
 
 async def _until_told(agent: Agent) -> None:
@@ -87,6 +100,11 @@ async def _until_told(agent: Agent) -> None:
     try:
         await task
     except asyncio.CancelledError:
+        # The locks' own timers end with the process: who is on the way out is let out first.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LETTING_OUT_S):
+                while agent.controller.letting_out:  # noqa: ASYNC110 - a timer's thread ends it
+                    await asyncio.sleep(0.05)
         log.info("stopped; the doors are locked")
 
 

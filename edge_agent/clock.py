@@ -18,6 +18,12 @@ _TIME_ERROR = 5  # TIME_ERROR of <sys/timex.h>: the clock is not synchronised
 _STA_UNSYNC = 0x40
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
+HOLD_OVER_MS = 7 * 24 * 3_600_000
+"""A Pi's crystal drifts by some 2 s a day: 14 s in a week, when schedules go by the minute."""
+
+SET_BY_MS = 30_000
+"""UTC that moved against the monotonic clock by more than drift explains was set by somebody."""
+
 ASK_EVERY_MS = 1_000
 """The kernel is asked at most this often; a badge must not wait for it."""
 
@@ -50,6 +56,7 @@ class SystemClock:
         self._require_sync = require_sync
         self._asked_ms: int | None = None
         self._synchronised = False
+        self._held_over: tuple[int, int] | None = None  # when last synchronised (monotonic ms), and UTC - monotonic
         self.boot = _boot_id()
 
     def mono_ms(self) -> int:
@@ -61,14 +68,28 @@ class SystemClock:
         return time.time_ns()
 
     def trusted(self) -> bool:
-        """Whether the kernel's clock is synchronised, as of at most a second ago."""
+        """Whether the UTC may be believed, as of at most a second ago.
+
+        It is while the kernel says it is synchronised; and for HOLD_OVER_MS after that, as long as nobody has set
+        it meanwhile: the kernel gives up 9 hours after NTP has, and a school must stand alone for longer.
+        """
         if not self._require_sync:
             return True
         now = self.mono_ms()
         if self._asked_ms is None or now - self._asked_ms >= ASK_EVERY_MS:
             self._asked_ms = now
-            self._synchronised = kernel_synchronised()
+            self._synchronised = self._judge(now, kernel_synchronised())
         return self._synchronised
+
+    def _judge(self, now_ms: int, synchronised: bool) -> bool:
+        offset_ms = self.utc_ns() // 1_000_000 - now_ms
+        if synchronised:
+            self._held_over = (now_ms, offset_ms)
+            return True
+        if self._held_over is None:
+            return False
+        since_ms, held_ms = self._held_over
+        return now_ms - since_ms <= HOLD_OVER_MS and abs(offset_ms - held_ms) <= SET_BY_MS
 
 
 def stamp(clock: Clock) -> Stamp:

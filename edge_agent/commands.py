@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from edge_agent.clock import Clock
 from edge_agent.controller import Controller
 from edge_agent.journal import Journal
@@ -67,6 +69,10 @@ class Commands:
             raise Refused(Reason.UNKNOWN_KIND, f"{command.kind!r} is no command this version knows")
         if command.door not in self._controller.doors:
             raise Refused(Reason.UNKNOWN_DOOR, f"this agent has no door {command.door!r}")
-        if not self._store.use_command(command.id, command.expires_ms, now):
+        try:
+            fresh = self._store.use_command(command.id, command.expires_ms, now)
+        except sqlite3.Error as error:
+            raise Refused(Reason.NOT_KEPT, f"cannot be noted as used ({error}), so it is not carried out") from None
+        if not fresh:
             raise Refused(Reason.DUPLICATE, "was carried out before")
         return CommandKind(command.kind)

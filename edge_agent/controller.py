@@ -7,6 +7,7 @@ It knows nothing of how events travel or where declarations come from.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -106,6 +107,12 @@ class Controller:
             leaving = door.profile.rex_releases and door.state.rex_until_ms > now
             if not (leaving or fire_released(door.profile, door.state)):
                 door.hardware.drive(DriveLock(released=False))
+
+    @property
+    def letting_out(self) -> bool:
+        """Whether a lock is still released for a time, which its own timer will end."""
+        ends = (door.hardware.lock.released_until for door in self.doors.values())
+        return any(end is not None and end < math.inf for end in ends)
 
     # --- the badge path -----------------------------------------------------------------------------------------
 
@@ -264,13 +271,14 @@ class Controller:
         utc_ns, trusted = self._clock.utc_ns(), self._clock.trusted()
         for name, door in self.doors.items():
             scheduled = self.rules.scheduled(name, utc_ns, clock_trusted=trusted)
-            mode, ids = effective_mode(self.rules.settings(name), self.site, self._sets, scheduled)
+            known = name in self.rules.doors
+            mode, ids = effective_mode(self.rules.settings(name), self.site, self._sets, scheduled, zones_known=known)
             if (mode, ids) != (door.state.mode, door.state.declarations):
                 self._step(door, ModeSet(mode, ids))
 
     def _step(self, door: Door, given: Input) -> bool:
         """Step a door and perform the effects; whether its lock was commanded."""
-        driven = False
+        driven, before = False, door.state
         door.state, effects = step(door.profile, door.state, given, self._clock.mono_ms())
         for effect in effects:
             if isinstance(effect, DriveLock):
@@ -278,7 +286,7 @@ class Controller:
                 door.undriven = not door.hardware.drive(effect)
             else:
                 self._journal.add(effect.kind, effect.data, door=door.wiring.door)
-        if effects:
+        if effects or (door.state.contact, door.state.bolt) != (before.contact, before.bolt):
             self._on_change()
         return driven
 

@@ -14,18 +14,24 @@ _KNOWN_ACTIONS = frozenset(SrpAction)
 
 
 def effective_mode(
-    settings: DoorSettings, site: str, sets: Iterable[DeclarationSet], scheduled: DoorMode
+    settings: DoorSettings,
+    site: str,
+    sets: Iterable[DeclarationSet],
+    scheduled: DoorMode,
+    *,
+    zones_known: bool = True,
 ) -> tuple[DoorMode, tuple[str, ...]]:
     """A door's mode and the ids, sorted, of the declarations that ask one of it.
 
     ``sets`` are all accepted sets an agent holds, of the district, of its site and of the site's agents, each
     known by its ``audience``. Actions that tell people where to be ask nothing of a door and are not among the
-    ids; nor are actions this version does not know, see :func:`unknown_actions`.
+    ids; nor are actions this version does not know, see :func:`unknown_actions`. ``zones_known`` False: central
+    has not said which zones the door is in, so any zone of its site may be its own.
     """
     asked = {
         declaration.id: mode
         for declaration in active(site, sets)
-        if _covers(declaration.scope, settings, site)
+        if _covers(declaration.scope, settings, site, zones_known=zones_known)
         and (mode := door_mode_for(declaration.action, perimeter=settings.perimeter)) is not None
     }
     return strictest(scheduled, *asked.values()), tuple(sorted(asked))
@@ -56,13 +62,13 @@ def _is_centrals(document: DeclarationSet, site: str) -> bool:
     return topic.agent is None and topic.site in (None, site)
 
 
-def _covers(scope: Scope, settings: DoorSettings, site: str) -> bool:
+def _covers(scope: Scope, settings: DoorSettings, site: str, *, zones_known: bool) -> bool:
     match scope.kind:
         case ScopeKind.DISTRICT:
             return True
         case ScopeKind.SITE:
             return scope.site == site
         case ScopeKind.ZONE:
-            return scope.site == site and scope.zone in settings.zones
+            return scope.site == site and (scope.zone in settings.zones or not zones_known)
         case ScopeKind.DOOR:
             return scope.site == site and scope.door == settings.door

@@ -205,7 +205,9 @@ class TrustedKey(Message, frozen=True, kw_only=True):
     """A public key and what it may sign."""
 
     kid: ShortText
-    x: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$")]  # the Ed25519 public key, base64url (RFC 8037)
+    x: Annotated[
+        str, Meta(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")
+    ]  # the Ed25519 public key, base64url (RFC 8037)
     role: KeyRole
     site: Name | None = None  # for an agent's key
     agent: Name | None = None

@@ -148,7 +148,11 @@ class MqttLink:
                     failures = 0
                     _heed_cancellation()
                     await self._serve(client)
-            except (aiomqtt.MqttError, OSError) as error:
+            except (
+                aiomqtt.MqttError,
+                OSError,
+                ValueError,
+            ) as error:  # ValueError: a host or password that is no text
                 failures += 1
                 if failures == 1:
                     log.warning("no broker at %s:%d: %s", self.address.host, self.address.port, error)
@@ -188,7 +192,12 @@ class MqttLink:
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         for subscription in self._subscriptions():
-            await client.subscribe(subscription.topic, qos=subscription.qos)
+            for code in await client.subscribe(subscription.topic, qos=subscription.qos):
+                if not isinstance(code, int) and code.is_failure:
+                    # Deaf to a topic is as good as not connected, and must be seen: access lists are made by hand.
+                    raise aiomqtt.MqttError(
+                        f"the broker does not let {self.client_id} hear {subscription.topic}: {code}"
+                    )
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         self._client = client

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     RETAINED = "retained"  # a momentary act may not come out of a broker's memory
     UNKNOWN_KIND = "unknown_kind"
     UNKNOWN_DOOR = "unknown_door"
+    NOT_KEPT = "not_kept"  # the disk would not keep what must be kept before acting
 
 
 class Refused(Exception):  # noqa: N818 - the field says "refused"; it is an answer, not a fault of ours

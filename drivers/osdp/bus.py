@@ -149,7 +149,7 @@ class OsdpBus:
         now = self._clock()
         try:
             line = self._open_line()
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - a vanishing adapter raises termios.error, which is no OSError
             self._tell_port(up=False, error=str(error))
             self._reopen = self._loop.call_later(self._reopen_s, self._open)
             self._reopen_s = min(self._reopen_s * 2, REOPEN_MAX_S)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 MAX_CARD_BITS = 512
@@ -30,7 +30,7 @@ class CardRead:
     reader: str
     bits: int
     """Number of bits, 1 to 512."""
-    data: bytes
+    data: bytes = field(repr=False)  # a card is a secret, also in a log
     """The bits, left-aligned, ceil(bits / 8) bytes (OSDP RAW reply, IEC 60839-11-5)."""
     at: float
 
@@ -46,7 +46,7 @@ class KeyPress:
     """Keys of a keypad, as characters: 0-9, `*` (or delete, 0x7F) and `#` (or enter, 0x0D)."""
 
     reader: str
-    keys: str
+    keys: str = field(repr=False)
     at: float
 
     def __post_init__(self) -> None:

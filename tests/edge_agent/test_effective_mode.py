@@ -138,3 +138,13 @@ def test_ending_one_never_loosens_what_another_holds(
         if not remaining:
             break
         remaining.pop()
+
+
+def test_a_zones_lockdown_holds_a_door_whose_zones_nobody_has_told() -> None:
+    held = a_set(SITE_TOPIC, declaration("d1", FRONT))
+    nowhere = DoorSettings(door="room-12", name="room-12")
+    assert effective_mode(nowhere, SITE, [held], DoorMode.CONTROLLED)[0] is DoorMode.CONTROLLED
+    unknown = effective_mode(nowhere, SITE, [held], DoorMode.CONTROLLED, zones_known=False)
+    assert unknown == (DoorMode.SECURED, ("d1",))
+    elsewhere = a_set(SITE_TOPIC, declaration("d2", Scope(kind=ScopeKind.ZONE, site="roosevelt", zone="front")))
+    assert effective_mode(nowhere, SITE, [elsewhere], DoorMode.CONTROLLED, zones_known=False)[1] == ()

@@ -3,7 +3,10 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
 
+import aiomqtt
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 
 from protocol.mqtt import (
     FIRST_RETRY_S,
@@ -149,6 +152,40 @@ async def test_a_handler_at_fault_does_not_take_the_link_down(
         await receiver.until(lambda: receiver.payloads() == [b"poison", b"next"])
         assert receiver.greetings == 1
     assert "t/x" in caplog.text
+
+
+async def test_a_name_that_is_no_host_is_tried_again_and_ends_nothing() -> None:
+    async def never() -> None: ...
+
+    link = MqttLink(
+        BrokerAddress("broker..lan", 1), "x", subscriptions=tuple, on_message=lambda _: None, on_connected=never
+    )
+    task = asyncio.create_task(link.run())
+    done, _ = await asyncio.wait([task], timeout=1)
+    assert not done
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_a_link_that_may_not_hear_a_topic_is_not_taken_for_connected(
+    broker: RunningBroker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The answer is made up: Mosquitto's access file grants every subscription and then delivers nothing.
+    answered = asyncio.Event()
+
+    async def refuse(*_args: object, **_options: object) -> list[ReasonCode]:
+        answered.set()
+        return [ReasonCode(PacketTypes.SUBACK, "Not authorized")]
+
+    monkeypatch.setattr(aiomqtt.Client, "subscribe", refuse)
+    deaf = Peer(broker, "deaf", "t/closed")
+    async with running(deaf):
+        async with asyncio.timeout(DEADLINE_S):
+            await answered.wait()
+            answered.clear()
+            await answered.wait()  # it tries again
+        assert deaf.greetings == 0
+    assert "t/closed" in caplog.text
 
 
 def test_retries_back_off_within_bounds_and_are_never_in_step() -> None:

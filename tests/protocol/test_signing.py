@@ -1,7 +1,9 @@
+import base64
 import json
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 from joserfc import jws
 from joserfc.jwk import OctKey, OKPKey
@@ -167,3 +169,22 @@ def test_a_broken_key_file_is_refused_with_its_path(tmp_path: Path) -> None:
     path.write_text("{}")
     with pytest.raises(ValueError, match=r"broken\.jwk.*Ed25519"):
         SigningKey.load(path)
+
+
+def test_a_header_made_to_break_the_library_is_refused_like_any_other(district: SigningKey, keyring: Keyring) -> None:
+    signed = district.sign(DeclarationSet(audience=DISTRICT, revision=1))
+    for extra in ({"crit": 5}, {"crit": ["b64"], "b64": False}, {"jwk": []}, {"x5c": 1}, {"cty": None}):
+        header = {"alg": "EdDSA", "kid": "district-1", "typ": "doorward-declarations+jws", **extra}
+        made = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=") + b"." + signed.split(b".", 1)[1]
+        with pytest.raises(Refused):
+            keyring.open(DeclarationSet, DISTRICT, made)
+
+
+@pytest.mark.parametrize("x", ["A" * 42 + "B", "A" * 42, "A" * 44, "A" * 42 + "="])
+def test_a_public_key_that_is_none_is_refused_as_malformed_on_the_wire(
+    district: SigningKey, keyring: Keyring, x: str
+) -> None:
+    topic = topics.of_agent(TopicKind.CONFIG, "oak", "east")
+    stranger = msgspec.structs.replace(district.trusted(KeyRole.DISTRICT), x=x)
+    config = AgentConfig(audience=topic, version=1, timezone="UTC", doors=(), trusted_keys=(stranger,))
+    assert refusal(keyring, AgentConfig, topic, district.sign(config)) is Reason.MALFORMED

@@ -1,5 +1,6 @@
 """Design's table of who may import whom, read from the imports as they stand."""
 
+import re
 from pathlib import Path
 
 import grimp
@@ -32,6 +33,17 @@ def test_a_room_imports_only_what_the_design_allows(graph: grimp.ImportGraph, ro
         if imported.split(".")[0] in forbidden
     ]
     assert not breaches, breaches
+
+
+def test_the_picture_of_the_architecture_shows_the_imports_as_they_are(graph: grimp.ImportGraph) -> None:
+    rooms = {*ALLOWED, *OTHERS}
+    imports = {
+        (importer.split(".")[0], imported.split(".")[0])
+        for importer in graph.modules
+        for imported in graph.find_modules_directly_imported_by(importer)
+    }
+    drawn = re.findall(r"^    (\w+) --> (\w+)$", (ROOT / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    assert {(a, b) for a, b in imports if a != b} == {(a, b) for a, b in drawn if {a, b} <= rooms}
 
 
 def test_every_room_of_the_design_exists_and_holds_code_or_data() -> None:

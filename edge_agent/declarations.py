@@ -10,6 +10,7 @@ import logging
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable
+from typing import ParamSpec
 
 import msgspec
 
@@ -21,7 +22,7 @@ from edge_agent.refusals import Refusals
 from edge_agent.store import Store, StoredSet
 from protocol import topics
 from protocol.messages import Declaration, DeclarationSet, Scope, TrustedKey
-from protocol.refusal import Refused
+from protocol.refusal import Reason, Refused
 from protocol.signing import Keyring, SigningKey
 from protocol.topics import TopicKind
 from protocol.words import EventKind, ScopeKind, SrpAction
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 MOST_WAITING = 64
 PANIC_REASON = "panic button"
+
+P = ParamSpec("P")
 
 
 class Declarations:
@@ -75,40 +78,57 @@ class Declarations:
         return self._own_signed
 
     def load(self, keyring: Keyring) -> None:
-        """Take up what the disk holds. Each set is verified again; one that fails is refused and said so."""
+        """Take up what the disk holds. Each set is verified again; one that fails is refused and said so, and one
+        signed by a key not known yet waits for it. Whatever is wrong with a set, the others are taken up."""
         self._keyring = keyring
-        for stored in self._store.declarations():
-            try:
-                document = keyring.open(DeclarationSet, stored.topic, stored.signed)
-                self.book = accept(self.book, stored.topic, document)
-            except Refused as refused:
-                self._refusals.note(stored.topic, refused)
-                continue
-            if stored.topic == self.own_topic:
-                self._own_signed = stored.signed
-        self._drop_ended()
+        for stored in self._stored():
+            self._try(stored.topic, self._take_up, stored)
+        self._try(self.own_topic, self._drop_ended)
 
     def trust(self, keyring: Keyring) -> None:
         """Use other keys from now on. Sets held stay; what waited for one of these keys is tried again."""
         self._keyring = keyring
         waiting, self._waiting = self._waiting, {}
         for topic, signed in waiting.items():
-            try:
-                self.receive(topic, signed)
-            except Refused as refused:
-                self._refusals.note(topic, refused)
+            self._try(topic, self.receive, topic, signed)
 
     def receive(self, topic: str, signed: bytes) -> None:
         """A set arrived. :class:`Refused` changes nothing, whatever was wrong with it."""
-        try:
-            document = self._keyring.open(DeclarationSet, topic, signed)
-        except Refused as refused:
-            if refused.reason is refused.reason.UNKNOWN_KEY and len(self._waiting) < MOST_WAITING:
-                self._waiting[topic] = signed
-            raise
+        document = self._open(topic, signed)
         self._waiting.pop(topic, None)
         self._take(document, signed)
         self._drop_ended()
+
+    def _stored(self) -> list[StoredSet]:
+        try:
+            return self._store.declarations()
+        except sqlite3.Error as error:
+            log.error("the declarations on the disk cannot be read: %s", error)  # noqa: TRY400
+            return []
+
+    def _take_up(self, stored: StoredSet) -> None:
+        document = self._open(stored.topic, stored.signed)
+        self.book = accept(self.book, stored.topic, document)
+        if stored.topic == self.own_topic:
+            self._own_signed = stored.signed
+
+    def _open(self, topic: str, signed: bytes) -> DeclarationSet:
+        try:
+            return self._keyring.open(DeclarationSet, topic, signed)
+        except Refused as refused:
+            if refused.reason is Reason.UNKNOWN_KEY and len(self._waiting) < MOST_WAITING:
+                self._waiting[topic] = signed
+            raise
+
+    def _try(self, topic: str, act: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """One set must not keep the others from the doors: whatever is wrong with it is counted and logged."""
+        try:
+            act(*args, **kwargs)
+        except Refused as refused:
+            self._refusals.note(topic, refused)
+        except Exception:
+            self._refusals.counts[Reason.MALFORMED] += 1
+            log.exception("declarations of %s failed; the other sets go on", topic)
 
     def declare_panic(self) -> None:
         """The panic button: lock down the site, by this agent's own word. Pressing again declares nothing new."""
@@ -151,9 +171,10 @@ class Declarations:
         book = accept(self.book, topic, document)
         try:
             self._store.save_declarations(StoredSet(topic, document.revision, signed))
-        except sqlite3.Error as error:
-            # A lockdown must not fail on a full disk: it holds until the power goes, and is asked for again then.
-            log.error("declarations of %s cannot be kept (%s): applied all the same", topic, error)  # noqa: TRY400
+        except Exception as error:  # noqa: BLE001 - see below
+            # A lockdown must not fail on a full disk, nor on anything else about keeping it: it holds until the
+            # power goes, and is asked for again then.
+            log.error("declarations of %s cannot be kept (%r): applied all the same", topic, error)  # noqa: TRY400
         self.book = book
         if topic == self.own_topic:
             self._own_signed = signed

@@ -50,14 +50,11 @@ class Store:
         return [StoredSet(*row) for row in rows]
 
     def save_declarations(self, stored: StoredSet) -> None:
-        """Replace the set of one topic. Never goes back: an older or equal revision is a fault of the caller's."""
-        changed = self._db.execute(
-            "INSERT INTO declarations VALUES (?, ?, ?) ON CONFLICT (topic) DO UPDATE"
-            " SET revision = excluded.revision, signed = excluded.signed WHERE excluded.revision > revision",
-            (stored.topic, stored.revision, stored.signed),
-        ).rowcount
-        if changed != 1:
-            raise ValueError(f"revision {stored.revision} of {stored.topic} is not newer than the stored one")
+        """Replace the set of one topic, whatever revision is stored: what is newer was decided by
+        :func:`edge_agent.declaration_book.accept`, and a stored set may be one that could not be verified."""
+        self._db.execute(
+            "INSERT OR REPLACE INTO declarations VALUES (?, ?, ?)", (stored.topic, stored.revision, stored.signed)
+        )
 
     def config(self) -> bytes | None:
         """The last good configuration bundle, signed; None before the first."""

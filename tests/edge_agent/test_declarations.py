@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.agent import Agent
+from edge_agent.store import StoredSet
 from protocol import topics
 from protocol.messages import DeclarationSet, Period, Scope
 from protocol.mqtt import Incoming
@@ -142,6 +143,67 @@ async def test_a_declaration_tampered_with_on_the_disk_is_not_applied_and_said_s
     async with pi.running() as agent:
         assert modes(agent) == {DoorMode.CONTROLLED}
         assert agent.refusals.counts["bad_signature"] == 1
+
+
+async def test_a_stored_set_that_fails_verification_does_not_keep_a_valid_one_of_its_revision_out(
+    pi: Pi, district: TestDistrict
+) -> None:
+    async with pi.running() as agent:
+        arrive(agent, DISTRICT, district.declare(DISTRICT, 7))
+    database = sqlite3.connect(pi.folder / "data" / "state.db")
+    database.execute("UPDATE declarations SET signed = ?", (TestDistrict().declare(DISTRICT, 7),))
+    database.commit()
+    database.close()
+    async with pi.running() as agent:
+        arrive(agent, DISTRICT, district.declare(DISTRICT, 6, lockdown()))
+        assert modes(agent) == {DoorMode.SECURED}
+    async with pi.running() as agent:
+        assert modes(agent) == {DoorMode.SECURED}
+
+
+async def test_a_stored_set_of_a_key_not_known_at_boot_waits_for_its_key(
+    pi: Pi, district: TestDistrict, tmp_path: Path
+) -> None:
+    west = Pi(tmp_path / "west", district, agent="west")
+    topic = west.topic(TopicKind.DECLARATIONS)
+    site = Scope(kind=ScopeKind.SITE, site="lincoln-high")
+    signed = west.key.sign(DeclarationSet(audience=topic, revision=9, declarations=(lockdown("panic-1", site),)))
+    async with pi.running() as agent:
+        agent.store.save_declarations(StoredSet(topic, 9, signed))
+    async with pi.running() as agent:
+        assert modes(agent) == {DoorMode.CONTROLLED}, "its key is not trusted yet"
+        arrive(agent, pi.topic(TopicKind.CONFIG), district.config(pi, trusted_keys=(west.trusted_key,)))
+        assert modes(agent) == {DoorMode.SECURED}
+
+
+async def test_a_fault_at_one_set_does_not_keep_the_others_from_the_doors(
+    pi: Pi, district: TestDistrict, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with pi.running() as agent:
+        agent.store._db.execute("INSERT INTO declarations VALUES ('a', 1, 17)")  # no bytes, and the first by topic
+        arrive(agent, DISTRICT, district.declare(DISTRICT, 1, lockdown()))
+    async with pi.running() as agent:
+        assert modes(agent) == {DoorMode.SECURED}
+        assert "the other sets go on" in caplog.text
+
+
+async def test_the_panic_button_works_with_a_replaced_key_and_a_clock_that_is_behind(pi: Pi) -> None:
+    own = pi.topic(TopicKind.DECLARATIONS)
+    async with pi.running() as agent:
+        agent.store.save_declarations(StoredSet(own, 10**12, b"signed by the key before"))
+    async with pi.running() as agent:
+        agent.controller.panic_pressed()
+        assert modes(agent) == {DoorMode.SECURED}
+    async with pi.running() as agent:
+        assert modes(agent) == {DoorMode.SECURED}
+
+
+async def test_the_panic_button_works_whatever_the_disk_does(pi: Pi, caplog: pytest.LogCaptureFixture) -> None:
+    async with pi.running() as agent:
+        agent.store.close()
+        agent.controller.panic_pressed()
+        assert modes(agent) == {DoorMode.SECURED}
+        assert "cannot be kept" in caplog.text
 
 
 async def test_ending_one_declaration_never_loosens_what_another_holds(pi: Pi, district: TestDistrict) -> None:

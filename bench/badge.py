@@ -65,7 +65,15 @@ class ReaderLine:
 @contextlib.contextmanager
 def virtual_readers(count: int, baud: int) -> Iterator[ReaderLine]:
     """A line of virtual readers in a process of its own."""
-    command = [sys.executable, "-m", "simulators.virtual_reader", "--readers", str(count), "--baud", str(baud)]
+    command = [
+        sys.executable,
+        "-m",
+        "simulators.virtual_reader_process",
+        "--readers",
+        str(count),
+        "--baud",
+        str(baud),
+    ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             described: Any = children.read_json_line(process)

@@ -248,9 +248,3 @@ class VirtualOsdpReader:
             if self._on_shown is not None:
                 self._on_shown(shown)
         return 0, None
-
-
-if __name__ == "__main__":
-    from simulators.virtual_reader_process import main
-
-    main()

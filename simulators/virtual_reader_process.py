@@ -1,6 +1,6 @@
 """Virtual readers in a process of their own, so that a measurement of the agent does not include them.
 
-    python -m simulators.virtual_reader --readers 2 [--baud 115200] [--first-address 1] [--key HEX ...]
+    python -m simulators.virtual_reader_process --readers 2 [--baud 115200] [--first-address 1] [--key HEX ...]
 
 The first line on stdout describes the line:
 
@@ -94,7 +94,9 @@ def serve(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a line of virtual readers until standard input ends."""
-    parser = argparse.ArgumentParser(prog="simulators.virtual_reader", description="Virtual OSDP readers on a pty.")
+    parser = argparse.ArgumentParser(
+        prog="simulators.virtual_reader_process", description="Virtual OSDP readers on a pty."
+    )
     parser.add_argument("--readers", type=int, default=1, help="how many, on one line")
     parser.add_argument("--baud", type=int, default=115200, help="speed of the simulated wire")
     parser.add_argument("--first-address", type=int, default=1, help="the others follow on")
@@ -112,3 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             described.append({"name": name, "address": address, "key": key.hex()})
         say({"path": line.path, "baud": options.baud, "readers": described})
         serve(line, readers, sys.stdin, say)
+
+
+if __name__ == "__main__":
+    main()

@@ -127,7 +127,7 @@ class Process:
 async def start(*arguments: str) -> Process:
     return Process(
         await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "simulators.virtual_reader", *arguments,
+            sys.executable, "-m", "simulators.virtual_reader_process", *arguments,
             cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """A virtual OSDP reader: libosdp's own peripheral side, on a virtual line, with a real secure channel.
 
 It speaks the protocol's bytes; the panel cannot tell it from hardware. It does not judge cards. Run as a
-program (`python -m simulators.virtual_reader --readers 2`) it lives in a process of its own, prints the
+program (`python -m simulators.virtual_reader_process --readers 2`) it lives in a process of its own, prints the
 pty's path as JSON and takes commands as JSON lines: see `simulators.virtual_reader_process`.
 """
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from central.fleet_state import Changes
-from protocol.messages import Evidence, OutboxState
+from protocol.messages import Evidence, OutboxState, StateSnapshot
 from protocol.words import Bolt, Condition, Contact, DoorMode
 from tests.central.fleets import OPEN, SECURE, UTC_MS, District, Speaker, door_state
 
@@ -180,6 +180,49 @@ def test_the_first_snapshot_of_a_session_shows_its_delay_by_its_utc(district: Di
     district.wait(20_000)
     district.east.deliver(queued)
     assert district.shown() is Condition.UNKNOWN
+
+
+def test_a_steady_delay_of_a_trusted_clock_is_never_taken_for_none(district: District) -> None:
+    for _ in range(6):
+        queued = district.east.snapshot()
+        district.wait(60_000)
+        district.east.deliver(queued)
+        assert district.shown() is Condition.UNKNOWN
+    district.east.say()  # the queue is gone
+    assert district.shown() is Condition.SECURE
+
+
+def test_a_trusted_clock_that_is_ahead_hides_no_delay(district: District) -> None:
+    for _ in range(4):
+        queued = ahead(district.east.snapshot(), 30_000)
+        district.wait(25_000)
+        district.east.deliver(queued)
+        assert district.shown() is Condition.UNKNOWN
+
+
+def test_a_pace_settled_without_a_trusted_clock_falls_with_a_trusted_one_that_contradicts_it(
+    district: District,
+) -> None:
+    for trusted, shown in ((False, Condition.UNKNOWN), (False, Condition.SECURE), (True, Condition.UNKNOWN)):
+        district.east.clock_trusted = trusted
+        queued = district.east.snapshot()
+        district.wait(60_000)
+        district.east.deliver(queued)
+        assert district.shown() is shown
+
+
+def test_a_pace_confirmed_once_outlasts_a_step_of_the_clock(district: District) -> None:
+    for _ in range(2):
+        district.east.say()
+        district.wait(4_000)
+    district.east.deliver(ahead(district.east.snapshot(), 90_000))
+    assert district.shown() is Condition.SECURE
+
+
+def ahead(snapshot: StateSnapshot, ms: int) -> StateSnapshot:
+    """The same, by a clock that is ahead."""
+    at = msgspec.structs.replace(snapshot.at, utc_ns=snapshot.at.utc_ns + ms * 1_000_000)
+    return msgspec.structs.replace(snapshot, at=at)
 
 
 def test_without_a_trusted_clock_the_second_snapshot_is_the_first_that_proves(district: District) -> None:

@@ -1,4 +1,4 @@
-"""What the driver tests share: mock pins, and conditions waited for with a deadline instead of sleeps."""
+"""What tests of hardware, real and virtual, share: mock pins, and conditions waited for with a deadline, not sleeps."""
 
 import asyncio
 import time

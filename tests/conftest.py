@@ -1,4 +1,4 @@
-"""What tests of hardware, real and virtual, share: mock pins, and conditions waited for with a deadline, not sleeps."""
+"""What tests of hardware, real and virtual, share: mock pins, and conditions waited for with a deadline."""
 
 import asyncio
 import time

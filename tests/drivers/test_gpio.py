@@ -12,8 +12,7 @@ from drivers.gpio import FailMode, LockKind, LockOutput
 from drivers.timed_outputs import TimedOutputs
 from simulators.virtual_pins import LoadPin
 from simulators.virtual_time import SteppedTimer
-
-from .conftest import Until
+from tests.conftest import Until
 
 PIN = 17
 

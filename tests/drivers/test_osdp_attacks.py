@@ -20,8 +20,8 @@ from drivers.osdp import panel as panel_module
 from drivers.osdp.config import DEFAULT_KEY
 from simulators.virtual_line import VirtualLine
 from simulators.virtual_reader import VirtualOsdpReader
+from tests.conftest import Until
 
-from .conftest import Until
 from .osdp_rig import CARD, Rig, hold, scripted_line
 
 GOOD_KEY = bytes.fromhex("8f1c0a5be2774d9630c4a8f35d1e62b9")

@@ -25,8 +25,8 @@ from drivers.osdp import (
 )
 from drivers.osdp.port import Line
 from simulators.virtual_reader import Buzzer, Led
+from tests.conftest import Until
 
-from .conftest import Until
 from .osdp_rig import CARD, Rig, hold
 
 BAUDS = [9600, 115200]

@@ -12,8 +12,7 @@ import pytest
 from drivers.osdp import CardRead, Indication, OsdpBus, OsdpEvent, OsdpReaderConfig, open_serial
 from simulators.virtual_line import VirtualLine
 from simulators.virtual_reader import VirtualOsdpReader
-
-from .conftest import Until
+from tests.conftest import Until
 
 ROOT = Path(__file__).parents[2]
 KEY = bytes.fromhex("8f1c0a5be2774d9630c4a8f35d1e62b9")

@@ -1,9 +1,12 @@
 """How long somebody who gets passwords wrong must wait. Pure: names and times in, a wait out.
 
-Counted by name and source together, by source, and by name. The last is lenient, so that guessing at an officer's
-password from elsewhere does not lock the officer out of an emergency.
+Counted by name and source together, by source, and by name. The last two wait two seconds at the most, and a name
+that has signed in from a source before is held there by the first alone: neither guessing at an officer's password
+from elsewhere, nor somebody in the same school (one address) who guesses, keeps the officer out of an emergency.
+An IPv6 source is its /64, since one device may take any address of it.
 """
 
+import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -20,7 +23,7 @@ class _Rule:
     longest_ms: int
 
 
-_RULES = {"both": _Rule(5, 60_000), "source": _Rule(20, 60_000), "name": _Rule(50, 2_000)}
+_RULES = {"both": _Rule(5, 60_000), "source": _Rule(20, 2_000), "name": _Rule(50, 2_000)}
 
 
 @dataclass(slots=True)
@@ -34,11 +37,16 @@ class Throttle:
 
     def __init__(self) -> None:
         self._failures: OrderedDict[tuple[str, ...], _Failures] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()  # who signed in from where, the latest last
 
     def wait_ms(self, name: str, source: str, now_ms: int) -> int:
         """How long this name from this source must still wait; 0: it may try."""
         longest = 0
+        source = _network(source)
+        known = (name, source) in self._known
         for key in _keys(name, source):
+            if known and key[0] != "both":
+                continue
             failures = self._failures.get(key)
             if failures is None or now_ms - failures.last_ms > FORGOTTEN_AFTER_MS:
                 continue
@@ -50,7 +58,7 @@ class Throttle:
 
     def failed(self, name: str, source: str, now_ms: int) -> None:
         """A password was wrong; or is about to be judged, so that tries side by side are counted too."""
-        for key in _keys(name, source):
+        for key in _keys(name, _network(source)):
             before = self._failures.pop(key, None)
             count = before.count if before and now_ms - before.last_ms <= FORGOTTEN_AFTER_MS else 0
             self._failures[key] = _Failures(count + 1, now_ms)
@@ -59,6 +67,11 @@ class Throttle:
 
     def succeeded(self, name: str, source: str) -> None:
         """The password counted last was right after all. What others got wrong stays counted."""
+        source = _network(source)
+        self._known[name, source] = None
+        self._known.move_to_end((name, source))
+        if len(self._known) > MOST_COUNTED:
+            self._known.popitem(last=False)
         self._failures.pop(("both", name, source), None)
         for key in (("source", source), ("name", name)):
             failures = self._failures.get(key)
@@ -70,3 +83,16 @@ class Throttle:
 
 def _keys(name: str, source: str) -> tuple[tuple[str, ...], ...]:
     return ("both", name, source), ("source", source), ("name", name)
+
+
+def _network(source: str) -> str:
+    """What a source is counted as: itself, or the /64 of an IPv6 address (an IPv4 one in IPv6's clothes is IPv4)."""
+    try:
+        address = ipaddress.ip_address(source)
+    except ValueError:  # a name, or none: as it is
+        return source
+    if isinstance(address, ipaddress.IPv4Address):
+        return source
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), 64), strict=False))

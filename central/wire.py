@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 
 CLIENT_ID = "doorward-central"
 
-ACKS_IN_FLIGHT = 64
-"""Acknowledgements under way at a time; later ones for the same stream overtake those that still wait."""
+ACKS_IN_FLIGHT = 8
+"""Acknowledgements under way at a time; later ones for the same stream overtake those that still wait. Well under
+the 20 messages that paho lets be in flight: a lockdown must not queue behind acknowledgements."""
 
 SUBSCRIPTIONS = (
     Subscription(topics.every_agent(TopicKind.STATUS), 1),

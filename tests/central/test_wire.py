@@ -6,13 +6,14 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import pytest
 
 from central.clock import SystemClock
 from central.fleet import Fleet
 from central.ingest import Ingest
 from central.records.engine import open_records
-from central.wire import Wire
+from central.wire import ACKS_IN_FLIGHT, Wire
 from protocol import codec, topics
 from protocol.messages import AgentStatus, EventAck, Message, StateSnapshot
 from protocol.mqtt import BrokerAddress, Incoming, MqttLink, NotConnected, Subscription
@@ -247,6 +248,11 @@ async def test_acknowledgements_survive_a_broker_that_is_away(
     await until(lambda: agent.payloads(acked), "an acknowledgement")
     assert codec.decode(EventAck, agent.payloads(acked)[-1]).committed == 2
     assert central.ingest.health().committed == 2
+
+
+def test_acknowledgements_leave_room_in_flight_for_a_lockdown() -> None:
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    assert client.max_inflight_messages // 2 >= ACKS_IN_FLIGHT
 
 
 def test_acknowledging_before_the_wire_runs_is_no_fault(tmp_path: Path) -> None:

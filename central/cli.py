@@ -106,7 +106,20 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     logging.getLogger("alembic").setLevel(logging.WARNING)
     settings = _settings(arguments)
+    _tighten(settings.data)
     return asyncio.run(_serve(settings))
+
+
+def _tighten(data: Path) -> None:
+    """Whoever can look into the data folder can read the records: leave it to its owner alone."""
+    try:
+        if data.is_dir() and data.stat().st_mode & 0o077:
+            data.chmod(0o700)
+    except OSError as error:
+        # It may be mounted, or another's: not a reason to leave a district without its central.
+        logging.getLogger(__name__).warning(
+            "%s can be read by others and cannot be made 0700: %s; do it by hand", data, error.strerror
+        )
 
 
 async def _serve(settings: Settings) -> int:

@@ -3,6 +3,7 @@
 Not a data access layer: whoever reads or writes uses SQLAlchemy Core on the engine this returns.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from central.records.turns import Turns
@@ -35,7 +36,8 @@ def open_records(url: str) -> Engine:
     """The engine over the records at ``url``, its tables at this version.
 
     ``url`` is SQLAlchemy's: ``sqlite:////data/central.db`` or ``postgresql+psycopg://host/name``. SQLite runs
-    in WAL with synchronous=FULL: what is committed survives a power cut. Raises :class:`RecordsError`.
+    in WAL with synchronous=FULL: what is committed survives a power cut; a new file is made 0600. Raises
+    :class:`RecordsError`.
     """
     try:
         parsed = make_url(url)
@@ -45,12 +47,14 @@ def open_records(url: str) -> Engine:
             parsed,
             pool_size=8,
             max_overflow=8,
+            hide_parameters=True,  # what is written stays out of logs and errors
             pool_pre_ping=parsed.get_backend_name() != "sqlite",
             execution_options={"doorward_turns": Turns()},
         )
     except (ArgumentError, ModuleNotFoundError) as error:
         raise RecordsError(f"cannot use this records URL: {error}") from None
     if engine.dialect.name == "sqlite":
+        _make_file(parsed)
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     try:
@@ -83,6 +87,18 @@ def writing(engine: Engine) -> Iterator[Connection]:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITERS_LOCK})
         yield connection
+
+
+def _make_file(url: URL) -> None:
+    """Make a new SQLite file 0600, before SQLite makes it by the umask; its -wal and -shm take after it."""
+    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+        return
+    try:
+        os.close(os.open(url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise RecordsError(f"cannot open the records at {url.database}: {error.strerror}") from None
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

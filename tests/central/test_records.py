@@ -1,5 +1,7 @@
 """The records open empty, again, and whole; the tables as the code sees them are the tables that are there."""
 
+import argparse
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -9,7 +11,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, func, insert, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 
+from central.cli import USAGE, add_arguments, run
 from central.records.engine import RecordsError, open_records, writing
 from central.records.schema import audit, metadata
 from tests.central.databases import private_postgres, sqlite_url
@@ -88,6 +92,36 @@ def test_sqlite_keeps_what_is_committed_through_a_power_cut(tmp_path: Path) -> N
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
     engine.dispose()
+
+
+def test_a_new_sqlite_file_is_its_owners_alone_and_so_are_the_files_beside_it(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        engine = open_records(sqlite_url(tmp_path))
+        with writing(engine) as connection:
+            connection.execute(text("INSERT INTO export_cursors VALUES ('x', 7, 1)"))
+        modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+        assert modes == dict.fromkeys(("central.db", "central.db-wal", "central.db-shm"), 0o600)
+        engine.dispose()
+    finally:
+        os.umask(before)
+
+
+def test_central_tightens_its_data_folder_when_it_runs(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    data.chmod(0o755)
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    arguments = ["run", "--district", str(tmp_path / "none.yaml"), "--data", str(data)]
+    assert run(parser.parse_args(arguments)) == USAGE  # there is no district to serve
+    assert data.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_error_does_not_tell_what_was_to_be_written(engine: Engine) -> None:
+    with pytest.raises(DBAPIError) as failed, writing(engine) as connection:
+        connection.execute(text("INSERT INTO nowhere VALUES (:secret)"), {"secret": "hunter2"})
+    assert "hunter2" not in str(failed.value)
 
 
 def test_records_of_a_newer_version_are_left_alone_and_said_to_be(tmp_path: Path) -> None:

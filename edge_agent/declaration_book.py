@@ -56,6 +56,14 @@ def without_ended(book: DeclarationBook, topic: str, ended: frozenset[str]) -> D
     return _next(book, topic, kept) if len(kept) < len(before) else None
 
 
+def joined(book: DeclarationBook, topic: str, arrived: DeclarationSet, ended: frozenset[str]) -> DeclarationSet:
+    """The next set of the agent's own topic after one of its own that arrived with a higher revision than the one
+    held: what either declares, less what central has ended, so that a leftover of the broker's releases nothing."""
+    both = {one.id: one for one in (*arrived.declarations, *_declarations(book, topic))}
+    kept = tuple(declaration for declaration in both.values() if declaration.id not in ended)
+    return DeclarationSet(audience=topic, revision=arrived.revision + 1, declarations=kept)
+
+
 def _declarations(book: DeclarationBook, topic: str) -> tuple[Declaration, ...]:
     return book.sets[topic].declarations if topic in book.sets else ()
 

@@ -15,7 +15,7 @@ from typing import ParamSpec
 import msgspec
 
 from edge_agent.clock import Clock
-from edge_agent.declaration_book import DeclarationBook, accept, declared, without_ended
+from edge_agent.declaration_book import DeclarationBook, accept, declared, joined, without_ended
 from edge_agent.effective_mode import unknown_actions
 from edge_agent.journal import Journal
 from edge_agent.refusals import Refusals
@@ -93,9 +93,17 @@ class Declarations:
             self._try(topic, self.receive, topic, signed)
 
     def receive(self, topic: str, signed: bytes) -> None:
-        """A set arrived. :class:`Refused` changes nothing, whatever was wrong with it."""
+        """A set arrived. :class:`Refused` changes nothing, whatever was wrong with it.
+
+        One of the agent's own that is newer than the one held is what the broker remembers of before this agent's
+        disk was replaced: it never takes the place of what is declared here, the two are joined and signed anew.
+        """
         document = self._open(topic, signed)
         self._waiting.pop(topic, None)
+        if topic == self.own_topic:
+            accept(self.book, topic, document)  # refused unless it is newer
+            self._sign_and_take(joined(self.book, topic, document, self._ended()))
+            return
         self._take(document, signed)
         self._drop_ended()
 

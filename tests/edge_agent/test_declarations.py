@@ -299,3 +299,29 @@ async def test_an_agent_whose_disk_was_replaced_still_outnumbers_what_its_neighb
     async with pi.running() as agent:
         agent.controller.panic_pressed()
         assert agent.declarations.book.sets[own].revision > before
+
+
+async def test_a_leftover_of_the_agents_own_topic_releases_no_panic_and_is_outnumbered(
+    pi: Pi, district: TestDistrict
+) -> None:
+    own = pi.topic(TopicKind.DECLARATIONS)
+    ahead = 10**10  # seconds: the clock was right once, and is behind now
+    before = lockdown("panic-before", Scope(kind=ScopeKind.SITE, site="lincoln-high"))
+    async with pi.running() as agent:
+        agent.controller.panic_pressed()
+        (pressed,) = agent.declarations.book.sets[own].declarations
+        arrive(agent, own, pi.key.sign(DeclarationSet(audience=own, revision=ahead)), retained=True)
+        assert modes(agent) == {DoorMode.SECURED}
+        assert agent.declarations.book.sets[own].declarations == (pressed,)
+        assert agent.declarations.book.sets[own].revision == ahead + 1
+        signed = agent.declarations.own_signed
+        assert signed is not None
+        arrive(agent, own, signed, retained=True)  # as the broker gives it back
+        assert agent.refusals.counts == {"duplicate": 1}
+        older = DeclarationSet(audience=own, revision=ahead + 9, declarations=(before,))
+        arrive(agent, SITE, district.declare(SITE, 1, ended=(pressed.id,)))
+        arrive(agent, own, pi.key.sign(older), retained=True)
+        assert agent.declarations.book.sets[own].declarations == (before,), "what is ended stays ended"
+    async with pi.running() as agent:
+        assert modes(agent) == {DoorMode.SECURED}
+        assert agent.declarations.book.sets[own].revision == ahead + 10

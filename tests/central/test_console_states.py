@@ -85,6 +85,59 @@ def test_a_stream_that_speaks_but_is_late_is_silent(page: Page, central: FakeCen
     expect(page.locator("#banner")).to_be_hidden()
 
 
+@pytest.mark.slow
+def test_after_a_reconnect_nothing_is_proven_until_all_was_fetched_anew(
+    browser: Browser, central: FakeCentral
+) -> None:
+    with watched_page(browser, central.address) as (page, _):
+        sign_in(page, "olive")
+        school = page.locator(f"[data-site={SCHOOL}]")
+        expect(school).to_contain_text("8 proven")
+        page.route("**/api/overview", lambda route: route.abort())
+        opens_unheard(central)
+        expect(page.locator(".link-word")).to_have_text("Connecting")
+        expect(school).to_contain_text("0 proven")
+        page.unroute("**/api/overview")
+        expect(school).to_contain_text("7 proven")  # it has asked again by itself
+        expect(page.locator(".link-word")).to_have_text("Live")
+        expect(page.get_by_role("button", name="Try again")).to_have_count(0)
+
+
+def test_a_stream_that_lost_something_proves_nothing_until_all_was_fetched_anew(
+    browser: Browser, central: FakeCentral
+) -> None:
+    with watched_page(browser, central.address) as (page, _):
+        sign_in(page, "olive")
+        expect(page.locator(f"[data-site={SCHOOL}]")).to_contain_text("8 proven")
+        page.route("**/api/overview", lambda route: route.abort())
+        central.tell("resync", {})
+        expect(page.locator(".link-word")).to_have_text("Connecting")
+        expect(page.locator(f"[data-site={SCHOOL}]")).to_contain_text("0 proven")
+
+
+@pytest.mark.slow
+def test_a_large_declarations_rows_are_not_proven_across_a_reconnect(browser: Browser) -> None:
+    fake = FakeCentral(schools=13, doors=50)
+    with serving(fake), watched_page(browser, fake.address) as (page, _):
+        sign_in(page, "olive")
+        made = fake.declare("otto", {"action": "lockdown", "scope": {"kind": "district"}, "drill": True})
+        at(page, fake, f"/declaration/{made['id']}")
+        proven = page.locator(".tile[data-key=proven] .tile-number")
+        expect(proven).to_have_text("650")
+        page.route(f"**/api/declarations/{made['id']}", lambda route: route.abort())
+        opens_unheard(fake)
+        expect(proven).to_have_text("?")
+        expect(page.locator("[data-section=proven]")).to_be_hidden()
+        page.unroute(f"**/api/declarations/{made['id']}")
+        expect(proven).to_have_text("649")
+
+
+def opens_unheard(central: FakeCentral) -> None:
+    """The stream breaks, and a door is opened before the page has another."""
+    central.sites[SCHOOL]["doors"]["gym"].update(condition="open", proven=False)
+    central.tell("_close", None)
+
+
 def test_trouble_stays_on_show_as_last_known_when_the_stream_is_lost(page: Page, central: FakeCentral) -> None:
     central.door(SCHOOL, "gym", condition="forced", alarms=["forced"])
     at(page, central, f"/site/{SCHOOL}")

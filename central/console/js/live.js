@@ -15,7 +15,7 @@ export class Live {
    * @param {import("./clock.js").ServerClock} clock
    * @param {{onHello: () => void, onMessage: (kind: string, data: any) => void,
    *   onLink: (link: import("./truth.js").Link) => void, onRefused: () => void}} hooks
-   *   onHello: a new stream is open, fetch anew; onRefused: central refused the stream, perhaps the session is over
+   *   onHello: a new stream is open or has lost something, fetch anew and say fetched(); onRefused: central refused the stream, perhaps the session is over
    */
   constructor(clock, hooks) {
     this.clock = clock;
@@ -27,6 +27,8 @@ export class Live {
     this.began = clock.steady();
     /** @type {number|null} central's time when its broker was lost */
     this.brokerLost = null;
+    this.gaps = 0; // times that something may have been missed
+    this.caughtUp = false; // all was fetched since the last of them
     /** @type {import("./truth.js").Link} */
     this.link = { state: "connecting", sinceMs: null };
   }
@@ -56,15 +58,29 @@ export class Live {
     this.source = source;
     source.addEventListener("hello", (event) => {
       this.clock.hear(JSON.parse(event.data).server_ms, true);
-      this.judge();
-      this.hooks.onHello();
+      this.missed();
     });
     source.addEventListener("ping", (event) => this.ping(JSON.parse(event.data)));
-    source.addEventListener("resync", () => this.hooks.onHello());
+    source.addEventListener("resync", () => this.missed());
     for (const kind of KINDS) source.addEventListener(kind, (event) => this.hooks.onMessage(kind, JSON.parse(event.data)));
     source.addEventListener("error", () => {
       if (source === this.source && source.readyState === EventSource.CLOSED) this.hooks.onRefused();
     });
+  }
+
+  /** What is known here may be overtaken: it proves nothing until it is fetched anew. */
+  missed() {
+    this.gaps += 1;
+    this.caughtUp = false;
+    this.judge();
+    this.hooks.onHello();
+  }
+
+  /** All was fetched. @param {number} gaps this.gaps when the fetching began */
+  fetched(gaps) {
+    if (gaps !== this.gaps) return;
+    this.caughtUp = true;
+    this.judge();
   }
 
   /** @param {{server_ms: number, broker_connected: boolean}} ping */
@@ -108,6 +124,7 @@ export class Live {
     }
     if (silentMs > SILENT_MS) return { state: "silent", sinceMs: this.clock.newest };
     if (this.brokerLost !== null) return { state: "broker", sinceMs: this.brokerLost };
+    if (!this.caughtUp) return { state: "connecting", sinceMs: null };
     return { state: "live", sinceMs: null };
   }
 }

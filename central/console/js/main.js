@@ -32,6 +32,7 @@ const VIEWS = {
 };
 /** If the stream does not open by then, show what central answers, marked as unknown. */
 const HELLO_MS = 1_500;
+const FETCH_AGAIN_MS = 3_000;
 
 /** @param {string} id */
 const part = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -59,6 +60,8 @@ class Console {
     /** @type {View|null} the view that is being fetched for */
     this.loading = null;
     this.again = false;
+    /** @type {number|null} steady time when fetching failed, to be tried again */
+    this.failedAt = null;
     this.fetched = false;
     this.asking = false;
     this.declare = new DeclareDialog(this.api, this.store, (path) => this.navigate(path));
@@ -124,6 +127,7 @@ class Console {
     this.store.leave();
     this.waiting = null;
     this.loading = null;
+    this.failedAt = null;
     this.fetched = false;
     if (route.name === "sign-in" || this.session === null) {
       if (route.name !== "sign-in") return location.replace(hrefs.signIn(route.path));
@@ -178,12 +182,15 @@ class Console {
     this.loading = view;
     this.fetched = true;
     this.waiting = [];
+    this.failedAt = null;
+    const { gaps } = this.live;
     try {
       const asked = this.clock.steady();
       const [overview] = await Promise.all([this.askOverview(asked), view.load()]);
       if (this.view !== view) return;
       this.store.setOverview(overview);
       this.live.broker(overview.broker_connected, overview.server_ms);
+      this.live.fetched(gaps);
       fill(this.problem);
     } catch (error) {
       if (this.view === view && this.session !== null) this.failed(error);
@@ -212,9 +219,11 @@ class Console {
   /** @param {unknown} error */
   failed(error) {
     if (/** @type {any} */ (error).status === 404) this.live.settle();
+    else this.failedAt = this.clock.steady();
     const again = h("button", { type: "button", class: "button", onclick: () => void this.load() }, "Try again");
     const box = errorBox(explain(error));
     box.append(again, " ", h("a", { href: hrefs.district(), class: "button" }, "All schools"));
+    if (this.problem.textContent === box.textContent) return; // said already: neither said again nor taken from a finger
     fill(this.problem, box);
   }
 
@@ -238,6 +247,7 @@ class Console {
   tick() {
     this.live.tick();
     this.header.tick();
+    if (this.failedAt !== null && this.clock.steady() - this.failedAt > FETCH_AGAIN_MS) void this.load();
     const now = this.clock.now();
     if (this.session !== null && now !== null && now > this.session.expires_ms) void this.askSession();
     this.view?.tick?.();

@@ -43,13 +43,15 @@ class Configuration:
 
     def load(self) -> None:
         """Take up the last good bundle; it is verified again. Without one, doors are controlled, no badge works."""
-        signed = self._store.config()
-        if signed is None:
-            return
         try:
-            self._use(self._anchor.open(AgentConfig, self._topic, signed))
+            signed = self._store.config()
+            if signed is not None:
+                config = self._anchor.open(AgentConfig, self._topic, signed)
+                self._use(config, _checked(config))
         except Refused as refused:
             log.error("the kept configuration is not used: %s", refused)  # noqa: TRY400
+        except Exception:  # the doors must be held, whatever the disk gives back
+            log.exception("the kept configuration is not used")
 
     def receive(self, signed: bytes) -> None:
         """A bundle arrived. :class:`Refused` leaves the one in use as it is."""
@@ -58,12 +60,12 @@ class Configuration:
             raise Refused(Reason.DUPLICATE, f"configuration {config.version} is in use already")
         if config.version < self.rules.version:
             raise Refused(Reason.OLDER_REVISION, f"configuration {config.version}, in use is {self.rules.version}")
-        compile_rules(config)
+        rules = _checked(config)
         try:
             self._store.save_config(config.version, signed)
         except sqlite3.Error as error:
             log.error("the configuration cannot be kept (%s): used until the power goes", error)  # noqa: TRY400
-        self._use(config)
+        self._use(config, rules)
         self._on_change()
         configured = {settings.door for settings in config.doors}
         self._journal.add(
@@ -77,6 +79,17 @@ class Configuration:
             },
         )
 
-    def _use(self, config: AgentConfig) -> None:
-        self.rules = compile_rules(config)
+    def _use(self, config: AgentConfig, rules: Rules) -> None:
+        self.rules = rules
         self.trusted_keys = config.trusted_keys
+
+
+def _checked(config: AgentConfig) -> Rules:
+    """The rules of a bundle that can be used whole; :class:`Refused` (malformed) before anything of it is kept."""
+    try:
+        Keyring(config.trusted_keys)
+        return compile_rules(config)
+    except Refused:
+        raise
+    except Exception as error:
+        raise Refused(Reason.MALFORMED, f"configuration {config.version} cannot be used: {error!r}") from error

@@ -11,8 +11,12 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.health import resident_mib
 from protocol import credentials, topics
+from protocol.messages import AgentConfig, TrustedKey
+from protocol.mqtt import Incoming
+from protocol.refusal import Refused
+from protocol.signing import Keyring
 from protocol.topics import TopicKind
-from protocol.words import Condition, DoorMode, EventKind
+from protocol.words import Condition, DoorMode, EventKind, KeyRole
 from simulators.virtual_line import VirtualLine
 from simulators.virtual_reader import VirtualOsdpReader
 from tests.support.agents import Pi, TestDistrict, cardholder, lockdown
@@ -190,3 +194,30 @@ async def test_the_agent_reports_its_own_health(pi: Pi, monkeypatch: pytest.Monk
         agent._health_due_ms = 0
         await until(reported, "the health report")
     assert resident_mib() > 1
+
+
+NO_KEY = TrustedKey(kid="odd", x="A" * 42 + "B", role=KeyRole.AGENT, site="lincoln-high", agent="west")
+
+
+async def test_a_bundle_with_a_key_that_is_none_is_refused_before_it_is_kept(pi: Pi, district: TestDistrict) -> None:
+    async with pi.running() as agent:
+        topic = pi.topic(TopicKind.CONFIG)
+        agent.inbox.receive(Incoming(topic, district.config(pi, trusted_keys=(NO_KEY,)), True))
+        assert agent.refusals.counts == {"malformed": 1}
+        assert agent.store.config() is None
+
+
+async def test_a_bundle_that_cannot_be_used_is_refused_and_one_kept_is_not_used(
+    pi: Pi, district: TestDistrict, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    signed = district.config(pi)
+    opened = AgentConfig(audience="", version=1, timezone="UTC", doors=(), trusted_keys=(NO_KEY,))
+    async with pi.running() as agent:
+        agent.store.save_config(1, signed)
+    # As a program kept it that had a weaker pattern for keys.
+    monkeypatch.setattr(Keyring, "open", lambda *_: opened)
+    async with pi.running() as agent:
+        assert "the kept configuration is not used" in caplog.text
+        assert len(agent.controller.doors) == 2
+        with pytest.raises(Refused, match="cannot be used"):
+            agent.configuration.receive(signed)

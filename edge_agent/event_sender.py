@@ -40,7 +40,7 @@ class EventSender:
         self._written.set()
 
     def acknowledged(self, ack: EventAck) -> None:
-        """Central says how far it has committed a stream. Another stream's, or a number never given, is ignored."""
+        """Central says how far it has committed a stream. Another stream's is ignored."""
         if ack.stream != self._journal.outbox.stream:
             log.debug("an acknowledgement for another stream: %s", ack.stream)
             return

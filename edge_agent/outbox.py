@@ -9,6 +9,7 @@ lost is itself recorded, in an ``events_dropped`` event of the same transaction,
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import uuid
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,8 @@ import msgspec
 from edge_agent.database import open_durable
 from protocol.messages import Event, EventBatch, OutboxState, Stamp
 from protocol.words import EventKind
+
+log = logging.getLogger(__name__)
 
 CAPACITY = 500_000
 """Events. At some 250 bytes each this is 125 MB, and more than a month of a busy agent."""
@@ -120,8 +123,15 @@ class Outbox:
         )
 
     def acknowledge(self, stream: str, committed: int) -> bool:
-        """Delete what central has committed. False (and nothing done) for another stream or a number never given."""
-        if stream != self.stream or not 0 <= committed <= self.last_seq:
+        """Delete what central has committed. False (and nothing deleted) for another stream or a number never given.
+
+        A number of this stream that was never given means that the disk went back in time: its next numbers would
+        be taken for duplicates. So a new stream begins, with all that waits.
+        """
+        if stream != self.stream or committed < 0:
+            return False
+        if committed > self.last_seq:
+            self._begin_stream(committed)
             return False
         if committed <= self.acknowledged:
             return True
@@ -129,6 +139,23 @@ class Outbox:
             change.depth -= self._db.execute("DELETE FROM events WHERE seq <= ?", (committed,)).rowcount
             change.acknowledged = committed
         return True
+
+    def _begin_stream(self, committed: int) -> None:
+        stream, floor = uuid.uuid4().hex, self._floor()
+        log.error(
+            "central has %d events of stream %s, this disk knows of %d: it went back in time; stream %s begins",
+            committed, self.stream, self.last_seq, stream,
+        )  # fmt: skip
+        with self._transaction() as change:
+            self._db.execute("UPDATE outbox SET stream = ?", (stream,))
+            # From 1 again, lest central records a hole before the first; rising, so that no number is there twice.
+            for (seq,) in self._db.execute("SELECT seq FROM events ORDER BY seq").fetchall():
+                (body,) = self._db.execute("SELECT body FROM events WHERE seq = ?", (seq,)).fetchone()
+                moved = _encode(msgspec.structs.replace(_decode(body), seq=seq - floor))
+                self._db.execute("UPDATE events SET seq = ?, body = ? WHERE seq = ?", (seq - floor, moved, seq))
+            change.last_seq -= floor
+            change.acknowledged = 0
+        self.stream = stream
 
     def _floor(self) -> int:
         (lowest,) = self._db.execute("SELECT min(seq) FROM events").fetchone()

@@ -77,6 +77,26 @@ def test_an_acknowledgement_for_another_stream_or_of_the_future_deletes_nothing(
     assert len(everything(outbox)) == 5
 
 
+def test_a_disk_that_went_back_in_time_begins_a_new_stream_with_all_that_waits(path: Path) -> None:
+    outbox = Outbox(path)
+    outbox.append(events(5))
+    outbox.acknowledge(outbox.stream, 3)
+    before = outbox.stream
+    assert not outbox.acknowledge(before, 9)
+    assert outbox.stream != before
+    batch = outbox.next_batch(outbox.acknowledged)
+    assert batch is not None
+    assert (batch.stream, batch.floor, batch.after) == (outbox.stream, 0, 0)
+    assert [(event.seq, json.loads(bytes(event.data))["n"]) for event in batch.events] == [(1, 3), (2, 4)]
+    stream = outbox.stream
+    outbox.close()
+    again = Outbox(path)
+    again.append(events(1))
+    assert (again.stream, again.acknowledged, again.depth) == (stream, 0, 3)
+    assert [event.seq for event in everything(again)] == [1, 2, 3]
+    again.close()
+
+
 def test_a_batch_holds_at_most_so_many_events_and_bytes(path: Path) -> None:
     outbox = Outbox(path)
     outbox.append(events(300))

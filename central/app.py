@@ -181,6 +181,8 @@ class Central:
             problems.append(f"no broker at {broker.host}:{broker.port}")
         if ingest.failing is not None:
             problems.append(f"events cannot be committed: {ingest.failing}")
+        if self.declarations.failing:
+            problems.append(f"what these agents declare cannot be committed: {', '.join(self.declarations.failing)}")
         if influx is not None and influx.failing is not None:
             problems.append(f"the time-series server takes no points: {influx.failing}")
         return Health(self.wire.connected, ingest.committed, self.refusals.by_reason(), tuple(problems))

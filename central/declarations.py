@@ -6,6 +6,7 @@ buttons declare is adopted, followed and ended here like any other.
 """
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
@@ -34,6 +35,10 @@ log = logging.getLogger(__name__)
 Publish = Callable[[str, bytes], Coroutine[Any, Any, object]]
 Listener = Callable[[DeclarationRecord], None]
 T = TypeVar("T")
+
+FIRST_RETRY_S = 0.2
+LONGEST_RETRY_S = 5.0
+"""How long an agent's set waits after a commit that failed, doubling in between."""
 
 ENDED = "declaration_ended"
 """The audit action whose detail holds a declaration's last closure."""
@@ -80,6 +85,9 @@ class DeclarationService:
         self._sets: dict[str, StoredSet] = {}
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._turns: dict[str, asyncio.Lock] = {}  # by agent's topic: its sets are adopted in their order
+        self._failing: set[str] = set()
+        self._ending = asyncio.Event()
 
     # --- what holds ------------------------------------------------------------------------------------------
 
@@ -202,7 +210,31 @@ class DeclarationService:
         """An agent's own set arrived. Refused if it may not say this; the set that is held changes nothing."""
         own = self._own.accept(site, agent, topic, jws)
         if own is not None:
-            self._begin(self._adopt(own))
+            self._begin(self._adopt_surely(own))
+
+    @property
+    def failing(self) -> list[str]:
+        """Topics of the agents' own sets that cannot be committed just now."""
+        return sorted(self._failing)
+
+    async def _adopt_surely(self, own: OwnSet) -> None:
+        """Adopt, however often it takes: the set counts as held, so it would be dropped if it came again."""
+        topic, wait_s = own.stored.topic, FIRST_RETRY_S
+        async with self._turns.setdefault(topic, asyncio.Lock()):
+            while True:
+                try:
+                    await self._adopt(own)
+                except Exception:
+                    if topic not in self._failing:
+                        log.exception("cannot commit what %s declares, trying again until it works", own.name)
+                    self._failing.add(topic)
+                else:
+                    self._failing.discard(topic)
+                    return
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ending.wait(), wait_s)
+                    return  # the broker remembers the set, and gives it to the next run
+                wait_s = min(2 * wait_s, LONGEST_RETRY_S)
 
     async def _adopt(self, own: OwnSet) -> None:
         """Commit what an agent's newer set declares, and declare again what it has dropped without our word."""
@@ -256,7 +288,8 @@ class DeclarationService:
             log.warning("%d declarations hold", len(self._active))
 
     async def settle(self) -> None:
-        """Return when everything begun is done."""
+        """Central ends: return when everything begun is done, or has failed once more."""
+        self._ending.set()
         while self._tasks:
             await asyncio.wait(self._tasks)
 

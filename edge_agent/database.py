@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import time
@@ -15,12 +16,14 @@ class DatabaseTooNew(Exception):  # noqa: N818 - says what it is
     """The file was written by a newer program. Nothing is touched."""
 
 
-def open_durable(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+def open_durable(path: Path, migrations: Sequence[str], *, salvage: Sequence[str] = ()) -> sqlite3.Connection:
     """A connection in WAL mode that is on the disk when a commit returns (``synchronous=FULL``).
 
     ``migrations`` are applied in order, each in a transaction with its number; ``user_version`` says how far a file
     has got. Files are readable by their owner alone. A damaged file (SD cards lie about what they wrote) is set
-    aside under another name and a new one begun: the doors must work. Raises :class:`DatabaseTooNew`, OSError, or
+    aside under another name and a new one begun: the doors must work. What can still be read of the tables named in
+    ``salvage`` is taken over. The whole file is looked through (some seconds for a full outbox), so that a bad page
+    is found now and not by whoever reads it first. Raises :class:`DatabaseTooNew`, OSError, or
     sqlite3.OperationalError where the disk refuses.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -35,7 +38,9 @@ def open_durable(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
             part = path.with_name(path.name + suffix)
             if part.exists():
                 part.rename(aside.with_name(aside.name + suffix))
-        return _open(path, migrations)
+        connection = _open(path, migrations)
+        _take_over(connection, aside, salvage)
+        return connection
 
 
 def _open(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
@@ -46,10 +51,17 @@ def _open(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA busy_timeout=5000")
         _migrate(connection, path, migrations)
+        _look_through(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _look_through(connection: sqlite3.Connection) -> None:
+    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(verdict)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
@@ -58,3 +70,19 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
         raise DatabaseTooNew(f"{path} is of schema {version}, this program knows {len(migrations)}; update the agent")
     for number, migration in enumerate(migrations[version:], version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {migration}; PRAGMA user_version={number}; COMMIT;")
+
+
+def _take_over(connection: sqlite3.Connection, damaged: Path, tables: Sequence[str]) -> None:
+    """Copy the rows of a damaged file that can still be read, each by itself."""
+    for table in tables:
+        taken = 0
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{damaged}?mode=ro", uri=True)) as old:
+                for row in old.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a name from our own code
+                    marks = ", ".join("?" * len(row))
+                    connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608
+                    taken += 1
+        except sqlite3.Error as error:
+            log.error("%s: %d rows of %s taken over, then %s", damaged, taken, table, error)  # noqa: TRY400
+        else:
+            log.warning("%s: %d rows of %s taken over", damaged, taken, table)

@@ -38,7 +38,7 @@ class Store:
     """``state.db``. Every write is on the disk when its method returns; raises sqlite3.Error if it is not."""
 
     def __init__(self, path: Path) -> None:
-        self._db: sqlite3.Connection = open_durable(path, _MIGRATIONS)
+        self._db: sqlite3.Connection = open_durable(path, _MIGRATIONS, salvage=("declarations", "config"))
 
     def close(self) -> None:
         """Close the file."""

@@ -82,3 +82,23 @@ def test_a_file_of_a_newer_program_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(DatabaseTooNew, match="update the agent"):
         Store(tmp_path / "state.db")
     assert (tmp_path / "state.db").read_bytes() == before
+
+
+def test_a_file_with_one_damaged_page_is_set_aside_and_what_can_be_read_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    store = Store(path)
+    for number in range(40):
+        store.save_declarations(StoredSet(f"topic-{number:02}", number + 1, bytes([number]) * 3_000))
+    store.save_config(4, b"config")
+    store.close()
+    content = bytearray(path.read_bytes())
+    last = len(content) // 4096 - 1
+    content[last * 4096 : (last + 1) * 4096] = b"\xa5" * 4096
+    path.write_bytes(content)
+    again = Store(path)
+    assert list(tmp_path.glob("state.db.damaged-*"))
+    assert again.config() == b"config"
+    assert len(again.declarations()) >= 10
+    assert all(kept.signed == bytes([kept.revision - 1]) * 3_000 for kept in again.declarations())
+    again.save_declarations(StoredSet("new", 1, b"new"))
+    again.close()

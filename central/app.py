@@ -21,7 +21,7 @@ from central.bundles import BundleError, bundles
 from central.clock import Clock, SystemClock
 from central.closure import ClosureTracker
 from central.commands import CommandService
-from central.declarations import ENDED, DeclarationService
+from central.declarations import DeclarationService
 from central.directory import load_directory
 from central.fleet import Fleet
 from central.history import History
@@ -98,7 +98,6 @@ class Central:
             self.closure,
             self.clock,
             active=lambda: self.declarations.active,
-            last_closure=lambda id_: self._audit.details(ENDED, [id_]).get(id_),
             broker_connected=lambda: self.wire.connected,
             sites=inventory.sites,
         )

@@ -33,7 +33,7 @@ from protocol.words import SrpAction
 log = logging.getLogger(__name__)
 
 Publish = Callable[[str, bytes], Coroutine[Any, Any, object]]
-Listener = Callable[[DeclarationRecord], None]
+Listener = Callable[[DeclarationRecord, str | None], None]
 T = TypeVar("T")
 
 FIRST_RETRY_S = 0.2
@@ -116,7 +116,9 @@ class DeclarationService:
         return [(topic, document.jws) for topic, document in self._sets.items()]
 
     def listen(self, listener: Listener) -> None:
-        """Call a function with every declaration that is made, or becomes something else, from now on."""
+        """Call a function with every declaration that is made, or becomes something else, from now on; and, of one
+        that has ended, with its last closure as the audit log keeps it.
+        """
         self._listeners.append(listener)
 
     # --- what people do --------------------------------------------------------------------------------------
@@ -176,7 +178,7 @@ class DeclarationService:
             audit.append(connection, at_ms, by, ENDED, record.id, detail=closure)
             return record, make_set(connection, topic_of(record.scope), at_ms)
 
-        return await self._undivided(self._step(act))
+        return await self._undivided(self._step(act, closure))
 
     async def withdraw(self, declaration_id: str, by: str) -> DeclarationRecord:
         """Take a request for release back. Raises what ``release.withdraw`` raises."""
@@ -190,7 +192,9 @@ class DeclarationService:
         return await self._undivided(self._step(act))
 
     async def _step(
-        self, act: Callable[[Connection], tuple[DeclarationRecord, StoredSet | None]]
+        self,
+        act: Callable[[Connection], tuple[DeclarationRecord, StoredSet | None]],
+        closure: dict[str, Any] | None = None,
     ) -> DeclarationRecord:
         async with self._lock:
             record, document = await self._commit(act)
@@ -201,7 +205,7 @@ class DeclarationService:
             else:
                 self._active.pop(record.id, None)
                 self._closure.untrack(record.id)
-        self._tell(record)
+        self._tell(record, None if record.active else msgspec.json.encode(closure).decode())
         return record
 
     # --- what agents declare ---------------------------------------------------------------------------------
@@ -326,9 +330,9 @@ class DeclarationService:
     def _last_closure(self, declaration_id: str) -> dict[str, Any]:
         return asdict(self._closure.summary(declaration_id)) if declaration_id in self._closure else {}
 
-    def _tell(self, record: DeclarationRecord) -> None:
+    def _tell(self, record: DeclarationRecord, last_closure: str | None = None) -> None:
         for listener in self._listeners:
-            listener(record)
+            listener(record, last_closure)
 
     async def _undivided(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it to its end, even if whoever asked no longer waits."""

@@ -5,6 +5,7 @@ Who reads too slowly is told to fetch anew, and costs the others nothing. It dec
 """
 
 import asyncio
+import logging
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -19,6 +20,8 @@ from central.fleet_state import Changes, LiveDoor
 from central.ingest import CommittedEvent
 from central.views import Views, committed_event
 from protocol.words import EventKind
+
+log = logging.getLogger(__name__)
 
 TICK_S = 0.05
 OVERVIEW_EVERY_MS = 500
@@ -94,7 +97,7 @@ class Listener:
 
 
 class LiveHub:
-    """Call it on the event loop, but for :meth:`on_committed`. ``last_closure``: of a declaration that has ended."""
+    """Call it on the event loop, but for :meth:`on_committed`."""
 
     def __init__(
         self,
@@ -103,7 +106,6 @@ class LiveHub:
         clock: Clock,
         *,
         active: Callable[[], list[DeclarationRecord]],
-        last_closure: Callable[[str], str | None],
         broker_connected: Callable[[], bool],
         sites: Iterable[str],
     ) -> None:
@@ -111,13 +113,12 @@ class LiveHub:
         self._closure = closure
         self._clock = clock
         self._active = active
-        self._last_closure = last_closure
         self._broker_connected = broker_connected
         self._all_sites = list(sites)
         self._listeners: set[Listener] = set()
         self._sites: dict[str, None] = {}
         self._doors: dict[str, dict[LiveDoor, None]] = {}
-        self._ended: dict[str, DeclarationRecord] = {}
+        self._ended: dict[str, tuple[DeclarationRecord, str | None]] = {}
         self._declarations: dict[str, None] = {}
         self._rows: dict[str, set[LiveDoor]] = {}
         self._sent_ms: dict[str, int] = {}
@@ -158,14 +159,15 @@ class LiveHub:
             self._sites[door.site] = None
             self._doors.setdefault(door.site, {})[door] = None
 
-    def on_declaration(self, record: DeclarationRecord) -> None:
-        """A declaration was made, or became something else."""
+    def on_declaration(self, record: DeclarationRecord, last_closure: str | None = None) -> None:
+        """A declaration was made, or became something else. ``last_closure``: of one that has ended."""
         if not self._listeners:
             return
         self._declarations[record.id] = None
         if not record.active:
-            self._ended[record.id] = record
-        self._sites.update(dict.fromkeys(self._all_sites if record.scope.site is None else [record.scope.site]))
+            self._ended[record.id] = (record, last_closure)
+        covered = record.scope.site  # may be gone from the district's file since
+        self._sites.update(dict.fromkeys(site for site in self._all_sites if covered in {None, site}))
 
     def on_committed(self, events: list[CommittedEvent]) -> None:
         """Events were committed. From any thread."""
@@ -182,9 +184,19 @@ class LiveHub:
     # --- telling ---------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Tell, until cancelled."""
+        """Tell, until cancelled. A fault here costs consoles news, never the doors their central."""
+        failing = False
         while True:
-            await self.tell()
+            try:
+                await self.tell()
+            except Exception:
+                if not failing:
+                    log.exception("a fault of ours while telling the consoles; they fetch anew after it")
+                failing = True
+            else:
+                if failing:
+                    self._to_all("resync", _RESYNC)
+                failing = False
             await asyncio.sleep(TICK_S)
 
     async def tell(self) -> None:
@@ -211,9 +223,9 @@ class LiveHub:
         changed, self._declarations = self._declarations, {}
         ended, self._ended = self._ended, {}
         for declaration in changed:
-            record = active.get(declaration) or ended.get(declaration)
+            holds = active.get(declaration)
+            record, last = (holds, None) if holds is not None else ended.get(declaration, (None, None))
             if record is not None:
-                last = None if record.active else self._last_closure(declaration)
                 self._to_all("declaration", _frame("declaration", self._views.declaration(record, last)))
 
     async def _tell_rows(self) -> None:

@@ -1,8 +1,10 @@
 """The live stream: through HTTP as a console reads it, and the hub's bounds by themselves."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,6 +98,57 @@ async def test_news_come_as_events_and_old_or_dull_ones_do_not(town: Town, broke
             "access_denied",
             "agent_health",
         ]
+
+
+async def test_a_declaration_over_a_school_that_is_gone_and_a_fault_leave_the_stream_and_central_alive(
+    town: Town, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with town.central(broker) as running:
+        made = await running.declare("olive", kind="site", site="oak", drill=True)
+    town.content["sites"] = [site for site in town.content["sites"] if site["site"] != "oak"]
+    town.write()
+    async with town.central(broker) as running, listening(await running.as_("rita")) as stream:
+        await running.release("olive", made["id"])
+        await until(lambda: stream.of("declaration"), "the end of the declaration over oak")
+
+        views = running.central._views
+        faults = iter([True])
+        right = views.totals
+
+        def wrong_once() -> Any:
+            if next(faults, False):
+                raise KeyError("a fault")
+            return right()
+
+        monkeypatch.setattr(views, "totals", wrong_once)
+        await running.declare("olive", drill=True)
+        await until(lambda: stream.of("resync"), "the word to fetch anew")
+        other = await running.declare("olive", drill=True)
+        await until(lambda: any(one["id"] == other["id"] for one in stream.of("declaration")), "later news")
+
+
+async def test_the_end_is_told_with_its_last_closure_and_without_the_records(
+    town: Town, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with (
+        town.central(broker) as running,
+        AgentVoice(town, broker).speaking(),
+        listening(await running.as_("rita")) as stream,
+    ):
+        made = await running.declare("olive", kind="site", site="lincoln", drill=True)
+        await until(lambda: running.central.closure.summary(made["id"]).proven == 2, "the proof")
+        details = running.central._audit.details
+        on_the_loop: list[bool] = []
+
+        def watched(*asked: Any) -> Any:
+            on_the_loop.append(threading.current_thread() is threading.main_thread())
+            return details(*asked)
+
+        monkeypatch.setattr(running.central._audit, "details", watched)
+        await running.release("olive", made["id"])
+        await until(lambda: stream.of("declaration")[-1]["state"] == "ended", "the end")
+        assert stream.of("declaration")[-1]["closure"]["proven"] == 2
+        assert True not in on_the_loop
 
 
 async def test_a_stream_ends_with_its_session(town: Town, broker: RunningBroker) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from central import declaration_records as rows
 from central.declaration_records import DeclarationRecord, Origin, StoredSet
 from protocol import topics
-from protocol.messages import DeclarationSet, Scope
+from protocol.messages import Declaration, DeclarationSet, Scope
 from protocol.refusal import Refused
 from protocol.signing import Keyring, SigningKey
 from protocol.words import KeyRole, ScopeKind
@@ -24,6 +24,9 @@ ENDED_KEPT_MS = 24 * 3_600_000
 
 MOST_ENDED = 400
 
+Listed = Mapping[str, Mapping[str, Declaration]]
+"""What the agents' own sets declare: by an agent's topic, and by id."""
+
 
 def topic_of(scope: Scope) -> str:
     """The topic whose set carries central's declarations of a scope."""
@@ -33,14 +36,22 @@ def topic_of(scope: Scope) -> str:
     return topics.site_declarations(scope.site)
 
 
-def carried_in(record: DeclarationRecord, topic: str, listed: frozenset[str]) -> bool:
-    """Whether a topic's set must carry an active declaration. ``listed``: ids in the agents' own sets."""
+def same(one: Declaration | DeclarationRecord, other: Declaration) -> bool:
+    """Whether two of the same id lock the same."""
+    return (one.action, one.scope, one.drill) == (other.action, other.scope, other.drill)
+
+
+def carried_in(record: DeclarationRecord, topic: str, listed: Listed) -> bool:
+    """Whether a topic's set must carry an active declaration: an agent's own while that agent does not list it as it
+    was adopted.
+    """
     if record.origin is Origin.CENTRAL:
         return record.topic == topic
-    return record.id not in listed and topic_of(record.scope) == topic
+    still = listed.get(record.topic, {}).get(record.id)
+    return (still is None or not same(record, still)) and topic_of(record.scope) == topic
 
 
-def carriers(records: Iterable[DeclarationRecord], listed: frozenset[str]) -> dict[str, frozenset[str]]:
+def carriers(records: Iterable[DeclarationRecord], listed: Listed) -> dict[str, frozenset[str]]:
     """Which active declarations central's sets must carry: ids by topic."""
     wanted: dict[str, frozenset[str]] = {}
     for record in records:
@@ -66,16 +77,10 @@ def next_revision(connection: Connection, topic: str, now_ms: int) -> int:
     return max(rows.revision_of(connection, topic) + 1, now_ms)
 
 
-def make_set(
-    connection: Connection, key: SigningKey, topic: str, *, listed: Mapping[str, frozenset[str]], now_ms: int
-) -> StoredSet:
-    """Sign and store the topic's next set, from what holds now in this transaction.
-
-    ``listed``: the ids in each agent's own set, by its topic.
-    """
+def make_set(connection: Connection, key: SigningKey, topic: str, *, listed: Listed, now_ms: int) -> StoredSet:
+    """Sign and store the topic's next set, from what holds now in this transaction."""
     site = topics.parse(topic).site
-    all_listed = frozenset().union(*listed.values())
-    active = [record for record in rows.active(connection) if carried_in(record, topic, all_listed)]
+    active = [record for record in rows.active(connection) if carried_in(record, topic, listed)]
     ended: list[str] = []
     if site is not None:
         ended = rows.ended_of_agents(connection, site, now_ms - ENDED_KEPT_MS, _of_site(listed, site))
@@ -90,5 +95,5 @@ def make_set(
     return stored
 
 
-def _of_site(listed: Mapping[str, frozenset[str]], site: str) -> set[str]:
+def _of_site(listed: Listed, site: str) -> set[str]:
     return {id_ for topic, ids in listed.items() if topics.parse(topic).site == site for id_ in ids}

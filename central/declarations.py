@@ -255,7 +255,9 @@ class DeclarationService:
                 if record.origin_agent == own.name and record.id in own.dropped
             ]
             if dropped:
-                log.warning("%s dropped %s by itself; central declares it again", own.name, ", ".join(dropped))
+                log.warning(
+                    "%s dropped or changed %s by itself; central declares it again", own.name, ", ".join(dropped)
+                )
                 audit.append(connection, at_ms, own.name, "dropped_by_agent", topic, detail={"ids": dropped})
             return new, make_set(connection, topic, at_ms) if dropped or outdated else None
 
@@ -281,8 +283,7 @@ class DeclarationService:
                     self._own.restore(stored)
                 else:
                     self._sets[stored.topic] = stored
-            listed = self._own.listed()
-            wanted = carriers(self._active.values(), frozenset().union(*listed.values()))
+            wanted = carriers(self._active.values(), self._own.listed())
             for topic in sorted({*self._sets, *wanted}):
                 if not carries(self._sets.get(topic), self._key, wanted.get(topic, frozenset())):
                     self._sets[topic] = self._set_maker()(connection, topic, self._clock.utc_ms())

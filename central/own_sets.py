@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from central.declaration_records import DeclarationRecord, Origin, StoredSet
+from central.declaration_sets import Listed, same
 from protocol import topics
 from protocol.messages import Declaration, DeclarationSet, TrustedKey
 from protocol.refusal import Reason, Refused
@@ -20,7 +21,9 @@ EARLY_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class OwnSet:
-    """A set that takes an earlier one's place. ``dropped``: ids the earlier one listed and this one does not."""
+    """A set that takes an earlier one's place. ``dropped``: ids the earlier one listed and this one does not, or with
+    another action, scope or drill.
+    """
 
     site: str
     agent: str
@@ -59,7 +62,9 @@ class OwnSets:
                 return None
             raise Refused(Reason.OLDER_REVISION, f"revision {document.revision}; {before.revision} is held")
         self._held[topic] = document
-        dropped = _ids(before) - _ids(document) if before is not None else frozenset()
+        now = by_id(document)
+        earlier = before.declarations if before is not None else ()
+        dropped = frozenset(one.id for one in earlier if one.id not in now or not same(one, now[one.id]))
         return OwnSet(site, agent, document, StoredSet(topic, document.revision, jws), dropped)
 
     def restore(self, stored: StoredSet) -> None:
@@ -69,9 +74,9 @@ class OwnSets:
         except Refused:
             self._held.pop(stored.topic, None)
 
-    def listed(self) -> dict[str, frozenset[str]]:
-        """The ids in each agent's set, by its topic."""
-        return {topic: _ids(document) for topic, document in self._held.items()}
+    def listed(self) -> Listed:
+        """What each agent's set declares."""
+        return {topic: by_id(document) for topic, document in self._held.items()}
 
 
 def adopted(own: OwnSet, declaration: Declaration, now_ms: int) -> DeclarationRecord:
@@ -97,5 +102,6 @@ def is_agents(topic: str) -> bool:
     return topics.parse(topic).agent is not None
 
 
-def _ids(document: DeclarationSet) -> frozenset[str]:
-    return frozenset(declaration.id for declaration in document.declarations)
+def by_id(document: DeclarationSet) -> dict[str, Declaration]:
+    """What a set declares, by id; of an id it lists twice, the last."""
+    return {declaration.id: declaration for declaration in document.declarations}

@@ -49,7 +49,9 @@ def made_set(folder: Path, records: list[DeclarationRecord], listed: frozenset[s
         with writing(engine) as connection:
             for one in records:
                 rows.insert(connection, one)
-            stored = make_set(connection, KEY, SITE, listed={OWN: listed}, now_ms=NOW_MS)
+            stored = make_set(
+                connection, KEY, SITE, listed={OWN: {id_: panic(id_).on_the_wire() for id_ in listed}}, now_ms=NOW_MS
+            )
     finally:
         engine.dispose()
     return Keyring([KEY.trusted(KeyRole.DISTRICT)]).open(DeclarationSet, SITE, stored.jws)

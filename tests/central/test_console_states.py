@@ -95,7 +95,7 @@ def test_after_a_reconnect_nothing_is_proven_until_all_was_fetched_anew(
         expect(school).to_contain_text("8 proven")
         page.route("**/api/overview", lambda route: route.abort())
         opens_unheard(central)
-        expect(page.locator(".link-word")).to_have_text("Connecting")
+        expect(page.locator(".link-word")).to_have_attribute("data-state", "connecting")
         expect(school).to_contain_text("0 proven")
         page.unroute("**/api/overview")
         expect(school).to_contain_text("7 proven")  # it has asked again by itself
@@ -111,7 +111,7 @@ def test_a_stream_that_lost_something_proves_nothing_until_all_was_fetched_anew(
         expect(page.locator(f"[data-site={SCHOOL}]")).to_contain_text("8 proven")
         page.route("**/api/overview", lambda route: route.abort())
         central.tell("resync", {})
-        expect(page.locator(".link-word")).to_have_text("Connecting")
+        expect(page.locator(".link-word")).to_have_attribute("data-state", "connecting")
         expect(page.locator(f"[data-site={SCHOOL}]")).to_contain_text("0 proven")
 
 

@@ -74,7 +74,8 @@ export class Header {
 
   showBanner() {
     const { state, sinceMs } = this.store.link;
-    const words = { live: "Live", connecting: "Connecting", silent: "Not live", broker: "Not live" };
+    // Short, so that the Lockdown control beside it stays on the narrowest screen.
+    const words = { live: "Live", connecting: "Wait", silent: "Not live", broker: "Not live" };
     setText(this.linkWord, words[state]);
     setAttribute(this.linkWord, "data-state", state);
     const lost = this.signedIn === true && (state === "silent" || state === "broker");

@@ -186,16 +186,27 @@ class Console {
     const { gaps } = this.live;
     try {
       const asked = this.clock.steady();
-      const [overview] = await Promise.all([this.askOverview(asked), view.load()]);
+      const [overview, missing] = await Promise.all([this.askOverview(asked), this.askView(view)]);
       if (this.view !== view) return;
       this.store.setOverview(overview);
       this.live.broker(overview.broker_connected, overview.server_ms);
       this.live.fetched(gaps);
-      fill(this.problem);
+      if (missing) this.failed(missing);
+      else fill(this.problem);
     } catch (error) {
       if (this.view === view && this.session !== null) this.failed(error);
     } finally {
       if (this.view === view) this.loaded();
+    }
+  }
+
+  /** What a view shows; that it does not exist is an answer, too, and the rest of the page lives. @param {View} view */
+  async askView(view) {
+    try {
+      await view.load();
+    } catch (error) {
+      if (/** @type {any} */ (error).status !== 404) throw error;
+      return error;
     }
   }
 

@@ -77,6 +77,7 @@ class Central:
             own_sets=OwnSets(agent.key for agent in inventory.agents.values()),
             clock=self.clock,
             publish=self._publish,
+            refusals=self.refusals,
         )
         self.wire = Wire(
             settings.broker,

@@ -4,8 +4,10 @@ A site's set carries what central declared there, and what an agent declared and
 word: an agent alone releases nothing. ``ended`` names agents' own declarations that two people have ended.
 """
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 
+import msgspec
 from sqlalchemy import Connection
 
 from central import declaration_records as rows
@@ -16,6 +18,8 @@ from protocol.refusal import Refused
 from protocol.signing import Keyring, SigningKey
 from protocol.words import KeyRole, ScopeKind
 
+log = logging.getLogger(__name__)
+
 MOST_ALIKE = 100
 """Real ones of one topic, and drills of one topic: what fits into a set, and drills never keep a real one out."""
 
@@ -23,6 +27,10 @@ ENDED_KEPT_MS = 24 * 3_600_000
 """How long at the least a set names what has ended: an agent may have been off."""
 
 MOST_ENDED = 400
+MOST_ENDED_BYTES = 20 * 1024
+
+MOST_OF_AGENTS_BYTES = 20 * 1024
+"""What agents' own declarations may take of a set, the oldest and the real ones first: central's own always fit."""
 
 Listed = Mapping[str, Mapping[str, Declaration]]
 """What the agents' own sets declare: by an agent's topic, and by id."""
@@ -87,12 +95,39 @@ def make_set(connection: Connection, key: SigningKey, topic: str, *, listed: Lis
     document = DeclarationSet(
         audience=topic,
         revision=next_revision(connection, topic, now_ms),
-        declarations=tuple(record.on_the_wire() for record in active),
-        ended=tuple(ended[:MOST_ENDED]),
+        declarations=tuple(record.on_the_wire() for record in _that_fit(active, topic)),
+        ended=tuple(_ids_that_fit(ended)),
     )
     stored = StoredSet(topic, document.revision, key.sign(document))
     rows.save_set(connection, stored, now_ms)
     return stored
+
+
+def _that_fit(active: list[DeclarationRecord], topic: str) -> list[DeclarationRecord]:
+    """All of central's own, then of the agents' what there is room for."""
+    fit = [record for record in active if record.origin is Origin.CENTRAL]
+    others = sorted((record for record in active if record.origin is not Origin.CENTRAL), key=lambda one: one.drill)
+    room, left = MOST_OF_AGENTS_BYTES, 0
+    for record in others:
+        room -= len(msgspec.json.encode(record.on_the_wire()))
+        if room < 0:
+            left += 1
+        else:
+            fit.append(record)
+    if left:
+        log.error("%s has no room for %d of what agents declared and dropped; end some of them", topic, left)
+    return fit
+
+
+def _ids_that_fit(ended: list[str]) -> Iterator[str]:
+    """The latest. An agent chose these ids, and might have chosen long ones."""
+    room = MOST_ENDED_BYTES
+    for id_ in ended[:MOST_ENDED]:
+        room -= len(msgspec.json.encode(id_)) + 1
+        if room < 0:
+            log.error("no room to name all of the agents' own declarations that have ended")
+            return
+        yield id_
 
 
 def _of_site(listed: Listed, site: str) -> set[str]:

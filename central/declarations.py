@@ -23,8 +23,9 @@ from central.closure import ClosureTracker
 from central.declaration_records import DeclarationRecord, Origin, StoredSet
 from central.declaration_sets import MOST_ALIKE, carriers, carries, make_set, next_revision, topic_of
 from central.inventory import Inventory
-from central.own_sets import OwnSet, OwnSets, adopted, is_agents
+from central.own_sets import MOST_ADOPTED, OwnSet, OwnSets, adopted, is_agents, no_room
 from central.records.engine import writing
+from central.refusals import Refusals
 from protocol import topics
 from protocol.messages import Scope
 from protocol.signing import SigningKey
@@ -72,6 +73,7 @@ class DeclarationService:
         own_sets: OwnSets,
         clock: Clock,
         publish: Publish,
+        refusals: Refusals | None = None,
     ) -> None:
         self._engine = engine
         self._key = key
@@ -80,6 +82,7 @@ class DeclarationService:
         self._own = own_sets
         self._clock = clock
         self._publish = publish
+        self._refusals = refusals or Refusals()
         self._lock = asyncio.Lock()
         self._active: dict[str, DeclarationRecord] = {}
         self._sets: dict[str, StoredSet] = {}
@@ -116,9 +119,7 @@ class DeclarationService:
         return [(topic, document.jws) for topic, document in self._sets.items()]
 
     def listen(self, listener: Listener) -> None:
-        """Call a function with every declaration that is made, or becomes something else, from now on; and, of one
-        that has ended, with its last closure as the audit log keeps it.
-        """
+        """Call a function with every declaration that changes from now on, and the last closure of one that ended."""
         self._listeners.append(listener)
 
     # --- what people do --------------------------------------------------------------------------------------
@@ -246,9 +247,9 @@ class DeclarationService:
         topic = topics.site_declarations(own.site)
         make_set = self._set_maker()
 
-        def act(connection: Connection) -> tuple[list[DeclarationRecord], StoredSet | None]:
+        def act(connection: Connection) -> tuple[list[DeclarationRecord], StoredSet | None, int]:
             rows.save_set(connection, own.stored, at_ms)
-            new, outdated = _take_new(connection, own, at_ms)
+            new, outdated, surplus = _take_new(connection, own, at_ms)
             dropped = [
                 record.id
                 for record in rows.active(connection)
@@ -259,15 +260,17 @@ class DeclarationService:
                     "%s dropped or changed %s by itself; central declares it again", own.name, ", ".join(dropped)
                 )
                 audit.append(connection, at_ms, own.name, "dropped_by_agent", topic, detail={"ids": dropped})
-            return new, make_set(connection, topic, at_ms) if dropped or outdated else None
+            return new, make_set(connection, topic, at_ms) if dropped or outdated else None, surplus
 
         async with self._lock:
-            new, document = await self._commit(act)
+            new, document, surplus = await self._commit(act)
             if document is not None:
                 await self._send(document)
             for record in new:
                 self._active[record.id] = record
                 self._follow(record)
+        if surplus:
+            self._refusals.note(own.stored.topic, no_room(surplus))
         for record in new:
             log.warning("%s: %s over %s", record.by, record.action, record.scope.site)
             self._tell(record)
@@ -289,8 +292,7 @@ class DeclarationService:
                     self._sets[topic] = self._set_maker()(connection, topic, self._clock.utc_ms())
         for record in self._active.values():
             self._follow(record)
-        if self._active:
-            log.warning("%d declarations hold", len(self._active))
+        log.info("%d declarations hold", len(self._active))
 
     async def settle(self) -> None:
         """Central ends: return when everything begun is done, or has failed once more."""
@@ -367,12 +369,16 @@ def _check_room(connection: Connection, topic: str, *, drill: bool) -> None:
         raise DeclarationRefused("too_many_active", f"{alike} hold there already; end some of them first")
 
 
-def _take_new(connection: Connection, own: OwnSet, at_ms: int) -> tuple[list[DeclarationRecord], bool]:
-    """Adopt what is new in an agent's set. True: it still lists what has ended, so its site must be told again."""
-    new, outdated = [], False
+def _take_new(connection: Connection, own: OwnSet, at_ms: int) -> tuple[list[DeclarationRecord], bool, int]:
+    """Adopt what is new in an agent's set. Whether it still lists what has ended; and how many have no room."""
+    new: list[DeclarationRecord] = []
+    outdated, surplus = False, 0
+    held = sum(record.origin_agent == own.name for record in rows.active(connection))
     for declaration in own.document.declarations:
         known = rows.get(connection, declaration.id)
-        if known is None:
+        if known is None and held + len(new) >= MOST_ADOPTED:
+            surplus += 1
+        elif known is None:
             record = adopted(own, declaration, at_ms)
             rows.insert(connection, record)
             audit.append(connection, at_ms, record.by, "declared", record.id, detail=_told(record))
@@ -380,8 +386,8 @@ def _take_new(connection: Connection, own: OwnSet, at_ms: int) -> tuple[list[Dec
         elif known.origin_agent != own.name:
             log.warning("%s declares %s, which is another's; not adopted", own.name, declaration.id)
         else:
-            outdated = outdated or not known.active
-    return new, outdated
+            outdated |= not known.active
+    return new, outdated, surplus
 
 
 def _told(record: DeclarationRecord) -> dict[str, Any]:

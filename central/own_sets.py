@@ -18,6 +18,9 @@ OLDEST_MS = 7 * 24 * 3_600_000
 EARLY_MS = 5_000
 """A declaration dated outside of these, seen from now, was dated by a clock that was wrong."""
 
+MOST_ADOPTED = 20
+"""Of one agent's own that hold at a time: a key in wrong hands must not fill its site's set."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnSet:
@@ -95,6 +98,11 @@ def adopted(own: OwnSet, declaration: Declaration, now_ms: int) -> DeclarationRe
         revision=own.document.revision,
         origin_agent=own.name,
     )
+
+
+def no_room(surplus: int) -> Refused:
+    """The refusal of what an agent declares beyond MOST_ADOPTED."""
+    return Refused(Reason.NOT_ALLOWED, f"{surplus} more than the {MOST_ADOPTED} an agent may hold; end some first")
 
 
 def is_agents(topic: str) -> bool:

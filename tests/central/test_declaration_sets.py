@@ -68,6 +68,17 @@ def test_the_largest_set_fits_its_limit_on_the_wire(tmp_path: Path) -> None:
     assert len(document.ended) == MOST_ENDED
 
 
+def test_a_flood_of_agents_own_keeps_no_one_of_centrals_out_and_fits(tmp_path: Path) -> None:
+    long = {"reason": "\N{WARNING SIGN}" * 500, "by": "o" * 48}
+    own = [record(f"{number:036}", drill=number % 2 == 0, **long) for number in range(2 * MOST_ALIKE)]
+    flood = [panic(f"p{number:0199}", at_ms=NOW_MS - 9, **long) for number in range(600)]
+    ended = [panic(f"e{number:0199}", state=State.ENDED, ended_at_ms=NOW_MS) for number in range(MOST_ENDED)]
+    document = made_set(tmp_path, flood + own + ended)
+    ids = {one.id for one in document.declarations}
+    assert {one.id for one in own} <= ids
+    assert len(ids) > len(own), "and what there is room for"
+
+
 def test_a_panic_is_carried_once_its_agent_lists_it_no_more(tmp_path: Path) -> None:
     records = [panic("listed"), panic("dropped"), record("ours"), record("over", state=State.ENDED)]
     document = made_set(tmp_path, records, frozenset({"listed"}))

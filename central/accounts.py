@@ -6,6 +6,7 @@ off the event loop.
 """
 
 import hashlib
+import logging
 import re
 import secrets
 import threading
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, Engine, Row, delete, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from central import audit
 from central.clock import Clock
@@ -21,6 +23,8 @@ from central.records.engine import writing
 from central.records.schema import sessions, users
 from central.roles import Role
 from central.throttle import Throttle
+
+log = logging.getLogger(__name__)
 
 SESSION_MS = 12 * 3_600_000
 """A session ends so long after it began, whatever happens in it."""
@@ -84,6 +88,7 @@ class Accounts:
         self._hasher = hasher or PasswordHasher()
         self._throttle = Throttle()
         self._throttle_lock = threading.Lock()
+        self._seen_again_ms = 0
         self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
 
     # --- sessions --------------------------------------------------------------------------------------------
@@ -126,11 +131,20 @@ class Accounts:
             found = connection.execute(query).first()
         if found is None or found.disabled or _is_over(found, now_ms):
             return None
-        if now_ms - found.last_seen_ms >= SEEN_EVERY_MS:
-            with writing(self._engine) as connection:
-                seen = update(sessions).where(sessions.c.token_hash == hashed).values(last_seen_ms=now_ms)
-                connection.execute(seen)
+        if now_ms - found.last_seen_ms >= SEEN_EVERY_MS and self._clock.now_ms() >= self._seen_again_ms:
+            self._seen(hashed, now_ms)
         return Session(found.username, Role(found.role), found.expires_ms)
+
+    def _seen(self, hashed: str, now_ms: int) -> None:
+        """Keep when a session was used, if the records can be written just now: if not, people must still see."""
+        try:
+            with writing(self._engine) as connection:
+                connection.execute(
+                    update(sessions).where(sessions.c.token_hash == hashed).values(last_seen_ms=now_ms)
+                )
+        except SQLAlchemyError as error:
+            self._seen_again_ms = self._clock.now_ms() + SEEN_EVERY_MS  # each try may wait for seconds
+            log.warning("cannot keep when a session was used: %s", error)
 
     def still_valid(self, token: str) -> bool:
         """Whether a session goes on. Unlike :meth:`session` this does not count as use of it."""

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,11 @@ SCHEMA: dict[str, Any] = {
     },
 }
 
+RECORDS_UNAVAILABLE = (
+    "Central cannot write or read its records just now. To lock a school, press a panic button there: "
+    "it locks without central. Then try again here."
+)
+
 _MEANINGS = {
     401: "Nobody is signed in, or the session is over",
     403: "The role does not give this right",
@@ -34,7 +41,7 @@ _MEANINGS = {
     413: "The request is larger than any sensible one",
     422: "A field is missing, or has a value that cannot be used; the detail names it",
     429: "Too many attempts; Retry-After says how long to wait",
-    503: "There is no broker just now",
+    503: "There is no broker just now, or central's records cannot be written or read",
 }
 
 
@@ -78,6 +85,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def refused(_: Request, error: HTTPException) -> Response:
         return answer(error.status_code, f"{error.detail}.", headers=error.headers)
+
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(PoolTimeout)
+    async def unavailable(request: Request, error: Exception) -> Response:
+        log.error("the records are not to be had at %s %s", request.method, request.url.path, exc_info=error)
+        return answer(503, RECORDS_UNAVAILABLE, "records_unavailable")
 
     @app.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> Response:

@@ -61,7 +61,7 @@ class Central:
         self.clock = clock or SystemClock()
         self._settings = settings
         self.engine = open_records(settings.records_url)
-        self._bundles = bundles(self.engine, inventory, key)
+        self._bundles = bundles(self.engine, inventory, key, self.clock.utc_ms())
         self.refusals = Refusals()
         self.fleet = Fleet(inventory.members(), self.clock)
         self.closure = ClosureTracker(self.fleet)

@@ -62,8 +62,10 @@ def agent_config(inventory: Inventory, agent: Agent, district: TrustedKey, versi
     )
 
 
-def bundles(engine: Engine, inventory: Inventory, key: SigningKey) -> dict[tuple[str, str], Bundle]:
+def bundles(engine: Engine, inventory: Inventory, key: SigningKey, now_ms: int) -> dict[tuple[str, str], Bundle]:
     """The configuration of every agent, by (site, agent); versions are kept in the records.
+
+    A new version is at least ``now_ms`` (UTC) in seconds: agents refuse an older one, and records may be lost.
 
     Raises :class:`BundleError` if one cannot be made, before any is stored.
     """
@@ -81,7 +83,7 @@ def bundles(engine: Engine, inventory: Inventory, key: SigningKey) -> dict[tuple
             if before is not None and before.digest == digest:
                 made[name] = Bundle(*name, before.version, before.jws)
                 continue
-            version = 1 if before is None else before.version + 1
+            version = max(before.version + 1 if before is not None else 1, now_ms // 1000)
             try:
                 jws = key.sign(msgspec.structs.replace(config, version=version))
             except ValueError as error:

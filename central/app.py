@@ -172,19 +172,18 @@ class Central:
         self._server.should_exit = True
 
     def health(self) -> Health:
-        """How it is, and what stands in the way."""
+        """How it is, and what stands in the way: anyone may read it, so in few words; the log says more."""
         ingest = self.ingest.health()
         influx = self._influx.health() if self._influx is not None else None
         problems = []
         if not self.wire.connected:
-            broker = self._settings.broker
-            problems.append(f"no broker at {broker.host}:{broker.port}")
+            problems.append("no connection to the broker")
         if ingest.failing is not None:
-            problems.append(f"events cannot be committed: {ingest.failing}")
+            problems.append("events cannot be committed")
         if self.declarations.failing:
             problems.append(f"what these agents declare cannot be committed: {', '.join(self.declarations.failing)}")
         if influx is not None and influx.failing is not None:
-            problems.append(f"the time-series server takes no points: {influx.failing}")
+            problems.append("the time-series server takes no points")
         return Health(self.wire.connected, ingest.committed, self.refusals.by_reason(), tuple(problems))
 
     # --- inside ----------------------------------------------------------------------------------------------

@@ -292,7 +292,8 @@ class DeclarationService:
                     self._sets[topic] = self._set_maker()(connection, topic, self._clock.utc_ms())
         for record in self._active.values():
             self._follow(record)
-        log.info("%d declarations hold", len(self._active))
+        if self._active:
+            log.warning("%d declarations hold", len(self._active))
 
     async def settle(self) -> None:
         """Central ends: return when everything begun is done, or has failed once more."""

@@ -9,8 +9,9 @@ import pytest
 
 from central.accounts import SEEN_EVERY_MS
 from central.records import engine as records
-from tests.central.centrals import Town
+from tests.central.centrals import AgentVoice, Town
 from tests.support.brokers import RunningBroker, mosquitto
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -49,3 +50,17 @@ async def test_while_the_records_are_locked_people_see_and_are_told_of_the_panic
             assert (answer.status_code, answer.json()["type"]) == (503, "records_unavailable")
             assert "panic button" in answer.json()["detail"]
         assert (await client.post("/api/declarations", json=body)).status_code == 201
+
+
+async def test_the_health_says_what_is_wrong_and_no_word_of_the_databases_or_brokers_errors(
+    town: Town, broker: RunningBroker
+) -> None:
+    async with town.central(broker) as running, AgentVoice(town, broker).speaking() as agent:
+        with locked(town):
+            await agent.happen("access_denied", "front")
+            await until(lambda: running.central.ingest.health().failing, "the failure")
+            assert "locked" in str(running.central.ingest.health().failing), "known inside"
+            broker.kill()
+            await until(lambda: not running.central.wire.connected, "the loss of the broker")
+            health = (await running.anyone().get("/api/health")).json()
+        assert health["problems"] == ["no connection to the broker", "events cannot be committed"]

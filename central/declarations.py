@@ -301,8 +301,6 @@ class DeclarationService:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    # --- inside ----------------------------------------------------------------------------------------------
-
     def _set_maker(self) -> Callable[[Connection, str, int], StoredSet]:
         """Makes sets in a transaction's thread, from what is known of the agents' own sets now."""
         key, listed = self._key, self._own.listed()

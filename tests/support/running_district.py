@@ -174,13 +174,17 @@ class RunningDistrict:
             raise AssertionError(f"{error}\n{self.central.tail()}") from None
 
     def wait_all_known(self, deadline_s: float = STARTUP_S) -> None:
-        """Return once every door is shown with live evidence."""
+        """Return once every door is shown with live evidence, and follows the schedule it was given."""
         api = self.api()
         doors = len(self.district.doors)
+        sites = {agent.site for agent in self.district.agents}
 
         def known() -> bool:
             totals = api.get("/overview")["totals"]
-            return totals["doors"] == doors and not totals["conditions"].get("unknown")
+            if totals["doors"] != doors or totals["conditions"].get("unknown"):
+                return False
+            agents = [agent for site in sites for agent in api.get(f"/sites/{site}")["agents"]]
+            return all(agent["config_version"] == agent["config_wanted"] for agent in agents)
 
         wait_for(known, f"{doors} doors with live evidence", deadline_s)
 

@@ -10,7 +10,8 @@ from gpiozero.pins.mock import MockFactory
 from drivers.gpio import FailMode, LockKind
 from drivers.timed_outputs import TimedOutputs
 from edge_agent.agent import Agent
-from edge_agent.config_file import AgentFile, DoorWiring, LockWiring, ReaderLine, ReaderWiring, SwitchWiring
+from edge_agent.config_file import AgentFile
+from edge_agent.wiring import DoorWiring, LockWiring, ReaderLine, ReaderWiring, SwitchWiring
 from protocol import topics
 from protocol.messages import AccessRule, AgentConfig, Credential, DoorSettings, Period
 from protocol.mqtt import BrokerAddress

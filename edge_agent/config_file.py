@@ -14,6 +14,19 @@ from pathlib import Path
 from drivers.gpio import FailMode, LockKind
 from drivers.osdp.config import OsdpReaderConfig, check_bus
 from edge_agent import yaml_fields
+from edge_agent.wiring import (
+    AdcWiring,
+    DoorWiring,
+    InputWiring,
+    LockWiring,
+    PowerWiring,
+    ReaderLine,
+    ReaderWiring,
+    SerialReaderWiring,
+    SwitchWiring,
+    WiegandFormatWiring,
+    WiegandWiring,
+)
 from edge_agent.yaml_fields import ConfigError, Fields
 from protocol import topics
 from protocol.credentials import KEY_BYTES
@@ -25,11 +38,6 @@ from protocol.words import KeyRole
 __all__ = [
     "AgentFile",
     "ConfigError",
-    "DoorWiring",
-    "LockWiring",
-    "ReaderLine",
-    "ReaderWiring",
-    "SwitchWiring",
     "load",
     "read_secret",
 ]
@@ -38,55 +46,6 @@ HIGHEST_PIN = 45
 """BCM numbers: a 40-pin header has 0 to 27, a Compute Module up to 45. The pin factory refuses the others."""
 
 MOST_DOORS = 128
-
-
-@dataclass(frozen=True, slots=True)
-class LockWiring:
-    """A lock's output pin and what it drives."""
-
-    pin: int
-    kind: LockKind
-    fail_mode: FailMode
-    active_high: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class SwitchWiring:
-    """An input's pin. ``normally_closed`` None: what the driver takes for usual (fire and tamper closed)."""
-
-    pin: int
-    normally_closed: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DoorWiring:
-    """One door's pins."""
-
-    door: str
-    lock: LockWiring
-    contact: SwitchWiring
-    bolt: SwitchWiring | None = None
-    rex: SwitchWiring | None = None
-    tamper: SwitchWiring | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderWiring:
-    """One OSDP reader and the door it opens."""
-
-    reader: str
-    address: int
-    door: str
-    key: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderLine:
-    """One RS-485 line."""
-
-    device: str
-    baud: int
-    readers: tuple[ReaderWiring, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +61,13 @@ class AgentFile:
     trust: tuple[TrustedKey, ...]
     doors: tuple[DoorWiring, ...]
     reader_lines: tuple[ReaderLine, ...] = ()
-    fire: SwitchWiring | None = None
-    panic: SwitchWiring | None = None
+    wiegand_readers: tuple[WiegandWiring, ...] = ()
+    wiegand_formats: tuple[WiegandFormatWiring, ...] = ()
+    serial_readers: tuple[SerialReaderWiring, ...] = ()
+    adcs: tuple[AdcWiring, ...] = ()
+    power: PowerWiring | None = None
+    fire: InputWiring | None = None
+    panic: InputWiring | None = None
     require_sync: bool = True
 
     def with_devices(self, devices: Mapping[str, str]) -> AgentFile:

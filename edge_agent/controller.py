@@ -15,7 +15,7 @@ from typing import Any
 from drivers.gpio import FailMode, LockKind
 from edge_agent.access import Denied, decide
 from edge_agent.clock import Clock
-from edge_agent.config_file import AgentFile, DoorWiring
+from edge_agent.config_file import AgentFile
 from edge_agent.door_machine import evidence, fire_released, next_deadline_ms, step
 from edge_agent.door_state import (
     DoorProfile,
@@ -35,6 +35,7 @@ from edge_agent.effective_mode import effective_mode
 from edge_agent.hardware import DoorHardware, Hardware
 from edge_agent.journal import Journal
 from edge_agent.rules import Rules
+from edge_agent.wiring import DoorWiring
 from protocol import credentials
 from protocol.messages import DeclarationSet
 from protocol.messages import DoorState as ReportedDoor

@@ -21,8 +21,9 @@ from drivers.sensors import (
     TamperSwitch,
 )
 from drivers.timed_outputs import Timer
-from edge_agent.config_file import AgentFile, DoorWiring, SwitchWiring
+from edge_agent.config_file import AgentFile
 from edge_agent.door_state import DriveLock, Sensed
+from edge_agent.wiring import DoorWiring, SwitchWiring
 from protocol.words import Bolt, Contact
 
 log = logging.getLogger(__name__)

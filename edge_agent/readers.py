@@ -28,9 +28,9 @@ from drivers.osdp import (
     Tamper,
     open_serial,
 )
-from edge_agent.config_file import ReaderLine, ReaderWiring
 from edge_agent.controller import Controller
 from edge_agent.journal import Journal
+from edge_agent.wiring import ReaderLine, ReaderWiring
 from protocol.words import Alarm, Denial, DoorMode, EventKind
 
 log = logging.getLogger(__name__)

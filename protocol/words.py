@@ -85,6 +85,13 @@ class Alarm(StrEnum):
     READER_OFFLINE = "reader_offline"
     LINE_SILENT = "line_silent"
     FIRE = "fire"
+    DURESS = "duress"  # somebody was made to open the door: told to officers, never shown at the door
+    LINE_CUT = "line_cut"  # a supervised line is open where it may not be
+    LINE_SHORT = "line_short"
+    MAINS_FAILED = "mains_failed"
+    BATTERY_LOW = "battery_low"
+    READER_POWER = "reader_power"
+    MAINTENANCE = "maintenance"  # the same alarm so often that the fault is the hardware's, not an intruder's
     OUTBOX_FILLING = "outbox_filling"
 
 
@@ -100,6 +107,15 @@ class Denial(StrEnum):
     OUTSIDE_SCHEDULE = "outside_schedule"
     DOOR_SECURED = "door_secured"  # a declaration holds the door; only override credentials pass
     READ_TOO_OLD = "read_too_old"
+    CLEARANCE_LAPSED = "clearance_lapsed"  # a background check, say, has run out: the badge is suspended
+    PIN_MISSING = "pin_missing"  # the card was good, and no PIN followed in time
+    WRONG_PIN = "wrong_pin"
+    CARD_MISSING = "card_missing"  # a PIN was entered where a card must come first
+    READER_LOCKED_OUT = "reader_locked_out"  # too many wrong PINs here; the reader rests
+    PASSBACK = "passback"  # the card is already inside the area, or has not left the one it must come from
+    FIRST_PERSON_MISSING = "first_person_missing"  # nobody who must be there first has come yet
+    SECOND_PERSON_MISSING = "second_person_missing"  # two people must show their badges within seconds
+    INTERLOCKED = "interlocked"  # the other door of the vestibule is not closed
 
 
 class EventKind(StrEnum):
@@ -124,6 +140,17 @@ class EventKind(StrEnum):
     MESSAGE_REFUSED = "message_refused"
     READER_ONLINE = "reader_online"
     READER_OFFLINE = "reader_offline"
+    CARD_READ_REFUSED = "card_read_refused"  # noise, missed or extra bits, a bad parity or checksum
+    OVERRIDE_USED = "override_used"  # a responder's credential opened a secured door
+    DURESS = "duress"  # a duress PIN was used; the door opened all the same
+    PASSBACK_NOTED = "passback_noted"  # soft anti-passback: let in, and told
+    PASSBACK_FORGIVEN = "passback_forgiven"
+    FIRST_PERSON_CAME = "first_person_came"  # from now on the door follows its schedule
+    SECOND_PERSON_AWAITED = "second_person_awaited"
+    HELD_WARNING = "held_warning"  # the door is warned at before it counts as held
+    CONFIG_CONFIRMED = "config_confirmed"  # the agent came up well with it: it is now the last good one
+    CONFIG_ROLLED_BACK = "config_rolled_back"
+    READER_KEY_SET = "reader_key_set"  # a reader has a new secure channel key
     EVENTS_DROPPED = "events_dropped"  # the outbox was full: how many, and between which numbers
 
 
@@ -132,6 +159,8 @@ class CommandKind(StrEnum):
 
     GRANT = "grant"  # open once, as a badge would; refused while the door is secured
     TEST_LOCK = "test_lock"  # command the lock again and report what the sensors say
+    FORGIVE_PASSBACK = "forgive_passback"  # forget where a cardholder is (data: cardholder), or everybody
+    ROTATE_READER_KEY = "rotate_reader_key"  # give a reader (data: reader) a new key, made by the agent
 
 
 class KeyRole(StrEnum):

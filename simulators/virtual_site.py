@@ -16,7 +16,8 @@ from gpiozero.pins.mock import MockFactory
 
 from drivers.timed_outputs import TimedOutputs
 from edge_agent.agent import Agent
-from edge_agent.config_file import AgentFile, DoorWiring
+from edge_agent.config_file import AgentFile
+from edge_agent.wiring import DoorWiring
 from protocol.words import DoorMode
 from simulators import virtual_door
 from simulators.virtual_door import VirtualDoor

@@ -10,71 +10,44 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from enum import StrEnum
 from typing import Any
 
 from drivers.gpio import FailMode, LockKind
 from drivers.timed_outputs import Deadline, Timer
 from simulators.virtual_pins import LoadPin, WirePin
+from simulators.virtual_switch import VirtualSwitch, Wire, WireFault
 
 BOLT_TRAVEL_S = 0.3
-BOUNCE_AT_S = (0.001, 0.0025, 0.004)
-"""When a moving contact flips again after its first touch."""
+
+
+class DoorInput(StrEnum):
+    """The switches of a door, by the names they have in agent.yaml."""
+
+    CONTACT = "contact"
+    BOLT = "bolt"
+    REX = "rex"
+    TAMPER = "tamper"
 
 
 @dataclass(frozen=True, slots=True)
 class DoorWiring:
-    """Which pin is what. Sensors switch to ground (use the board's pull-ups), as `drivers.sensors` expects."""
+    """Which pin (BCM), or which other wire, is what. Sensors switch to ground (use the board's pull-ups), as
+    `drivers.sensors` expects."""
 
     lock: int
-    contact: int
-    rex: int
-    bolt: int | None = None
-    tamper: int | None = None
+    contact: int | Wire
+    rex: int | Wire
+    bolt: int | Wire | None = None
+    tamper: int | Wire | None = None
     kind: LockKind = LockKind.STRIKE
     fail_mode: FailMode = FailMode.FAIL_SECURE
     lock_active_high: bool = True
 
     def __post_init__(self) -> None:
-        pins = [pin for pin in (self.lock, self.contact, self.rex, self.bolt, self.tamper) if pin is not None]
+        pins = [pin for pin in (self.lock, self.contact, self.rex, self.bolt, self.tamper) if isinstance(pin, int)]
         if len(set(pins)) != len(pins):
             raise ValueError(f"two things on one pin: {self}")
-
-
-class _Contact:
-    """A switch to ground on a pin, which bounces when it moves."""
-
-    def __init__(self, pin: WirePin, timer: Timer, *, closed: bool, bounce: bool) -> None:
-        self._pin = pin
-        self._timer = timer
-        self._bounce = bounce
-        self._closed = closed
-        self._cut = False
-        self._flips: list[Deadline] = []
-        self._show(closed)
-
-    def move(self, *, closed: bool) -> None:
-        if closed == self._closed:
-            return
-        self._closed = closed
-        for flip in self._flips:
-            flip.cancel()
-        self._flips.clear()
-        self._show(closed)
-        if not self._bounce:
-            return
-        now = self._timer.now()
-        state = closed
-        for after in (*BOUNCE_AT_S, 2 * BOUNCE_AT_S[-1]):
-            state = closed if after > BOUNCE_AT_S[-1] else not state
-            self._flips.append(self._timer.at(now + after, partial(self._show, state)))
-
-    def cut(self, *, cut: bool) -> None:
-        self._cut = cut
-        self._show(self._closed)
-
-    def _show(self, closed: bool) -> None:
-        self._pin.drive(False if closed and not self._cut else None)
 
 
 class VirtualDoor:
@@ -102,6 +75,7 @@ class VirtualDoor:
         self._leaf_closed = True
         self._latched = True  # the latch caught when the leaf last closed
         self._jammed = False
+        self._dead = False
         self._weak_latch = False
         self._propped = False
         self._powered = True
@@ -111,13 +85,20 @@ class VirtualDoor:
         self._lock: Any = pin_factory.pin(wiring.lock, pin_class=LoadPin)
         self._bolt_thrown = self._bolt_may_throw()
 
-        def contact(pin: int, *, closed: bool, moves: bool = bounce) -> _Contact:
-            return _Contact(pin_factory.pin(pin, pin_class=WirePin), timer, closed=closed, bounce=moves)
+        def switch(wire: int | Wire, *, closed: bool) -> VirtualSwitch:
+            connected = pin_factory.pin(wire, pin_class=WirePin) if isinstance(wire, int) else wire
+            return VirtualSwitch(connected, timer, closed=closed, bounce=bounce)
 
-        self._contact = contact(wiring.contact, closed=True)
-        self._rex = contact(wiring.rex, closed=False)
-        self._bolt = None if wiring.bolt is None else contact(wiring.bolt, closed=self._bolt_thrown)
-        self._tamper = None if wiring.tamper is None else contact(wiring.tamper, closed=True)
+        self._contact = switch(wiring.contact, closed=True)
+        self._rex = switch(wiring.rex, closed=False)
+        self._bolt = None if wiring.bolt is None else switch(wiring.bolt, closed=self._bolt_thrown)
+        self._tamper = None if wiring.tamper is None else switch(wiring.tamper, closed=True)
+        self._switches = {
+            DoorInput.CONTACT: self._contact,
+            DoorInput.REX: self._rex,
+            DoorInput.BOLT: self._bolt,
+            DoorInput.TAMPER: self._tamper,
+        }
         self._lock.watcher = self._lock_changed
 
     # --- the truth, whatever the sensors say ---
@@ -217,10 +198,33 @@ class VirtualDoor:
         with self._guard:
             self._tamper.move(closed=not on)
 
+    def break_wire(self, which: DoorInput, fault: WireFault) -> None:
+        """Cut, short or reverse a switch's wire, or mend it (NONE). ValueError if the door has no such switch."""
+        switch = self._switches[which]
+        if switch is None:
+            raise ValueError(f"this door has no {which} switch")
+        with self._guard:
+            switch.set_fault(fault)
+
+    def wire_fault(self, which: DoorInput) -> WireFault:
+        """What is wrong with the wire of a switch."""
+        switch = self._switches[which]
+        return WireFault.NONE if switch is None else switch.fault
+
     def disconnect_contact(self, on: bool = True) -> None:
         """Cut the wire of the door contact: it reads open."""
+        self.break_wire(DoorInput.CONTACT, WireFault.CUT if on else WireFault.NONE)
+
+    def weaken_bolt(self, travel_s: float) -> None:
+        """From its next move on the bolt takes this long: a worn spring, a low voltage. 0 is instant."""
         with self._guard:
-            self._contact.cut(cut=on)
+            self._travel_s = travel_s
+
+    def kill_strike(self, on: bool = True) -> None:
+        """The bolt moves no more, whatever the lock is told: a broken solenoid, a lost wire."""
+        with self._guard:
+            self._dead = on
+            self._move_bolt()
 
     def lock_power(self, on: bool) -> None:
         """Switch the lock's supply, as a fire relay or a power failure does."""
@@ -242,6 +246,8 @@ class VirtualDoor:
             self._move_bolt()
 
     def _move_bolt(self) -> None:
+        if self._dead:
+            return
         to = self._bolt_may_throw()
         if to == (self._bolt_thrown if self._travel is None else self._travel_to):
             return

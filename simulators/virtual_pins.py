@@ -12,17 +12,25 @@ from typing import Any
 
 from gpiozero.pins.mock import MockPin
 
+from simulators.virtual_switch import WireFault
+
 
 class WirePin(MockPin):  # type: ignore[misc]
     """An input with something on its wire. Disconnected, the pull resistor decides."""
 
     def __init__(self, factory: Any, info: Any) -> None:
         self._wire: bool | None = None
+        self._broken = WireFault.NONE
         super().__init__(factory, info)
 
     def drive(self, level: bool | None) -> None:
         """Put a level on the wire: True high, False to ground, None an open circuit."""
         self._wire = level
+        self._settle()
+
+    def break_line(self, fault: WireFault) -> None:
+        """CUT: the pin sees nothing. SHORT: it sees ground. NONE: mended."""
+        self._broken = fault
         self._settle()
 
     def _set_pull(self, value: str) -> None:
@@ -33,7 +41,8 @@ class WirePin(MockPin):  # type: ignore[misc]
     def _settle(self) -> None:
         if self._function != "input":
             return
-        level = self._wire if self._wire is not None else self._pull == "up"
+        wire = {WireFault.CUT: None, WireFault.SHORT: False}.get(self._broken, self._wire)
+        level = wire if wire is not None else self._pull == "up"
         if level:
             self.drive_high()
         else:

@@ -71,21 +71,15 @@ class Rig:
         self.names = [door_name(number) for number in range(doors)]
         self.pin_factory: Any = ExpandedFactory()
         self._timer = TimedOutputs()
-        wirings = [_wiring(number) for number in range(doors)]
         self.doors = {
-            wiring.door: VirtualDoor(
-                virtual_door.DoorWiring(
-                    lock=wiring.lock.pin,
-                    contact=wiring.contact.pin,
-                    rex=wiring.rex.pin if wiring.rex else -1,
-                    bolt=wiring.bolt.pin if wiring.bolt else None,
-                ),
+            door_name(number): VirtualDoor(
+                _virtual_wiring(number),
                 pin_factory=self.pin_factory,
                 timer=self._timer,
                 bolt_travel_s=bolt_travel_s,
                 bounce=False,
             )
-            for wiring in wirings
+            for number in range(doors)
         }
         self.file = AgentFile(
             site=SITE,
@@ -95,7 +89,7 @@ class Rig:
             credential_key=self.credential_key,
             broker=BrokerAddress(port=broker_port),
             trust=(self.district.trusted(KeyRole.DISTRICT),),
-            doors=tuple(wirings),
+            doors=tuple(_wiring(number) for number in range(doors)),
             reader_lines=_lines(readers),
             require_sync=False,
         )
@@ -134,6 +128,11 @@ def _wiring(number: int) -> DoorWiring:
         bolt=SwitchWiring(first + 2),
         rex=SwitchWiring(first + 3),
     )
+
+
+def _virtual_wiring(number: int) -> virtual_door.DoorWiring:
+    first = number * PINS_A_DOOR
+    return virtual_door.DoorWiring(lock=first, contact=first + 1, bolt=first + 2, rex=first + 3)
 
 
 def _lines(readers: tuple[ReaderOnLine, ...]) -> tuple[ReaderLine, ...]:

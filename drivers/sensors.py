@@ -213,7 +213,13 @@ class DigitalSensor:
 
 
 class DoorContact(DigitalSensor):
-    """Door position switch (DPS): a reed that closes to ground when the leaf is shut. A cut wire reads open."""
+    """Door position switch (DPS): a reed that closes to ground when the leaf is shut. A cut wire reads open.
+
+    ``normally_closed=False``: a reed that opens when the leaf is shut. Its cut wire reads shut: prefer the other.
+    """
+
+    def __init__(self, pin: int | str, *, normally_closed: bool = True, **options: Any) -> None:
+        super().__init__(pin, active_low=normally_closed, **options)
 
     @property
     def closed(self) -> bool | None:
@@ -222,10 +228,20 @@ class DoorContact(DigitalSensor):
 
 
 class BoltMonitor(DigitalSensor):
-    """Latch-bolt monitor: closes to ground while the bolt is thrown. A cut wire reads not thrown."""
+    """Latch-bolt monitor: closes to ground while the bolt is thrown. A cut wire reads not thrown.
 
-    def __init__(self, pin: int | str, *, debounce_s: float = BOLT_DEBOUNCE_S, **options: Any) -> None:
-        super().__init__(pin, debounce_s=debounce_s, **options)
+    ``normally_closed=False``: one that opens while the bolt is thrown; a cut wire then reads thrown.
+    """
+
+    def __init__(
+        self,
+        pin: int | str,
+        *,
+        normally_closed: bool = True,
+        debounce_s: float = BOLT_DEBOUNCE_S,
+        **options: Any,
+    ) -> None:
+        super().__init__(pin, active_low=normally_closed, debounce_s=debounce_s, **options)
 
     @property
     def thrown(self) -> bool | None:

@@ -23,7 +23,7 @@ from drivers.sensors import (
 from drivers.timed_outputs import Timer
 from edge_agent.config_file import AgentFile
 from edge_agent.door_state import DriveLock, Sensed
-from edge_agent.wiring import DoorWiring, SwitchWiring
+from edge_agent.wiring import DoorWiring, InputWiring, SupervisedWiring
 from protocol.words import Bolt, Contact
 
 log = logging.getLogger(__name__)
@@ -154,21 +154,24 @@ class Hardware:
             listener.door_changed(wiring.door)
 
         # Steady again counts too: while an input bounces, no sample of it proves anything.
-        told: dict[str, Any] = {"on_change": changed, "on_steady": changed, **self._options}
         return DoorHardware(
             timer=self._timer,
             lock=lock,
-            contact=DoorContact(wiring.contact.pin, **told),
-            bolt=BoltMonitor(wiring.bolt.pin, **told) if wiring.bolt else None,
+            contact=self._switch(DoorContact, wiring.contact, changed, on_steady=changed),
+            bolt=self._switch(BoltMonitor, wiring.bolt, changed, on_steady=changed),
             rex=self._switch(RequestToExit, wiring.rex, _when_true(lambda: listener.rex_pressed(wiring.door))),
             tamper=self._switch(TamperSwitch, wiring.tamper, changed),
         )
 
-    def _switch(self, kind: Any, wiring: SwitchWiring | None, on_change: Callable[[bool | None, float], None]) -> Any:
+    def _switch(
+        self, kind: Any, wiring: InputWiring | None, on_change: Callable[[bool | None, float], None], **more: Any
+    ) -> Any:
         if wiring is None:
             return None
+        if isinstance(wiring, SupervisedWiring):
+            raise ValueError(f"channel {wiring.channel} of {wiring.adc}: this version reads switches on pins only")  # noqa: TRY004
         usual = {} if wiring.normally_closed is None else {"normally_closed": wiring.normally_closed}
-        return kind(wiring.pin, on_change=on_change, **usual, **self._options)
+        return kind(wiring.pin, on_change=on_change, **more, **usual, **self._options)
 
 
 def _when_true(call: Callable[[], None]) -> Callable[[bool | None, float], None]:

@@ -7,6 +7,7 @@ pty's path as JSON and takes commands as JSON lines: see `simulators.virtual_rea
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import osdp_sys
 
 from simulators.virtual_line import VirtualLine
 
+_NOISE_BYTES = 64
 _STEPS = 3  # receive, act, answer
 _COLOURS = {
     osdp_sys.LED_COLOR_NONE: "dark",
@@ -163,6 +165,10 @@ class VirtualOsdpReader:
         """Put the data pair back."""
         with self.line.lock:
             self._plugged = True
+
+    def noise(self, seed: int) -> None:
+        """Noise on the line towards the panel, always the same for a seed."""
+        self.line.inject(random.Random(seed).randbytes(_NOISE_BYTES))
 
     def freeze(self) -> None:
         """Hang the reader: it hears and says nothing, but loses nothing either."""

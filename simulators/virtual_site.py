@@ -10,24 +10,54 @@ import asyncio
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import Self
+from typing import Protocol, Self
 
 from gpiozero.pins.mock import MockFactory
 
 from drivers.timed_outputs import TimedOutputs
 from edge_agent.agent import Agent
 from edge_agent.config_file import AgentFile
-from edge_agent.wiring import DoorWiring
+from edge_agent.wiring import DoorWiring, InputWiring, SwitchWiring
 from protocol.words import DoorMode
 from simulators import virtual_door
+from simulators.line_tap import LineTap
+from simulators.virtual_clock import VirtualClock
 from simulators.virtual_door import VirtualDoor
 from simulators.virtual_line import VirtualLine
 from simulators.virtual_pins import WirePin
 from simulators.virtual_reader import Buzzer, Led, VirtualOsdpReader
+from simulators.virtual_switch import VirtualSwitch
 
 COMPUTE_MODULE = "a020a0"  # its 46 pins are what agent.yaml may name
 BOLT_TRAVEL_S = (0.15, 0.4)
 PANIC_PRESS_S = 0.5
+
+
+class VirtualReader(Protocol):
+    """What any virtual reader can be made to do."""
+
+    @property
+    def leds(self) -> list[str]:
+        """The colours it was told to show, oldest first."""
+
+    @property
+    def granted(self) -> bool:
+        """Whether it was ever told to show green."""
+
+    def swipe(self, bits: int, data: bytes) -> None:
+        """Present a card."""
+
+    def press(self, keys: str) -> None:
+        """Press keys of its keypad: 0-9, ``*`` and ``#``."""
+
+    def unplug(self) -> None:
+        """Pull its data wires."""
+
+    def plug(self) -> None:
+        """Put them back."""
+
+    def noise(self, seed: int) -> None:
+        """Noise on its data wires, always the same for a seed."""
 
 
 class VirtualSite:
@@ -55,18 +85,33 @@ class VirtualSite:
             )
             for wiring in config.doors
         }
-        self._fire = self._wire(config.fire.pin, closed=True) if config.fire else None
-        self._panic = self._wire(config.panic.pin, closed=False) if config.panic else None
+        power = config.power
+        self.switches = {
+            name: self._switch(wiring, closed=rests_closed(wiring, usual))
+            for name, wiring, usual in (
+                ("fire", config.fire, True),
+                ("panic", config.panic, False),
+                ("mains", power.mains if power else None, True),
+                ("battery", power.battery if power else None, True),
+            )
+            if wiring is not None
+        }
+        """The agent's own inputs, by name, each at rest to begin with."""
+        self._at_rest = {name: switch.closed for name, switch in self.switches.items()}
+        self.clock = VirtualClock(require_sync=config.require_sync)
         self.on_green: Callable[[str], None] = lambda _door: None
         """Called on the loop with a door whose reader shows green."""
         self.lines: dict[str, VirtualLine] = {}
-        self.readers: dict[str, VirtualOsdpReader] = {}
+        self.taps: dict[str, LineTap] = {}
+        self.readers: dict[str, VirtualReader] = {}
         self.reader_of: dict[str, str] = {}
-        """Door -> the name of its reader."""
+        """Door -> the name of its first reader."""
+        self.door_of: dict[str, str] = {}
+        """Reader -> its door."""
         try:
             self._string_lines(config)
             devices = {device: line.path for device, line in self.lines.items()}
-            self.agent = Agent(config.with_devices(devices), pin_factory=self._factory)
+            self.agent = Agent(config.with_devices(devices), pin_factory=self._factory, clock=self.clock)
         except BaseException:
             self._end_world()
             raise
@@ -87,29 +132,49 @@ class VirtualSite:
         held = self.agent.controller.doors.get(door)
         return None if held is None else held.state.mode
 
-    def fire(self, on: bool) -> None:
-        """The fire alarm panel opens its relay, or closes it again. ValueError if no fire loop is wired."""
-        if self._fire is None:
-            raise ValueError("this agent has no fire input")
-        self._fire.drive(None if on else False)
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
+        """Have something happen on the loop, if the site is still there by then."""
+        self._loop.call_later(seconds, act)
+
+    def fitted(self) -> dict[str, frozenset[str]]:
+        """Every door -> which of contact, bolt, rex, tamper and reader it has."""
+        return {
+            name: frozenset(
+                part
+                for part, there in (
+                    ("contact", True),
+                    ("rex", True),
+                    ("bolt", door.wiring.bolt is not None),
+                    ("tamper", door.wiring.tamper is not None),
+                    ("reader", name in self.reader_of),
+                )
+                if there
+            )
+            for name, door in self.doors.items()
+        }
+
+    def trip(self, name: str, on: bool) -> None:
+        """Work one of the agent's own inputs: ``fire``, ``panic``, ``mains`` (on: it has failed), ``battery`` (on: it
+        is low). ValueError if it is not wired."""
+        if name not in self.switches:
+            raise ValueError(f"this agent has no {name} input; it has: {', '.join(self.switches) or 'none'}")
+        self.switches[name].move(closed=self._at_rest[name] is not on)
 
     def panic(self) -> None:
-        """Somebody presses the panic button. ValueError if none is wired."""
-        if self._panic is None:
-            raise ValueError("this agent has no panic button")
-        self._panic.drive(False)
-        self._loop.call_later(PANIC_PRESS_S, self._panic.drive, None)
+        """Somebody presses the panic button and lets go. ValueError if none is wired."""
+        self.trip("panic", True)
+        self._loop.call_later(PANIC_PRESS_S, self.trip, "panic", False)
 
-    def _wire(self, pin: int, *, closed: bool) -> WirePin:
-        wire: WirePin = self._factory.pin(pin, pin_class=WirePin)
-        wire.drive(False if closed else None)
-        return wire
+    def _switch(self, wiring: InputWiring, *, closed: bool) -> VirtualSwitch:
+        wire = self._factory.pin(_pin(wiring), pin_class=WirePin)
+        return VirtualSwitch(wire, self._world, closed=closed, bounce=False)
 
     def _string_lines(self, config: AgentFile) -> None:
         for wired in config.reader_lines:
-            line = self.lines[wired.device] = VirtualLine(baud=wired.baud)
+            tap = self.taps[wired.device] = LineTap()
+            line = self.lines[wired.device] = VirtualLine(baud=wired.baud, on_reader_bytes=tap.hear)
             for reader in wired.readers:
-                self.reader_of[reader.door] = reader.reader
+                self._place(reader.reader, reader.door)
                 self.readers[reader.reader] = VirtualOsdpReader(
                     line,
                     address=reader.address,
@@ -117,6 +182,10 @@ class VirtualSite:
                     name=reader.reader,
                     on_shown=partial(self._shown, reader.door),
                 )
+
+    def _place(self, reader: str, door: str) -> None:
+        self.reader_of.setdefault(door, reader)
+        self.door_of[reader] = door
 
     def _shown(self, door: str, shown: Led | Buzzer) -> None:
         """On the line's thread."""
@@ -135,11 +204,22 @@ def _door_wiring(wiring: DoorWiring) -> virtual_door.DoorWiring:
         raise ValueError(f"door {wiring.door!r} has no rex; a virtual door needs one, add 'rex: {{pin: …}}'")
     return virtual_door.DoorWiring(
         lock=wiring.lock.pin,
-        contact=wiring.contact.pin,
-        rex=wiring.rex.pin,
-        bolt=wiring.bolt.pin if wiring.bolt else None,
-        tamper=wiring.tamper.pin if wiring.tamper else None,
+        contact=_pin(wiring.contact),
+        rex=_pin(wiring.rex),
+        bolt=_pin(wiring.bolt) if wiring.bolt else None,
+        tamper=_pin(wiring.tamper) if wiring.tamper else None,
         kind=wiring.lock.kind,
         fail_mode=wiring.lock.fail_mode,
         lock_active_high=wiring.lock.active_high,
     )
+
+
+def rests_closed(wiring: InputWiring, usual: bool) -> bool:
+    """Whether an input's circuit is closed while nothing is the matter."""
+    return usual if wiring.normally_closed is None else wiring.normally_closed
+
+
+def _pin(wiring: InputWiring) -> int:
+    if not isinstance(wiring, SwitchWiring):
+        raise ValueError(f"channel {wiring.channel} of {wiring.adc}: supervised lines are not simulated yet")  # noqa: TRY004
+    return wiring.pin

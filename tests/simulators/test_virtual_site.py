@@ -20,10 +20,11 @@ from protocol.words import Condition, DoorMode
 from simulators.cards import Card, load_cards
 from simulators.control import OrderRefused
 from simulators.district import District, make_district
+from simulators.door_orders import BOUNCE_EVERY_S, BOUNCES
 from simulators.people import REACH_S, WALK_THROUGH_S, People
 from simulators.rhythm import DayClock
 from simulators.school_plan import DistrictSize
-from simulators.site_orders import BOUNCE_EVERY_S, BOUNCES, SiteOrders
+from simulators.site_orders import SiteOrders
 from simulators.virtual_site import VirtualSite
 from tests.support.waiting import until
 

@@ -64,7 +64,7 @@ def door_verbs(site: VirtualSite) -> tuple[Verb, ...]:
         Verb("bounce", "the contact's wire shakes for a moment", (DOOR,), on(_bounce)),
         Verb(
             "weak_bolt",
-            "from now on the bolt takes this long to move: a worn spring, a low voltage",
+            "from now on the bolt takes this long to be thrown: a worn spring",
             (DOOR, number("travel_s", "seconds", 3.0)),
             on(lambda door, travel_s: door.weaken_bolt(travel_s)),
         ),

@@ -70,7 +70,7 @@ class VirtualDoor:
         self.on_move: Callable[[], None] | None = None
         """Called after leaf or bolt moved, on whichever thread moved it."""
         self._timer = timer
-        self._travel_s = bolt_travel_s
+        self._travel_s = self._throw_s = bolt_travel_s
         self._guard = threading.RLock()
         self._leaf_closed = True
         self._latched = True  # the latch caught when the leaf last closed
@@ -216,9 +216,9 @@ class VirtualDoor:
         self.break_wire(DoorInput.CONTACT, WireFault.CUT if on else WireFault.NONE)
 
     def weaken_bolt(self, travel_s: float) -> None:
-        """From its next move on the bolt takes this long: a worn spring, a low voltage. 0 is instant."""
+        """From the next time on the bolt takes this long to be thrown: a worn spring. It is drawn as fast as ever."""
         with self._guard:
-            self._travel_s = travel_s
+            self._throw_s = travel_s
 
     def kill_strike(self, on: bool = True) -> None:
         """The bolt moves no more, whatever the lock is told: a broken solenoid, a lost wire."""
@@ -258,13 +258,14 @@ class VirtualDoor:
             if self._bolt is not None:
                 self._bolt.move(closed=to)
             return
-        if self._travel_s <= 0:
+        travel_s = self._throw_s if to else self._travel_s
+        if travel_s <= 0:
             self._bolt_arrived(to)
             return
         self._travel_to = to
         if self._bolt is not None and not to:
             self._bolt.move(closed=False)  # the monitor knows the fully thrown bolt only, and it leaves at once
-        self._travel = self._timer.at(self._timer.now() + self._travel_s, lambda: self._bolt_arrived(to))
+        self._travel = self._timer.at(self._timer.now() + travel_s, lambda: self._bolt_arrived(to))
 
     def _push_bolt_back(self) -> None:
         """The frame meets a bolt it does not take, before the leaf is shut: no travel of the bolt's own."""

@@ -1,0 +1,1 @@
+"""The workbench: virtual schools worked by hand over HTTP and in a browser."""

@@ -122,7 +122,7 @@ class Controller:
         held = self.doors[door]
         token = credentials.token(self._config.credential_key, bits, data)
         decision = decide(
-            self.rules.credentials.get(token),
+            self.rules.credentials.find(token),
             self.rules.settings(door),
             held.state.mode,
             rules=self.rules.access,
@@ -140,7 +140,7 @@ class Controller:
         self._on_decision(reader, not isinstance(decision, Denied))
 
     def _who(self, token: str, reader: str, reason: str) -> dict[str, Any]:
-        known = self.rules.credentials.get(token)
+        known = self.rules.credentials.find(token)
         return {"reader": reader, "reason": reason, "cardholder": None if known is None else known.cardholder}
 
     # --- what central and people ask ----------------------------------------------------------------------------

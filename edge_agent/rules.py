@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo
 
+from edge_agent.credential_store import Credentials, MemoryCredentials
 from edge_agent.schedule import scheduled_mode
-from protocol.messages import AccessRule, AgentConfig, Credential, DoorSettings, Period
+from protocol.messages import AccessRule, AgentConfig, DoorSettings, Period
 from protocol.refusal import Reason, Refused
 from protocol.words import DoorMode
 
@@ -23,7 +24,7 @@ class Rules:
     version: int = 0
     timezone: tzinfo = UTC
     doors: Mapping[str, DoorSettings] = field(default_factory=dict)
-    credentials: Mapping[str, Credential] = field(default_factory=dict)
+    credentials: Credentials = field(default_factory=MemoryCredentials)
     access: tuple[AccessRule, ...] = ()
     schedules: Mapping[str, tuple[Period, ...]] = field(default_factory=dict)
 
@@ -59,7 +60,7 @@ def compile_rules(config: AgentConfig) -> Rules:
         version=config.version,
         timezone=timezone,
         doors=doors,
-        credentials={credential.token: credential for credential in config.credentials},
+        credentials=MemoryCredentials(config.credentials),
         access=config.rules,
         schedules=config.schedules,
     )

@@ -1,0 +1,35 @@
+"""Where a token that was read is looked up: in memory for the few that a bundle carries itself.
+
+It answers who a token belongs to, and nothing of whether they may pass (`edge_agent.access`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from protocol.messages import Credential
+
+
+class Credentials(Protocol):
+    """The credentials of one configuration."""
+
+    def find(self, token: str) -> Credential | None:
+        """The credential with this token (64 hex digits), or None. Quick, and never raises."""
+
+
+class MemoryCredentials:
+    """Credentials held in memory. Of two with one token, the last counts."""
+
+    def __init__(self, credentials: Iterable[Credential] = ()) -> None:
+        self._by_token = {credential.token: credential for credential in credentials}
+
+    def __len__(self) -> int:
+        return len(self._by_token)
+
+    def __iter__(self) -> Iterator[Credential]:
+        return iter(self._by_token.values())
+
+    def find(self, token: str) -> Credential | None:
+        """The credential with this token, or None."""
+        return self._by_token.get(token)

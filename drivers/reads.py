@@ -1,0 +1,95 @@
+"""What a reader that only talks (Wiegand, serial ASCII) reports. Frozen values; consumers `match` on them.
+
+OSDP readers have more to say, and say it in `drivers.osdp.events`. `at` is monotonic seconds, taken as near to
+the wire as the driver can: the last edge's time in the kernel, or the arrival of the last byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Refusal(StrEnum):
+    """Why something at a reader's wires was taken for no card and no key."""
+
+    TOO_FEW_BITS = "too_few_bits"
+    """Shorter than anything the reader may send: a bit was missed, or a spike."""
+    TOO_MANY_BITS = "too_many_bits"
+    """Longer than anything the reader may send."""
+    UNKNOWN_LENGTH = "unknown_length"
+    """Between the lengths the reader may send: a bit missed or added, or a card of a format not configured."""
+    PARITY = "parity"
+    """Of a right length, but its parity bits (or a key's complement) do not hold."""
+    NOISE = "noise"
+    """Edges or bytes no reader makes: too close together, out of turn, or lost on the way."""
+    UNKNOWN_KEY = "unknown_key"
+    """A key code no keypad has."""
+    FRAMING = "framing"
+    """Bytes that begin like a frame and do not go on like one."""
+    CHECKSUM = "checksum"
+    """A whole frame whose checksum does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardRead:
+    """A card whose every check held."""
+
+    reader: str
+    bits: int
+    """Number of bits, at least 1."""
+    data: bytes = field(repr=False)  # a card is a secret, also in a log
+    """All bits of the frame, parity too, left-aligned in ceil(bits / 8) bytes: as OSDP carries them raw."""
+    at: float
+    format: str = ""
+    """Name of the format it was read by."""
+    facility: int | None = field(default=None, repr=False)
+    number: int | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.bits < 1:
+            raise ValueError(f"a card has at least 1 bit, not {self.bits}")
+        if len(self.data) != (self.bits + 7) // 8:
+            raise ValueError(f"{self.bits} bits need {(self.bits + 7) // 8} bytes, not {len(self.data)}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPress:
+    """Keys of a keypad: 0-9, `*` (clear) and `#` (enter)."""
+
+    reader: str
+    keys: str = field(repr=False)
+    at: float
+
+    def __post_init__(self) -> None:
+        if not self.keys:
+            raise ValueError("a key press has at least one key")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRefused:
+    """Something arrived and was not accepted. Nothing of its content is told: it may be nearly a card."""
+
+    reader: str
+    reason: Refusal
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PortDown:
+    """The reader's serial port failed or could not be opened; it is tried again with back-off. Told once."""
+
+    reader: str
+    error: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PortUp:
+    """The reader's serial port is open."""
+
+    reader: str
+    at: float
+
+
+ReaderEvent = CardRead | KeyPress | ReadRefused | PortDown | PortUp

@@ -1,0 +1,23 @@
+"""Wiegand readers and keypads on two GPIO pins each: edges, frames, card formats, keys, lamp and buzzer."""
+
+from drivers.reads import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
+from drivers.wiegand.edges import EdgeSource, LgpioEdges, Line, PinEdges, Watch
+from drivers.wiegand.formats import FORMATS, CardFormat, Parity
+from drivers.wiegand.reader import WiegandReader
+
+__all__ = [
+    "FORMATS",
+    "CardFormat",
+    "CardRead",
+    "EdgeSource",
+    "KeyPress",
+    "LgpioEdges",
+    "Line",
+    "Parity",
+    "PinEdges",
+    "ReadRefused",
+    "ReaderEvent",
+    "Refusal",
+    "Watch",
+    "WiegandReader",
+]

@@ -88,11 +88,15 @@ class SigningKey:
 
     def sign(self, document: DeclarationSet | AgentConfig | Command) -> bytes:
         """The document as a compact JWS. ValueError if it is larger than a receiver would take."""
-        header = {"alg": _ALGORITHM, "kid": self.kid, "typ": _TYPES[type(document)]}
-        token = jws.serialize_compact(header, codec.encode(document), self._key, registry=_registry)
-        payload = token.encode("ascii")
+        payload = self.sign_bytes(_TYPES[type(document)], codec.encode(document))
         codec.check_size(type(document), payload)
         return payload
+
+    def sign_bytes(self, typ: str, content: bytes) -> bytes:
+        """Any content as a compact JWS, for a document that does not travel. ``typ`` says what it is, so that its
+        signature cannot be used for anything else."""
+        header = {"alg": _ALGORITHM, "kid": self.kid, "typ": typ}
+        return jws.serialize_compact(header, content, self._key, registry=_registry).encode("ascii")
 
 
 class Keyring:
@@ -111,6 +115,21 @@ class Keyring:
         malformed, wrong_target or not_allowed.
         """
         codec.check_size(kind, payload)
+        trusted, content = self._opened(_TYPES[kind], payload)
+        document = codec.decode(kind, content)
+        if document.audience != topic:
+            raise Refused(Reason.WRONG_TARGET, f"signed for {document.audience!r}, arrived on {topic!r}")
+        _check_allowed(trusted, document)
+        return document
+
+    def open_bytes(self, typ: str, payload: bytes) -> bytes:
+        """The content of a JWS that :meth:`SigningKey.sign_bytes` made; who may sign it is the caller's to judge.
+
+        Raises :class:`Refused`: not_signed, wrong_algorithm, unknown_key, bad_signature or wrong_target (``typ``).
+        """
+        return self._opened(typ, payload)[1]
+
+    def _opened(self, typ: str, payload: bytes) -> tuple[TrustedKey, bytes]:
         header = _header(payload)
         if header.get("alg") != _ALGORITHM:
             raise Refused(Reason.WRONG_ALGORITHM, f"signed with {header.get('alg')!r}, expected {_ALGORITHM}")
@@ -122,13 +141,9 @@ class Keyring:
             opened = jws.deserialize_compact(payload, public, registry=_registry)
         except Exception as error:  # noqa: BLE001 - whatever a made-up header has the library raise
             raise Refused(Reason.BAD_SIGNATURE, f"key {kid!r}: {error}") from None
-        if header.get("typ") != _TYPES[kind]:
-            raise Refused(Reason.WRONG_TARGET, f"typ {header.get('typ')!r}, expected {_TYPES[kind]!r}")
-        document = codec.decode(kind, opened.payload)
-        if document.audience != topic:
-            raise Refused(Reason.WRONG_TARGET, f"signed for {document.audience!r}, arrived on {topic!r}")
-        _check_allowed(trusted, document)
-        return document
+        if header.get("typ") != typ:
+            raise Refused(Reason.WRONG_TARGET, f"typ {header.get('typ')!r}, expected {typ!r}")
+        return trusted, bytes(opened.payload)
 
 
 def _public(key: TrustedKey) -> OKPKey:

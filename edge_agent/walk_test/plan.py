@@ -1,0 +1,70 @@
+"""Which steps a door's test has: what is fitted is tested, and nothing is asked for that is not there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from drivers.gpio import LockKind
+from edge_agent.config_file import AgentFile
+from edge_agent.walk_test.judge import moves_ms
+from edge_agent.walk_test.words import DoorFacts, Step, StepKind
+from edge_agent.wiring import DoorWiring, KeypadKind
+
+PERSON_MS = 60_000
+"""How long a person is waited for. They may be on a ladder at the other end of the corridor."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorReader:
+    """A reader of a door, whatever its kind."""
+
+    reader: str
+    door: str
+    keypad: bool = False
+
+
+def door_readers(config: AgentFile) -> tuple[DoorReader, ...]:
+    """All readers of an agent."""
+    osdp = (DoorReader(one.reader, one.door) for line in config.reader_lines for one in line.readers)
+    wiegand = (
+        DoorReader(one.reader, one.door, keypad=one.keypad is not KeypadKind.NONE) for one in config.wiegand_readers
+    )
+    serial = (DoorReader(one.reader, one.door) for one in config.serial_readers)
+    return (*osdp, *wiegand, *serial)
+
+
+def plan(wiring: DoorWiring, readers: Sequence[DoorReader], facts: DoorFacts) -> tuple[Step, ...]:
+    """The steps of one door, in order.
+
+    The door is locked before and after each step but ``open``, so that it is never left unlocked by a person who
+    walks away.
+    """
+    door, bolt_ms = wiring.door, moves_ms(facts)
+    steps = [
+        Step(StepKind.REST, door, person=True, limit_ms=PERSON_MS),
+        Step(StepKind.UNLOCK, door, limit_ms=bolt_ms),
+        Step(StepKind.LOCK, door, limit_ms=bolt_ms),
+        Step(StepKind.PULL, door, person=True, limit_ms=PERSON_MS),
+        Step(StepKind.OPEN, door, person=True, limit_ms=PERSON_MS),
+        Step(StepKind.CLOSE, door, person=True, limit_ms=PERSON_MS),
+    ]
+    for reader in readers:
+        if reader.door != door:
+            continue
+        steps.append(Step(StepKind.BADGE, door, reader.reader, person=True, limit_ms=PERSON_MS))
+        if reader.keypad:
+            steps.append(Step(StepKind.KEYPAD, door, reader.reader, person=True, limit_ms=PERSON_MS))
+    if wiring.rex is not None:
+        steps.append(Step(StepKind.REX, door, person=True, limit_ms=PERSON_MS))
+    if wiring.tamper is not None:
+        steps.append(Step(StepKind.TAMPER, door, person=True, limit_ms=PERSON_MS))
+    steps.append(Step(StepKind.END, door, limit_ms=bolt_ms))
+    return tuple(steps)
+
+
+def facts_of(wiring: DoorWiring, *, bolt_ms: int) -> DoorFacts:
+    """What is known of a door before its test. ``bolt_ms``: the longest a bolt may take, of the door's settings."""
+    return DoorFacts(
+        maglock=wiring.lock.kind is LockKind.MAGLOCK, bolt_fitted=wiring.bolt is not None, bolt_ms=bolt_ms
+    )

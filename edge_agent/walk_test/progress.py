@@ -1,0 +1,103 @@
+"""What a walk test has found so far, kept on the disk after each step, so that it can be gone on with.
+
+One file, its owner's alone, replaced whole: a power cut leaves the one before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from edge_agent.config_file import AgentFile
+from edge_agent.walk_test.words import Step, StepResult, Verdict
+
+FILE = "walk-test.json"
+FORMAT = 1
+
+
+@dataclass(slots=True)
+class Progress:
+    """Results by door and step."""
+
+    wiring: str  # digest of what was tested
+    by: str
+    began_ms: int  # UTC
+    doors: dict[str, dict[str, StepResult]] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def add(self, step: Step, result: StepResult) -> None:
+        """Note how a step came out."""
+        self.doors.setdefault(step.door, {})[step.key] = result
+
+    def to_go_on(self) -> None:
+        """Forget what must be tested anew: what was skipped, and the whole of a door where something failed, whose
+        mending may have disturbed what had passed."""
+        for door in list(self.doors):
+            verdicts = {result.verdict for result in self.doors[door].values()}
+            if Verdict.FAILED in verdicts:
+                del self.doors[door]
+                continue
+            self.doors[door] = {
+                key: result for key, result in self.doors[door].items() if result.verdict is Verdict.PASSED
+            }
+
+    def result(self, step: Step) -> StepResult | None:
+        """How a step came out, if it was done."""
+        return self.doors.get(step.door, {}).get(step.key)
+
+
+def wiring_digest(config: AgentFile) -> str:
+    """Names what a walk test has tested: doors, readers and inputs as they are wired. Keys do not show in it."""
+    keyless = [(line.device, line.baud, [_keyless(one) for one in line.readers]) for line in config.reader_lines]
+    tested = (
+        config.site,
+        config.agent,
+        config.doors,
+        keyless,
+        config.wiegand_readers,
+        config.serial_readers,
+        config.adcs,
+        config.power,
+        config.fire,
+        config.panic,
+    )
+    return hashlib.sha256(repr(tested).encode()).hexdigest()
+
+
+def _keyless(reader: object) -> tuple[object, ...]:
+    return tuple(getattr(reader, name) for name in ("reader", "address", "door", "passage"))
+
+
+def load(folder: Path) -> Progress | None:
+    """The progress kept in a data folder; None if there is none. ValueError says why it cannot be used."""
+    path = folder / FILE
+    try:
+        kept = msgspec.json.decode(path.read_bytes(), type=Progress)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"{path}: cannot be read ({error}); start anew without --resume") from None
+    if kept.format != FORMAT:
+        raise ValueError(f"{path}: format {kept.format}, this program knows {FORMAT}; start anew without --resume")
+    return kept
+
+
+def save(folder: Path, progress: Progress) -> None:
+    """Replace what is kept. On the disk when it returns; raises OSError."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path, fresh = folder / FILE, folder / f"{FILE}.new"
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(progress))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

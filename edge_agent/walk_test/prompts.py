@@ -1,0 +1,80 @@
+"""What the person at the door is told, and what they may answer. Words only; a terminal or a script shows them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Protocol
+
+from edge_agent.walk_test.judge import KEYS
+from edge_agent.walk_test.words import Step, StepKind, StepResult
+
+
+class Answer(StrEnum):
+    """What a person may say at any time."""
+
+    DONE = "done"  # Enter
+    SKIP = "skip"
+    REPEAT = "repeat"
+    QUIT = "quit"  # and go on later
+
+
+class Prompts(Protocol):
+    """Whoever stands between the walk test and the person. No method may wait."""
+
+    def door(self, door: str, number: int, of: int) -> None:
+        """The test comes to a door: ``number`` from 1."""
+
+    def instruct(self, step: Step, text: str) -> None:
+        """Something is to be done, or happens by itself."""
+
+    def time_left(self, step: Step, seconds: int) -> None:
+        """How long the step is still waited for; told once a second."""
+
+    def result(self, step: Step, result: StepResult) -> None:
+        """How the step came out. After a failure an answer is waited for: go on (done), repeat or quit."""
+
+    def say(self, text: str) -> None:
+        """Something else the person must know."""
+
+    def answer(self) -> Answer | None:
+        """What the person has said since last asked, if anything."""
+
+
+TITLES: dict[StepKind, str] = {
+    StepKind.INPUTS: "Fire, panic and power at rest",
+    StepKind.REST: "At rest",
+    StepKind.UNLOCK: "Unlock",
+    StepKind.LOCK: "Lock",
+    StepKind.PULL: "Pull while locked",
+    StepKind.OPEN: "Open",
+    StepKind.CLOSE: "Fall shut and latch",
+    StepKind.BADGE: "Badge",
+    StepKind.KEYPAD: "Keypad",
+    StepKind.REX: "Exit button",
+    StepKind.TAMPER: "Tamper switch",
+    StepKind.END: "Locked at the end",
+}
+
+_INSTRUCTIONS: dict[StepKind, str] = {
+    StepKind.INPUTS: "Looking at the fire, panic and power inputs.",
+    StepKind.REST: "Shut the door, put all covers on, and keep everybody away from it. Then press Enter.",
+    StepKind.UNLOCK: "The lock opens now. Do not touch the door.",
+    StepKind.LOCK: "The lock closes now. Do not touch the door.",
+    StepKind.PULL: "The door is locked. Pull at it from outside, without a badge. Then press Enter.",
+    StepKind.OPEN: "The door is unlocked. Open it wide, from inside if need be.",
+    StepKind.CLOSE: "Let the door fall shut by itself. Press Enter if nothing is noticed.",
+    StepKind.BADGE: "Hold any badge to reader {reader}. Press Enter if nothing is noticed.",
+    StepKind.KEYPAD: f"Press {' '.join(KEYS)} on the keypad of {{reader}} - not your PIN.",
+    StepKind.REX: "Press the exit button (REX) and let go. Press Enter if nothing is noticed.",
+    StepKind.TAMPER: "Take the cover off so that the tamper switch opens, and put it back. Press Enter if nothing "
+    "is noticed.",
+    StepKind.END: "Looking whether the door is locked.",
+}
+
+OPEN_FIRST = "First open the door again, wide."
+SHUT_FIRST = "First shut the door. Press Enter if it is shut."
+
+
+def instruction(step: Step) -> str:
+    """What to tell the person of a step."""
+    return _INSTRUCTIONS[step.kind].format(reader=step.reader)

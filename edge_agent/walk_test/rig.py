@@ -1,0 +1,225 @@
+"""The drivers of all doors while one is tested: everything they say is recorded, and nobody is locked in.
+
+Locks are commanded by the runner; exit buttons of maglocks and the fire input are served here as the agent serves
+them. It judges nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from drivers.gpio import FailMode, LockKind, Post
+from drivers.timed_outputs import Timer
+from edge_agent.config_file import AgentFile
+from edge_agent.door_state import DriveLock
+from edge_agent.hardware import DoorHardware, Hardware
+from edge_agent.walk_test.words import Change, Input, NewsKind, ReaderNews, ReaderState, Record, Sensor
+from protocol.messages import DoorSettings
+
+REREAD_EVERY_MS = 500
+"""Every level is read again this often, as the agent does: it heals a lost edge."""
+
+HEALTHY_LINES = frozenset({"normal", "active"})
+
+
+class Rig:
+    """All doors of one agent, locked from the first instant. Call it on the loop, and ``tick`` it often.
+
+    ``settings`` of each door say how long an exit lasts and whether fire releases it. ``reader_states`` tells how
+    the readers are; ``on_panic`` is called when the panic button goes down. Raises what the pin factory raises.
+    """
+
+    def __init__(
+        self,
+        config: AgentFile,
+        *,
+        pin_factory: Any,
+        timer: Timer,
+        post: Post,
+        settings: Callable[[str], DoorSettings],
+        reader_states: Callable[[], Mapping[str, ReaderState]],
+        on_panic: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._timer = timer
+        self._reader_states = reader_states
+        self._on_panic = on_panic
+        self._maglocks = {one.door for one in config.doors if one.lock.kind is LockKind.MAGLOCK}
+        self._unlock_ms = {one.door: settings(one.door).unlock_ms for one in config.doors}
+        self._fire_releases = {
+            one.door
+            for one in config.doors
+            if settings(one.door).fire_release and one.lock.fail_mode is FailMode.FAIL_SAFE
+        }
+        self._leaving_until: dict[str, int] = {}
+        self._power: dict[Input, bool | None] = {}
+        self._record: Record | None = None
+        self._fire = False
+        self._reread_due = 0
+        self._values: dict[Input, bool | None] = {}
+        self._hardware = Hardware(config, pin_factory=pin_factory, timer=timer, post=post, listener=self)
+        self._values = self._read()
+        self._follow_fire()
+
+    # --- for the runner -----------------------------------------------------------------------------------------
+
+    def now_ms(self) -> int:
+        """Milliseconds of the timer."""
+        return int(self._timer.now() * 1000)
+
+    @property
+    def fire(self) -> bool:
+        """Whether the fire input calls for release."""
+        return self._fire
+
+    def value(self, input_: Input) -> bool | None:
+        """How an input reads now."""
+        return self._values.get(input_)
+
+    def released_by_fire(self, door: str) -> bool:
+        """Whether fire holds a door open: it cannot be tested then."""
+        return self._fire and door in self._fire_releases
+
+    def begin(self) -> Record:
+        """Record from now on, in a new record."""
+        self.tick()
+        self._record = Record(began_ms=self.now_ms(), before=dict(self._values), now_ms=self.now_ms())
+        for input_ in self._values:
+            self._note_fault(input_)
+        self._record.readers = self._reader_states()
+        return self._record
+
+    def release(self, door: str, for_ms: int) -> None:
+        """Unlock a door for some time; its driver locks it again, whatever becomes of this program's loop."""
+        self._hardware.doors[door].drive(DriveLock(released=True, for_ms=for_ms))
+
+    def lock(self, door: str) -> None:
+        """Lock a door, unless somebody is just leaving by it or fire holds it open."""
+        if self._leaving_until.get(door, -1) > self.now_ms() or self.released_by_fire(door):
+            return
+        self._hardware.doors[door].drive(DriveLock(released=False))
+
+    def lock_all(self) -> None:
+        """Lock every door, with the same two exceptions."""
+        for door in self._hardware.doors:
+            self.lock(door)
+
+    @property
+    def letting_out(self) -> bool:
+        """Whether somebody is on the way out by a door whose lock its own timer will end."""
+        return any(until > self.now_ms() for until in self._leaving_until.values())
+
+    def tick(self) -> None:
+        """Look at everything."""
+        now = self.now_ms()
+        if now >= self._reread_due:
+            self._reread_due = now + REREAD_EVERY_MS
+            for hardware in self._hardware.doors.values():
+                hardware.sample()
+        self._look()
+        self._follow_fire()
+        for door in self._maglocks:
+            if self._values.get((door, Sensor.REX)) is True:
+                self._let_out(door)
+        if self._record is not None:
+            self._record.readers = self._reader_states()
+            self._record.now_ms = now
+
+    def reader_told(self, reader: str, kind: NewsKind, detail: str) -> None:
+        """A reader told something."""
+        if self._record is not None:
+            self._record.news.append(ReaderNews(self.now_ms(), reader, kind, detail))
+
+    def close(self) -> None:
+        """Give up the pins. A fail-safe lock releases then; a Pi's process just ends."""
+        self._hardware.close()
+
+    # --- for the hardware ---------------------------------------------------------------------------------------
+
+    def door_changed(self, door: str) -> None:
+        """A sensor of a door changed."""
+        del door  # all are looked at: what moves together is to be seen together
+        self._look()
+
+    def rex_pressed(self, door: str) -> None:
+        """Somebody asks to leave: a magnet lets go, whatever is being tested."""
+        self._look()
+        if door in self._maglocks:
+            self._let_out(door)
+
+    def release_over(self, door: str) -> None:
+        """A lock's own timer has locked it."""
+
+    def fire_changed(self) -> None:
+        """The fire input changed."""
+        self._follow_fire()
+
+    def panic_pressed(self) -> None:
+        """The panic button went down."""
+        self._look()
+        self._on_panic()
+
+    def power_changed(self, mains: bool | None, battery: bool | None) -> None:
+        """What the power supply says of itself; None: not wired, or no reading."""
+        self._power = {("", Sensor.MAINS): mains, ("", Sensor.BATTERY): battery}
+        self._look()
+
+    # --- inside -------------------------------------------------------------------------------------------------
+
+    def _let_out(self, door: str) -> None:
+        unlock_ms = self._unlock_ms[door]
+        self._leaving_until[door] = self.now_ms() + unlock_ms
+        self._hardware.doors[door].drive(DriveLock(released=True, for_ms=unlock_ms))
+
+    def _follow_fire(self) -> None:
+        before, self._fire = self._fire, self._hardware.fire()
+        if self._fire and not before:
+            for door in self._fire_releases:
+                self._hardware.doors[door].drive(DriveLock(released=True))
+        elif before and not self._fire:
+            self.lock_all()
+
+    def _read(self) -> dict[Input, bool | None]:
+        values: dict[Input, bool | None] = {}
+        for door, hardware in self._hardware.doors.items():
+            for sensor, driver in _fitted(hardware):
+                values[door, sensor] = driver.value
+        if self._config.fire is not None:
+            values["", Sensor.FIRE] = self._hardware.fire()
+        if self._config.panic is not None:
+            values["", Sensor.PANIC] = self._hardware.panic()
+        power = self._config.power
+        for sensor, wired in ((Sensor.MAINS, power and power.mains), (Sensor.BATTERY, power and power.battery)):
+            if wired is not None:
+                values["", sensor] = self._power.get(("", sensor))
+        return values
+
+    def _look(self) -> None:
+        before, self._values = self._values, self._read()
+        if self._record is None:
+            return
+        now = self.now_ms()
+        for input_, value in self._values.items():
+            if value is not before.get(input_):
+                self._record.changes.append(Change(now, *input_, value))
+                self._note_fault(input_)
+
+    def _note_fault(self, input_: Input) -> None:
+        door, sensor = input_
+        if self._record is None or not door:
+            return
+        driver = dict(_fitted(self._hardware.doors[door]))[sensor]
+        line = str(getattr(driver, "line", "normal"))
+        if line not in HEALTHY_LINES:
+            self._record.faults[input_] = line
+
+
+def _fitted(hardware: DoorHardware) -> list[tuple[Sensor, Any]]:
+    drivers: tuple[tuple[Sensor, Any], ...] = (
+        (Sensor.CONTACT, hardware.contact),
+        (Sensor.BOLT, hardware.bolt),
+        (Sensor.REX, hardware.rex),
+        (Sensor.TAMPER, hardware.tamper),
+    )
+    return [(sensor, driver) for sensor, driver in drivers if driver is not None]

@@ -1,0 +1,245 @@
+"""Walks the doors: gives the commands, waits for the person, has each step judged and kept.
+
+Whatever happens, the doors are locked when it is over, and exits and fire are served all the while by the rig.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from enum import StrEnum
+
+from edge_agent.walk_test.judge import complete, judge
+from edge_agent.walk_test.prompts import OPEN_FIRST, SHUT_FIRST, Answer, Prompts, instruction
+from edge_agent.walk_test.rig import Rig
+from edge_agent.walk_test.words import (
+    DoorFacts,
+    ReaderState,
+    Record,
+    Sensor,
+    Step,
+    StepKind,
+    StepResult,
+    Verdict,
+)
+
+TICK_S = 0.020
+QUIET_MS = 500
+"""Looked on for so long after a step is done: for what moves that should not."""
+
+REST_MS = 2_000
+READER_UP_MS = 5_000
+"""A reader's secure channel is up within about a second."""
+
+DECIDE_MS = 600_000
+"""After a failure the person may be away for a tool; then the test is ended, to be resumed."""
+
+_LEAVES_UNLOCKED = frozenset({StepKind.UNLOCK, StepKind.OPEN})
+"""The step after it locks the door, and watches it lock."""
+
+
+class Ending(StrEnum):
+    """Why a walk ended."""
+
+    FINISHED = "finished"
+    QUIT = "quit"
+    PANIC = "panic"
+
+
+class _Ended(Exception):  # noqa: N818 - not an error
+    def __init__(self, why: Ending) -> None:
+        self.why = why
+
+
+class _Again(Exception):  # noqa: N818 - not an error
+    """The person wants the step once more."""
+
+
+class _Skipped(Exception):  # noqa: N818 - not an error
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+
+class Runner:
+    """One walk over some doors.
+
+    ``pause(seconds)`` lets time pass; ``keep(step, result)`` puts a result on the disk before the next step begins;
+    ``kept(step)`` is the result of an earlier walk that is gone on with. ``utc_ms`` stamps the results.
+    """
+
+    def __init__(
+        self,
+        rig: Rig,
+        prompts: Prompts,
+        *,
+        facts: Mapping[str, DoorFacts],
+        pause: Callable[[float], Awaitable[None]],
+        utc_ms: Callable[[], int],
+        keep: Callable[[Step, StepResult], None],
+        kept: Callable[[Step], StepResult | None],
+    ) -> None:
+        self._rig = rig
+        self._prompts = prompts
+        self._facts = dict(facts)
+        self._pause = pause
+        self._utc_ms = utc_ms
+        self._keep = keep
+        self._kept = kept
+        self._contact_unheard: set[str] = set()  # doors whose contact says nothing of the leaf
+        self._panicked = False
+
+    def panic(self) -> None:
+        """The panic button was pressed: lock everything, and stop."""
+        self._panicked = True
+        self._rig.lock_all()
+
+    async def run(self, plans: Iterable[tuple[str, tuple[Step, ...]]]) -> Ending:
+        """Walk (door, its steps) after another; door "" is the agent itself."""
+        todo = list(plans)
+        doors = [door for door, _ in todo if door]
+        try:
+            for door, steps in todo:
+                if door:
+                    self._prompts.door(door, doors.index(door) + 1, len(doors))
+                for step in steps:
+                    if self._kept(step) is None:
+                        await self._until_settled(step)
+                if door:
+                    self._rig.lock(door)
+        except _Ended as ended:
+            return ended.why
+        finally:
+            self._rig.lock_all()
+        return Ending.FINISHED
+
+    async def _until_settled(self, step: Step) -> None:
+        """Do a step, again if the person wants, until it is passed, skipped or accepted as failed."""
+        while True:
+            try:
+                result = await self._once(step)
+            except _Again:
+                continue
+            except _Skipped as skipped:
+                result = StepResult(step.key, Verdict.SKIPPED, why=skipped.why, at_ms=self._utc_ms())
+            finally:
+                if step.door and step.kind not in _LEAVES_UNLOCKED:
+                    self._rig.lock(step.door)
+            self._keep(step, result)
+            self._prompts.result(step, result)
+            if result.verdict is not Verdict.FAILED or await self._goes_on():
+                return
+
+    async def _once(self, step: Step) -> StepResult:
+        await self._prepared(step)
+        self._prompts.instruct(step, instruction(step))
+        record = self._rig.begin()
+        self._act(step)
+        facts = self._facts.get(step.door, DoorFacts())
+        await self._wait(step, step.limit_ms, lambda: complete(step, record, facts), record)
+        quiet_ms = REST_MS if step.kind is StepKind.REST else QUIET_MS
+        await self._wait(step, quiet_ms, lambda: False, record)
+        if self._rig.released_by_fire(step.door):
+            raise _Again
+        if step.kind is StepKind.REST:
+            shut = record.value((step.door, Sensor.CONTACT))
+            self._facts[step.door] = replace(facts, shut=True if shut is None else shut)
+        out = judge(step, record, facts)
+        if step.kind is StepKind.OPEN and out.findings and not record.of((step.door, Sensor.CONTACT)):
+            self._contact_unheard.add(step.door)
+        verdict = Verdict.FAILED if out.findings else Verdict.PASSED
+        return StepResult(step.key, verdict, tuple(out.findings), out.measured, at_ms=self._utc_ms())
+
+    async def _prepared(self, step: Step) -> None:
+        """What a step needs before it may begin."""
+        if self._rig.released_by_fire(step.door):
+            self._prompts.say("FIRE ALARM: the doors flagged for it are released. The walk test waits for its end.")
+            await self._wait(step, None, lambda: not self._rig.released_by_fire(step.door))
+        facts = self._facts.get(step.door, DoorFacts())
+        match step.kind:
+            case StepKind.LOCK if self._rig.value((step.door, Sensor.BOLT)) is True:
+                # Once more, or gone on with after a pause: there is nothing to watch of a lock that is locked.
+                self._rig.release(step.door, step.limit_ms)
+                await self._wait(step, step.limit_ms, lambda: not self._rig.value((step.door, Sensor.BOLT)))
+            case StepKind.CLOSE if step.door not in self._contact_unheard and self._shut(step, facts):
+                self._rig.release(step.door, step.limit_ms)
+                await self._asked(step, OPEN_FIRST, lambda: not self._shut(step, facts))
+            case StepKind.CLOSE | StepKind.INPUTS | StepKind.REST:
+                pass
+            case _ if not self._shut(step, facts):
+                await self._asked(step, SHUT_FIRST, lambda: self._shut(step, facts))
+            case _:
+                pass
+        if step.kind is StepKind.BADGE:
+            record, reader = self._rig.begin(), step.reader or ""
+            await self._wait(
+                step, READER_UP_MS, lambda: record.readers.get(reader) is not ReaderState.STARTING, record
+            )
+
+    def _shut(self, step: Step, facts: DoorFacts) -> bool:
+        return self._rig.value((step.door, Sensor.CONTACT)) in {facts.shut, None}
+
+    async def _asked(self, step: Step, text: str, done: Callable[[], bool]) -> None:
+        """Ask the person for something that the step needs."""
+        self._prompts.instruct(step, text)
+        record = self._rig.begin()
+        await self._wait(step, step.limit_ms, lambda: done() or record.said_done, record)
+
+    def _act(self, step: Step) -> None:
+        match step.kind:
+            case StepKind.UNLOCK | StepKind.OPEN:
+                self._rig.release(step.door, step.limit_ms + QUIET_MS)
+            case StepKind.LOCK | StepKind.CLOSE | StepKind.END:
+                self._rig.lock(step.door)
+            case _:
+                pass
+
+    async def _wait(
+        self, step: Step, limit_ms: int | None, done: Callable[[], bool], record: Record | None = None
+    ) -> None:
+        """Let time pass until something is done or the time is up, with an ear for the person."""
+        began = self._rig.now_ms()
+        told = -1
+        while not done():
+            left_ms = None if limit_ms is None else began + limit_ms - self._rig.now_ms()
+            if left_ms is not None and left_ms <= 0:
+                return
+            if step.person and left_ms is not None and (seconds := -(-left_ms // 1000)) != told:
+                told = seconds
+                self._prompts.time_left(step, seconds)
+            self._heed(self._prompts.answer(), record)
+            await self._pause(TICK_S)
+            self._rig.tick()
+
+    def _heed(self, answer: Answer | None, record: Record | None) -> None:
+        if self._panicked:
+            raise _Ended(Ending.PANIC)
+        match answer:
+            case Answer.DONE if record is not None and record.done_ms is None:
+                record.done_ms = self._rig.now_ms()
+            case Answer.SKIP:
+                raise _Skipped("skipped by the person")
+            case Answer.REPEAT:
+                raise _Again
+            case Answer.QUIT:
+                raise _Ended(Ending.QUIT)
+            case _:
+                pass
+
+    async def _goes_on(self) -> bool:
+        """After a failure: True to leave it so, False to do the step again."""
+        until = self._rig.now_ms() + DECIDE_MS
+        while self._rig.now_ms() < until:
+            if self._panicked:
+                raise _Ended(Ending.PANIC)
+            match self._prompts.answer():
+                case Answer.DONE | Answer.SKIP:
+                    return True
+                case Answer.REPEAT:
+                    return False
+                case Answer.QUIT:
+                    break
+                case _:
+                    pass
+            await self._pause(TICK_S)
+            self._rig.tick()
+        raise _Ended(Ending.QUIT)

@@ -45,6 +45,9 @@ CHANNELS = (
             "What an agent declared by itself (panic button): lock-only.", 1, True, True),
     Channel("config", f"{_AGENT}/config", messages.AgentConfig, "central",
             "Doors, schedules, credentials, trusted keys of an agent. Applied whole or not at all.", 1, True, True),
+    Channel("credentials", f"{_AGENT}/credentials/{{page}}", messages.CredentialPage, "central",
+            "A page of an agent's credentials, which the signed configuration names by its SHA-256. Agents listen "
+            "to those pages only that they do not hold.", 1, True),
     Channel("command", f"{_AGENT}/command", messages.Command, "central",
             "A momentary act, single-use and expiring in seconds.", 1, False, True),
 )  # fmt: skip
@@ -86,6 +89,8 @@ def _channel(channel: Channel) -> dict[str, Any]:
         for name in ("site", "agent")
         if f"{{{name}}}" in channel.address
     }
+    if "{page}" in channel.address:
+        parameters["page"] = {"description": f"The page's number, 0 to {messages.MOST_PAGES - 1}."}
     return {
         "address": channel.address,
         "description": channel.summary,

@@ -8,6 +8,7 @@ from protocol.messages import (
     AgentConfig,
     AgentStatus,
     Command,
+    CredentialPage,
     DeclarationSet,
     EventAck,
     EventBatch,
@@ -26,6 +27,7 @@ LIMITS: dict[type[Message], int] = {
     EventAck: 1 * KIB,
     DeclarationSet: 256 * KIB,
     AgentConfig: 8 * KIB * KIB,
+    CredentialPage: KIB * KIB,  # a thousand credentials at about 200 bytes, five times over
     Command: 8 * KIB,
 }
 """The most bytes a message may have on the wire, signature and all. Larger is refused unread."""

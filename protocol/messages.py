@@ -15,6 +15,10 @@ Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$", description="1 
 Count = Annotated[int, Meta(ge=0)]
 ShortText = Annotated[str, Meta(max_length=200)]
 Text = Annotated[str, Meta(max_length=2000)]
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="SHA-256, 64 hex digits")]
+
+MOST_PAGES = 512
+"""Pages of credentials an agent may have: 250,000 credentials are 256 of about a thousand."""
 
 
 class Message(Struct, frozen=True, kw_only=True, gc=False):
@@ -189,8 +193,10 @@ class AccessRule(Message, frozen=True, kw_only=True):
     schedule: Name | None = None
 
 
-class Credential(Message, frozen=True, kw_only=True):
-    """What a reader reads, as a keyed hash; and whose it is."""
+class Credential(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """What a reader reads, as a keyed hash; and whose it is. What is not said is as usual: there may be many, and a
+    newer version of this message must not change the bytes (and so the page's digest) of those that do not use it.
+    """
 
     token: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]  # see protocol.credentials
     cardholder: ShortText  # an id, not a person's name
@@ -213,8 +219,24 @@ class TrustedKey(Message, frozen=True, kw_only=True):
     agent: Name | None = None
 
 
+class CredentialPage(Message, frozen=True, kw_only=True):
+    """``{site}/{agent}/credentials/{page}``, retained: a part of an agent's credentials, by their tokens' first bits.
+
+    It is not signed: the agent's signed configuration names it by the SHA-256 of its bytes. Its credentials are in
+    the order of their tokens, and nothing stands between two but the comma.
+    """
+
+    page: Annotated[int, Meta(ge=0, lt=MOST_PAGES)]
+    credentials: tuple[Credential, ...]
+
+
 class AgentConfig(Message, frozen=True, kw_only=True):
-    """``{site}/{agent}/config``, signed and retained. Applied whole or not at all; the last good one is kept."""
+    """``{site}/{agent}/config``, signed and retained. Applied whole or not at all; the last good one is kept.
+
+    ``credentials`` are few and stand here; many come in pages. A configuration with pages is taken up once the agent
+    holds every page it names. Their number is a power of two: with 2^n pages, a token's first n bits are its page's
+    number.
+    """
 
     audience: str
     version: Annotated[int, Meta(ge=1)]
@@ -223,6 +245,7 @@ class AgentConfig(Message, frozen=True, kw_only=True):
     schedules: dict[Name, tuple[Period, ...]] = field(default_factory=dict)
     rules: tuple[AccessRule, ...] = ()
     credentials: tuple[Credential, ...] = ()
+    credential_pages: Annotated[tuple[Digest, ...], Meta(max_length=MOST_PAGES)] = ()
     trusted_keys: tuple[TrustedKey, ...] = ()
 
 

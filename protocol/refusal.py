@@ -15,7 +15,9 @@ class Reason(StrEnum):
     BAD_SIGNATURE = "bad_signature"
     NOT_ALLOWED = "not_allowed"  # a good signature of a key that may not say this
     WRONG_TARGET = "wrong_target"  # signed for another topic, or of another kind
+    WRONG_DIGEST = "wrong_digest"  # not the bytes that the signed configuration names
     OLDER_REVISION = "older_revision"
+    ROLLED_BACK = "rolled_back"  # the agent did not come up well with it once; it waits for a newer one
     DUPLICATE = "duplicate"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"  # issued in our future: one of the two clocks is wrong

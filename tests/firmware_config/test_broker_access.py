@@ -84,16 +84,19 @@ async def test_an_agent_hears_the_district_its_school_and_its_siblings_panic_but
         await central.publish("doorward/v1/oak/declarations", b"school", qos=1)
         await central.publish("doorward/v1/elm/declarations", b"another school", qos=1)
         await central.publish("doorward/v1/oak/west/command", b"another's command", qos=1)
+        await central.publish("doorward/v1/oak/west/credentials/0", b"another's people", qos=1)
+        await central.publish("doorward/v1/oak/east/credentials/3", b"my people", qos=1)
         await west.publish("doorward/v1/oak/west/declarations", b"panic", qos=1)
         await west.publish("doorward/v1/oak/west/state", b"another's doors", qos=1)
         await central.publish("doorward/v1/oak/east/command", b"closing word", qos=1)
-        assert [payload for _, payload in await heard(east)] == [b"district", b"school", b"panic"]
+        assert [payload for _, payload in await heard(east)] == [b"district", b"school", b"my people", b"panic"]
 
 
 async def test_an_agent_cannot_speak_for_the_district(broker: RunningBroker) -> None:
     async with signed_in(broker, "oak.west") as west, signed_in(broker, "oak.east") as east:
         await west.subscribe("doorward/v1/#", qos=1)
-        for topic in ("declarations", "oak/declarations", "oak/west/config", "oak/west/command"):
+        district = ("declarations", "oak/declarations")
+        for topic in (*district, "oak/west/config", "oak/west/credentials/0", "oak/west/command"):
             await east.publish(f"doorward/v1/{topic}", b"forged", qos=1)
         await east.publish("doorward/v1/oak/east/declarations", b"closing word", qos=1)
         assert await heard(west) == []

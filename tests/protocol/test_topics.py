@@ -5,15 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocol import topics
+from protocol.messages import MOST_PAGES
 from protocol.refusal import Reason, Refused
 from protocol.topics import Topic, TopicKind
 
 names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,47}", fullmatch=True)
-agent_topics = st.builds(Topic, st.sampled_from(TopicKind), names, names)
+agent_topics = st.builds(Topic, st.sampled_from(sorted(set(TopicKind) - {TopicKind.CREDENTIALS})), names, names)
+page_topics = st.builds(Topic, st.just(TopicKind.CREDENTIALS), names, names, st.integers(0, MOST_PAGES - 1))
 site_topics = st.builds(Topic, st.just(TopicKind.DECLARATIONS), names)
 
 
-@given(agent_topics | site_topics | st.just(Topic(TopicKind.DECLARATIONS)))
+@given(agent_topics | page_topics | site_topics | st.just(Topic(TopicKind.DECLARATIONS)))
 def test_what_is_built_is_parsed_back(topic: Topic) -> None:
     assert topics.parse(str(topic)) == topic
 
@@ -24,6 +26,7 @@ def test_the_builders_and_the_parser_agree() -> None:
     assert topics.parse(topics.of_agent(TopicKind.EVENTS_ACK, "oak", "east")) == Topic(
         TopicKind.EVENTS_ACK, "oak", "east"
     )
+    assert topics.parse(topics.credential_page("oak", "east", 7)) == Topic(TopicKind.CREDENTIALS, "oak", "east", 7)
 
 
 def test_a_school_may_be_named_like_a_kind_of_topic() -> None:
@@ -45,6 +48,10 @@ def test_a_school_may_be_named_like_a_kind_of_topic() -> None:
         "doorward/v1/Oak/east/state",
         "doorward/v1/oak//state",
         "doorward/v1/o+k/east/state",
+        "doorward/v1/oak/east/credentials",
+        "doorward/v1/oak/east/credentials/07",
+        "doorward/v1/oak/east/credentials/1000",
+        "doorward/v1/oak/credentials/7",
         "doorward/v1/" + "x" * 49 + "/east/state",
     ],
 )

@@ -1,13 +1,16 @@
 """OSDP readers on RS-485 (IEC 60839-11-5), the panel's side, secure channel only.
 
-`OsdpBus` is one line with its readers. Provisioning a reader's key and rotating keys are not done here.
+`OsdpBus` is one line with its readers. A reader's first key is given in `drivers.osdp.provisioning`, which nothing
+that runs in service imports.
 """
 
 from drivers.osdp.bus import OsdpBus
 from drivers.osdp.config import OsdpReaderConfig, WeakKey
 from drivers.osdp.events import (
     CardRead,
+    KeyKept,
     KeyPress,
+    KeySet,
     LineRestored,
     LineSilent,
     OfflineReason,
@@ -17,16 +20,21 @@ from drivers.osdp.events import (
     PowerFault,
     ReaderOffline,
     ReaderOnline,
+    ReplyRefused,
     StaleReadDropped,
     Tamper,
 )
+from drivers.osdp.gate import Forged
 from drivers.osdp.indication import Indication
 from drivers.osdp.port import open_serial
 
 __all__ = [
     "CardRead",
+    "Forged",
     "Indication",
+    "KeyKept",
     "KeyPress",
+    "KeySet",
     "LineRestored",
     "LineSilent",
     "OfflineReason",
@@ -38,6 +46,7 @@ __all__ = [
     "PowerFault",
     "ReaderOffline",
     "ReaderOnline",
+    "ReplyRefused",
     "StaleReadDropped",
     "Tamper",
     "WeakKey",

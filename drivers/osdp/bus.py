@@ -1,7 +1,7 @@
 """One RS-485 line with its OSDP readers, driven from the asyncio loop.
 
-It keeps the secure channels up, passes on what readers report, and shows what they should show. It does not
-know cardholders or doors, and does not provision keys.
+It keeps the secure channels up, passes on what readers report, shows what they should show, and gives a reader that
+is online another key. It does not know cardholders or doors, and never speaks with a reader's default key.
 
 Timing. libosdp polls each reader every 51 ms. Instead of ticking, the bus sleeps until a poll is due or a
 whole frame has arrived, and then steps libosdp until it has nothing more to do. Card at the reader to
@@ -18,15 +18,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-import osdp_sys
-
-from drivers.osdp import events
-from drivers.osdp.config import OsdpReaderConfig, check_bus
+from drivers.osdp import events, reports
+from drivers.osdp.config import OsdpReaderConfig, WeakKey, check_bus, check_key
 from drivers.osdp.events import OfflineReason, OsdpEvent
+from drivers.osdp.frames import Frame
+from drivers.osdp.gate import Forged, proves_presence, refuse
 from drivers.osdp.indication import LASTING, Indication, commands
+from drivers.osdp.key_state import KeyState
 from drivers.osdp.panel import Channel, Panel, RawEvent
-from drivers.osdp.port import FrameScanner, Line
+from drivers.osdp.port import Line
+from drivers.osdp.port_keeper import PortKeeper
 from drivers.osdp.reader import HANDSHAKE_S, ReaderState
 
 _log = logging.getLogger(__name__)
@@ -43,18 +46,10 @@ STEP_S = 0.050
 WATCH_S = 0.25
 """How often silence and healing are looked at."""
 
-QUIET_STEPS = 2
-"""libosdp spends up to two steps without a byte moving between a reply and the next command."""
-
-MAX_STEPS = 32
-"""Bound of one pump, many times what any exchange needs."""
-
 MAX_READ_AGE_S = 1.0
-REOPEN_MIN_S = 0.25
-REOPEN_MAX_S = 5.0
 
-_LSTAT_BYTES = 2  # tamper, power (IEC 60839-11-5, LSTATR)
-_KEYS = str.maketrans({"\x7f": "*", "\r": "#"})
+REFUSED_TOLD_S = 1.0
+"""Refused replies of one reader are told this often at most, and all counted."""
 
 
 class OsdpBus:
@@ -81,23 +76,22 @@ class OsdpBus:
         """Cards and keys dropped because they may have waited too long."""
         self.insecure_reads = 0
         """Cards and keys dropped because no secure channel was active."""
-        self._open_line = open_line
         self._on_event = on_event
         self._max_read_age_s = max_read_age_s
         self._clock = clock
-        self._readers = [ReaderState(config, n, 0.0, 0.0, 0.0) for n, config in enumerate(readers)]
+        self._readers = [
+            ReaderState(config, n, 0.0, 0.0, 0.0, KeyState(config.key, config.candidate))
+            for n, config in enumerate(readers)
+        ]
         self._by_name = {reader.config.name: reader for reader in self._readers}
         self._by_address = {reader.config.address: reader for reader in self._readers}
+        self._port = PortKeeper(name, open_line, on_open=self._opened, tell=self._tell, clock=clock)
         self._channel = Channel()
-        self._scanner = FrameScanner()
         self._panel: Panel | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.TimerHandle | None = None
         self._watcher: asyncio.TimerHandle | None = None
         self._watch_due = 0.0
-        self._reopen: asyncio.TimerHandle | None = None
-        self._reopen_s = REOPEN_MIN_S
-        self._port_told: bool | None = None
         self._silent_told = False
 
     def start(self) -> None:
@@ -105,19 +99,18 @@ class OsdpBus:
         if self._loop is not None:
             raise RuntimeError(f"bus {self.name} is already started")
         self._loop = asyncio.get_running_loop()
-        self._open()
+        self._port.start()
         self._watch_due = self._clock() + WATCH_S
         self._watcher = self._loop.call_later(WATCH_S, self._watch)
 
     def stop(self) -> None:
         """Close the port. No event comes after it. May be started again."""
-        for handle in (self._wake, self._watcher, self._reopen):
-            if handle is not None:
-                handle.cancel()
-        self._wake = self._watcher = self._reopen = None
+        if self._watcher is not None:
+            self._watcher.cancel()
+        self._watcher = None
+        self._port.stop()
         self._close()
         self._loop = None
-        self._port_told = None
         self._silent_told = False
         for reader in self._readers:
             reader.forget()
@@ -141,30 +134,55 @@ class OsdpBus:
         self._send(state)
         return True
 
+    def refused(self, reader: str) -> int:
+        """How many replies under the reader's address were not believed. KeyError if the reader is unknown."""
+        return self._by_name[reader].refused
+
+    def set_key(self, reader: str, key: bytes) -> bool:
+        """Give the reader another key, over its secure channel. Answered by a `KeySet` or `KeyKept` event.
+
+        False if the reader is not online, or is being given a key already. Keep `key` on the disk before calling:
+        from now on the reader may hold it. KeyError if the reader is unknown, WeakKey if the key is no good.
+        """
+        state = self._by_name[reader]
+        check_key(reader, key)
+        if any(key == other.keys.in_use for other in self._readers):
+            raise WeakKey(f"reader {reader}: this key is in use on the line already")
+        panel = self._panel
+        if panel is None or not state.online or state.keys.pending or not panel.set_key(state.offset, key):
+            return False
+        state.keys.begin(key)
+        state.key_sent = True
+        state.unanswered += 2 if self._channel.waiting else 1
+        if not self._channel.waiting:
+            self._wake_in(0)
+        return True
+
     # --- the port ---
 
-    def _open(self) -> None:
+    def _opened(self, line: Line) -> None:
         if self._loop is None:
-            return
-        now = self._clock()
-        try:
-            line = self._open_line()
-        except Exception as error:  # noqa: BLE001 - a vanishing adapter raises termios.error, which is no OSError
-            self._tell_port(up=False, error=str(error))
-            self._reopen = self._loop.call_later(self._reopen_s, self._open)
-            self._reopen_s = min(self._reopen_s * 2, REOPEN_MAX_S)
+            line.close()
             return
         self._channel = Channel()
         self._channel.line = line
-        self._scanner.clear()
+        now = self._clock()
         for reader in self._readers:
             reader.listened_from = now
-            reader.stale = True
-            reader.tried(now)
-        self._panel = Panel([reader.config for reader in self._readers], self._channel)
+        self._make_panel(now)
         self._loop.add_reader(line.fileno(), self._readable)
-        self._tell_port(up=True)
-        self._pump()
+        self._loop.call_soon(self._pump)
+
+    def _make_panel(self, now: float) -> None:
+        """A new panel; every reader begins with a handshake."""
+        if self._panel is not None:
+            self._panel.close()
+        for reader in self._readers:
+            reader.rejoin(now)
+        self._channel.flush()
+        self._panel = Panel(
+            [replace(reader.config, key=reader.keys.in_use) for reader in self._readers], self._channel
+        )
 
     def _close(self) -> None:
         if self._wake is not None:
@@ -186,45 +204,49 @@ class OsdpBus:
         for reader in self._readers:
             reader.queue.clear()
             self._go_offline(reader, OfflineReason.PORT, now)
-        self._tell_port(up=False, error=error)
-        if self._loop is not None:
-            self._reopen = self._loop.call_later(self._reopen_s, self._open)
-            self._reopen_s = min(self._reopen_s * 2, REOPEN_MAX_S)
-
-    def _tell_port(self, *, up: bool, error: str = "") -> None:
-        if up == self._port_told:
-            return
-        self._port_told = up
-        now = self._clock()
-        self._tell(events.PortUp(self.name, now) if up else events.PortDown(self.name, error, now))
+        self._port.lost(error)
 
     # --- bytes and steps ---
 
     def _readable(self) -> None:
-        line = self._channel.line
-        if line is None:
+        channel = self._channel
+        if channel.line is None:
             return
         try:
-            data = line.read()
+            data = channel.line.read()
         except OSError as error:
             self._lost(str(error))
             return
         if not data:
-            if line.hung_up():
+            if channel.line.hung_up():
                 self._lost("the port hung up")
             return
-        self._channel.received += data
-        addresses = self._scanner.feed(data)
+        for frame in channel.frames.feed(data):
+            self._hear(frame)
+
+    def _hear(self, frame: Frame) -> None:
+        """Pass on a reply that may be one. libosdp sees nothing else: no noise, no half frames, no forgeries."""
+        panel, reader = self._panel, self._by_address.get(frame.address)
+        if panel is None or reader is None:
+            return
         now = self._clock()
+        secure = bool(panel.secure() >> reader.offset & 1)
+        reason = refuse(frame, asked=self._channel.asked, secure=secure, key_sent=reader.key_sent)
+        if reason is not None:
+            self._refuse(reader, reason, now)
+            return
         spoke = 0
-        for address in addresses:
-            reader = self._by_address.get(address)
-            if reader is not None:
-                reader.hear(now, self._max_read_age_s)
-                spoke |= 1 << reader.offset
-        # Half a frame would only cost a step; what never becomes a frame is stepped by the wake-up.
-        if addresses or not self._scanner.partial:
-            self._pump(spoke)
+        if proves_presence(frame, secure=secure):
+            reader.hear(now, self._max_read_age_s)
+            spoke = 1 << reader.offset
+        self._channel.received += frame.raw
+        self._pump(spoke)
+
+    def _refuse(self, reader: ReaderState, reason: Forged, now: float) -> None:
+        reader.refused += 1
+        if now - reader.refused_told_at >= REFUSED_TOLD_S:
+            reader.refused_told_at = now
+            self._tell(events.ReplyRefused(reader.config.name, reason, now))
 
     def _pump(self, spoke: int = 0) -> None:
         """Step libosdp until it waits; `spoke` masks the readers whose replies just arrived."""
@@ -232,36 +254,29 @@ class OsdpBus:
         if panel is None:
             return
         secure_before = panel.secure()
-        reports: list[RawEvent] = []
-        quiet = 0
-        for _ in range(MAX_STEPS):
-            channel.moved = False
-            reports += panel.refresh()
-            quiet = 0 if channel.moved else quiet + 1
-            if quiet >= QUIET_STEPS or (channel.waiting and not channel.received):
-                break
+        told = panel.run(channel)
         if channel.error is not None:
             self._lost(str(channel.error))
             return
         now = self._clock()
         self._arm(now)
-        for report in reports:
+        for offset, took in panel.keys_set():
+            if took:
+                self._readers[offset].keys.acknowledged()
+                self._readers[offset].rejoin(now)
+        for report in told:
             self._report(report, now)
             spoke &= ~(1 << report.offset)
         # A poll answered with nothing, over a channel that was up before: the reader's queue is empty.
         self._drained(spoke & secure_before & panel.secure(), now)
 
     def _arm(self, now: float) -> None:
-        if self._loop is None:
-            return
         due = now + STEP_S
         if not self._channel.waiting:
             heard = [reader.heard_at for reader in self._readers if reader.online]
             if heard:
                 due = max(min(max(heard), min(heard) + COALESCE_S) + POLL_S, now + 0.002)
-        if self._wake is not None:
-            self._wake.cancel()
-        self._wake = self._loop.call_later(due - now, self._pump)
+        self._wake_in(due - now)
 
     def _send(self, reader: ReaderState) -> None:
         panel = self._panel
@@ -270,53 +285,29 @@ class OsdpBus:
         while reader.queue and panel.submit(reader.offset, reader.queue[0]):
             reader.queue.popleft()
             reader.unanswered += 2 if self._channel.waiting else 1  # a poll under way answers first
-        if self._loop is not None and not self._channel.waiting:
-            if self._wake is not None:
-                self._wake.cancel()
-            self._wake = self._loop.call_later(0, self._pump)
+        if not self._channel.waiting:
+            self._wake_in(0)
+
+    def _wake_in(self, seconds: float) -> None:
+        if self._wake is not None:
+            self._wake.cancel()
+        self._wake = None if self._loop is None else self._loop.call_later(seconds, self._pump)
 
     # --- what readers say ---
 
     def _report(self, report: RawEvent, now: float) -> None:
         reader = self._readers[report.offset]
-        kind = report.fields.get("event")
-        if kind == osdp_sys.EVENT_STATUS:
-            if report.secure:
-                self._status(reader, report.fields, now)
-        elif kind in (osdp_sys.EVENT_CARDREAD, osdp_sys.EVENT_KEYPRESS):
+        if reports.is_status(report.fields):
+            for change in reports.status(reader, report.fields, now) if report.secure else ():
+                self._tell(change)
+        elif reports.is_read(report.fields):
             if not report.secure:
                 self.insecure_reads += 1
             elif reader.stale:
                 self.stale_reads += 1
                 self._tell(events.StaleReadDropped(reader.config.name, now))
-            else:
-                self._tell_read(reader.config.name, report.fields, now)
-
-    def _tell_read(self, name: str, fields: dict[str, object], now: float) -> None:
-        data = bytes(fields["data"])  # type: ignore[call-overload]
-        event: OsdpEvent
-        try:
-            if fields["event"] == osdp_sys.EVENT_CARDREAD:
-                event = events.CardRead(name, int(fields["length"]), data, now)  # type: ignore[call-overload]
-            else:
-                event = events.KeyPress(name, data.decode("latin-1").translate(_KEYS), now)
-        except (KeyError, ValueError) as error:
-            _log.warning("reader %s sent a malformed read: %s", name, error)
-            return
-        self._tell(event)
-
-    def _status(self, reader: ReaderState, fields: dict[str, object], now: float) -> None:
-        report = fields.get("report")
-        if fields.get("type") != osdp_sys.STATUS_REPORT_LOCAL or not isinstance(report, bytes):
-            return
-        if len(report) != _LSTAT_BYTES:
-            return
-        tampered, failed = bool(report[0]), bool(report[1])
-        if tampered != bool(reader.tampered):
-            self._tell(events.Tamper(reader.config.name, tampered, now))
-        if failed != bool(reader.power_failed):
-            self._tell(events.PowerFault(reader.config.name, failed, now))
-        reader.tampered, reader.power_failed = tampered, failed
+            elif (read := reports.read(reader.config.name, report.fields, now)) is not None:
+                self._tell(read)
 
     def _drained(self, mask: int, now: float) -> None:
         if not mask:
@@ -327,14 +318,22 @@ class OsdpBus:
             if not reader.nothing_to_say():
                 continue
             if not reader.online:
-                reader.online = True
-                reader.offline_told = False
-                self._reopen_s = REOPEN_MIN_S
-                self._tell(events.ReaderOnline(reader.config.name, now))
-                if reader.lasting is not None:
-                    reader.queue.extend(commands(reader.lasting))
+                self._came_online(reader, now)
             if reader.queue:
                 self._send(reader)
+
+    def _came_online(self, reader: ReaderState, now: float) -> None:
+        reader.online = True
+        self._port.steady()
+        took = reader.keys.settle()
+        if took is not None:
+            name = reader.config.name
+            self._tell(events.KeySet(name, reader.keys.in_use, now) if took else events.KeyKept(name, now))
+        if reader.told_online is not True:
+            reader.told_online = True
+            self._tell(events.ReaderOnline(reader.config.name, now))
+        if reader.lasting is not None:
+            reader.queue.extend(commands(reader.lasting))
 
     # --- silence and healing ---
 
@@ -352,12 +351,17 @@ class OsdpBus:
         if panel is not None:
             secure = panel.secure()
             for reader in self._readers:
-                self._heal(panel, reader, now, secure=bool(secure >> reader.offset & 1))
+                if self._panel is panel:  # else every reader has just begun anew
+                    self._heal(panel, reader, now, secure=bool(secure >> reader.offset & 1))
         self._watch_line(now)
 
     def _heal(self, panel: Panel, reader: ReaderState, now: float, *, secure: bool) -> None:
         if reader.resting:
             if now >= reader.rest_until and not panel.enabled(reader.offset):
+                if reader.answered_before and reader.keys.swap(now):
+                    self._make_panel(now)
+                    self._pump()
+                    return
                 reader.tried(now)
                 panel.enable(reader.offset)
                 self._pump()
@@ -373,10 +377,10 @@ class OsdpBus:
             self._pump()
 
     def _go_offline(self, reader: ReaderState, reason: OfflineReason, now: float) -> None:
-        was_told, reader.offline_told = reader.offline_told, True
-        if reader.online or not was_told:
-            reader.online = False
-            reader.stale = True
+        reader.online = False
+        reader.stale = True
+        if reader.told_online is not False:
+            reader.told_online = False
             self._tell(events.ReaderOffline(reader.config.name, reason, now))
 
     def _watch_line(self, now: float) -> None:

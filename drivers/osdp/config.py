@@ -48,6 +48,8 @@ class OsdpReaderConfig:
     """The reader's OSDP address, 0 to 126. Not its place in the list."""
     key: bytes = field(repr=False)
     """Its secure channel base key (SCBK), 16 random bytes of its own."""
+    candidate: bytes | None = field(default=None, repr=False)
+    """A key it may hold instead: it was about to be given it when the power went, say. Tried first."""
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -55,6 +57,8 @@ class OsdpReaderConfig:
         if not 0 <= self.address <= MAX_ADDRESS:
             raise ValueError(f"reader {self.name}: address {self.address} is not within 0..{MAX_ADDRESS}")
         check_key(self.name, self.key)
+        if self.candidate is not None:
+            check_key(self.name, self.candidate)
 
 
 def check_bus(readers: Sequence[OsdpReaderConfig]) -> None:

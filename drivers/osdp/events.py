@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from drivers.osdp.gate import Forged
+
 MAX_CARD_BITS = 512
 """libosdp carries at most 64 bytes of card data (OSDP_EVENT_CARDREAD_MAX_DATALEN)."""
 
@@ -130,6 +132,32 @@ class StaleReadDropped:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class ReplyRefused:
+    """A reply under a reader's address could not be the reader's, and was ignored: noise or an attacker."""
+
+    reader: str
+    reason: Forged
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """The secure channel is up with the reader's new key. The former one opens it no more."""
+
+    reader: str
+    key: bytes = field(repr=False)
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyKept:
+    """The reader did not take its new key: the secure channel is up with the former one."""
+
+    reader: str
+    at: float
+
+
 OsdpEvent = (
     CardRead
     | KeyPress
@@ -142,4 +170,7 @@ OsdpEvent = (
     | Tamper
     | PowerFault
     | StaleReadDropped
+    | ReplyRefused
+    | KeySet
+    | KeyKept
 )

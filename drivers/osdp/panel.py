@@ -15,7 +15,14 @@ from typing import Any, NamedTuple
 import osdp_sys
 
 from drivers.osdp.config import OsdpReaderConfig
+from drivers.osdp.frames import FrameReader, addressed
 from drivers.osdp.port import Line
+
+QUIET_STEPS = 2
+"""libosdp spends up to two steps without a byte moving between a reply and the next command."""
+
+MAX_STEPS = 32
+"""Bound of one run, many times what any exchange needs."""
 
 
 def seed_nonces() -> None:
@@ -38,10 +45,16 @@ class Channel:
 
     def __init__(self) -> None:
         self.line: Line | None = None
+        self.frames = FrameReader()
         self.received = bytearray()
         self.moved = False  # a byte went either way since this was last cleared
-        self.waiting = False  # the last thing that happened was a command going out
+        self.asked: int | None = None  # the address of the command that waits for its reply
         self.error: OSError | None = None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the last thing that happened was a command going out."""
+        return self.asked is not None
 
     def read(self, max_bytes: int) -> bytes:
         """What arrived, at most `max_bytes`."""
@@ -50,7 +63,7 @@ class Channel:
         data = bytes(self.received[:max_bytes])
         del self.received[:max_bytes]
         self.moved = True
-        self.waiting = False
+        self.asked = None
         return data
 
     def write(self, data: bytes) -> int:
@@ -63,7 +76,8 @@ class Channel:
             self.error = error
             return 0
         self.moved = True
-        self.waiting = True
+        self.asked = addressed(data)
+        self.frames.clear()  # half a frame from before cannot answer this
         return sent
 
     def flush(self) -> None:
@@ -87,8 +101,10 @@ class Panel:
         osdp_sys.set_loglevel(osdp_sys.LOG_CRIT)  # libosdp logs to stdout; the bus reports instead
         seed_nonces()
         self._events: list[RawEvent] = []
+        self._keys_set: list[tuple[int, bool]] = []
         self._cp: Any = osdp_sys.ControlPanel([self._info(reader, channel) for reader in readers])
         self._cp.set_event_callback(self._collect)
+        self._cp.set_command_completion_callback(self._completed)
 
     @staticmethod
     def _info(reader: OsdpReaderConfig, channel: Channel) -> dict[str, Any]:
@@ -106,11 +122,15 @@ class Panel:
             "firmware_version": 0,
         }
 
-    def refresh(self) -> list[RawEvent]:
-        """One step of libosdp; what it reported. At least every 50 ms."""
-        self._cp.refresh()
-        if not self._events:
-            return []
+    def run(self, channel: Channel) -> list[RawEvent]:
+        """Step libosdp until it has nothing more to do but wait; what it reported. At least every 50 ms."""
+        quiet = 0
+        for _ in range(MAX_STEPS):
+            channel.moved = False
+            self._cp.refresh()
+            quiet = 0 if channel.moved else quiet + 1
+            if quiet >= QUIET_STEPS or (channel.waiting and not channel.received):
+                break
         events, self._events = self._events, []
         return events
 
@@ -135,10 +155,29 @@ class Panel:
         """Queue a command. False if the reader is not online. Never from within an event."""
         return bool(self._cp.submit_command(offset, command))
 
+    def set_key(self, offset: int, key: bytes) -> bool:
+        """Queue the command that gives the reader another key; False if its secure channel is not up.
+
+        libosdp sends it over the active channel only, and begins a new handshake with `key` once it is acknowledged.
+        """
+        return self.submit(offset, {"command": osdp_sys.CMD_KEYSET, "type": 1, "data": key})
+
+    def keys_set(self) -> list[tuple[int, bool]]:
+        """Which readers have answered to a new key since this was last asked, and whether they took it."""
+        done, self._keys_set = self._keys_set, []
+        return done
+
     def close(self) -> None:
-        """Let go of the callback: the C object does not take part in garbage collection."""
+        """Let go of the callbacks: the C object does not take part in garbage collection."""
         self._cp.set_event_callback(_ignore)
+        self._cp.set_command_completion_callback(_ignore_completion)
         self._events.clear()
+        self._keys_set.clear()
+
+    def _completed(self, offset: int, command: dict[str, Any], status: int) -> None:
+        if command.get("command") == osdp_sys.CMD_KEYSET:
+            self._keys_set.append((offset, status == osdp_sys.COMPLETION_OK))
+        command.clear()  # as with events; this one may hold a key
 
     def _collect(self, offset: int, fields: dict[str, Any]) -> int:
         secure = bool(self._cp.sc_status() >> offset & 1)
@@ -150,3 +189,7 @@ class Panel:
 def _ignore(_offset: int, fields: dict[str, Any]) -> int:
     fields.clear()
     return 0
+
+
+def _ignore_completion(_offset: int, command: dict[str, Any], _status: int) -> None:
+    command.clear()

@@ -5,16 +5,18 @@ No I/O and no clock in here; the bus calls with the time.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.osdp.config import OsdpReaderConfig
 from drivers.osdp.indication import Indication
+from drivers.osdp.key_state import KeyState
 
-SILENCE_S = 1.0
-"""A reader is polled about 20 times a second; not one reply in a second is a cut line or a splice.
-libosdp itself calls a link dead after 8 s."""
+SILENCE_S = 1.15
+"""A reader is polled about 20 times a second; not one reply in a second is a cut line or a splice. libosdp repeats a
+command 1.0 s after a reply was lost, and one lost reply is no alarm. It calls a link dead after 8 s itself."""
 
 PROBE_S = 0.3
 """How long a reader that says nothing is tried. Each try holds a shared line for libosdp's 200 ms."""
@@ -40,8 +42,15 @@ class ReaderState:
     listened_from: float
     """Silence counts from here: start, port opened, or the loop coming back after being blocked."""
     tried_at: float
+    keys: KeyState
     online: bool = False
-    offline_told: bool = False
+    told_online: bool | None = None
+    """What the owner believes; a short handshake for a new key is not told."""
+    key_sent: bool = False
+    """A new key went out and its acknowledgement may come in plaintext."""
+    refused: int = 0
+    """Replies under its address that were not believed."""
+    refused_told_at: float = -math.inf
     stale: bool = True
     """Reads may have waited at the reader; act on none until it has had nothing to say once."""
     unanswered: int = 0
@@ -63,10 +72,18 @@ class ReaderState:
 
     def forget(self) -> None:
         """The bus was stopped: nothing is known of the reader but what it should show."""
-        self.online = self.offline_told = self.resting = self.answered_before = False
+        self.online = self.resting = self.answered_before = self.key_sent = False
+        self.told_online = None
         self.stale = True
         self.unanswered = 0
         self.queue.clear()
+
+    def rejoin(self, now: float) -> None:
+        """A handshake begins for our own reasons: reads count again once it is done and the reader is drained."""
+        self.online = self.key_sent = False
+        self.stale = True
+        self.unanswered = 0
+        self.tried(now)
 
     def nothing_to_say(self) -> bool:
         """An empty reply arrived. True if it answers a poll: nothing waits at the reader any more."""
@@ -98,6 +115,7 @@ class ReaderState:
     def rest(self, now: float, *, silent: bool, shared: bool) -> None:
         """Leave it alone for a while."""
         self.resting = True
+        self.key_sent = False
         self.answered_before = self.answers and not silent
         self.stale = True
         self.queue.clear()

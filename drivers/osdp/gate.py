@@ -1,0 +1,56 @@
+"""Which replies libosdp may see at all. Pure, and stricter than libosdp 3.2.9, which believes too much.
+
+Two holes are closed here, each with a test that plays it. A handshake block (SCS_11 to SCS_14) within a secure
+session makes libosdp skip the MAC, so that anybody on the cable could send a card in plaintext. And a card sent in
+plaintext before the handshake is kept, and told as soon as the session of the true reader is up.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from drivers.osdp.frames import Block, Frame, Reply
+
+_BLOCK_BYTES = {Block.SCS_12: 3, Block.SCS_14: 3, Block.SCS_16: 2, Block.SCS_18: 2}
+_PROTECTED = (Block.SCS_16, Block.SCS_18)
+_HANDSHAKE = {Block.SCS_12: Reply.CCRYPT, Block.SCS_14: Reply.RMAC_I}
+_OPEN_BEFORE = (Reply.PDID, Reply.PDCAP, Reply.NAK, Reply.BUSY)
+_OPEN_WITHIN = (Reply.NAK, Reply.BUSY)
+
+
+class Forged(StrEnum):
+    """Why a reply was not passed on."""
+
+    UNASKED = "unasked"
+    """Nobody was asked, or another reader was: a second reader at the address, a repeat, an injected frame."""
+    UNPROTECTED = "unprotected"
+    """It carries no MAC although the secure channel is up: an injected card, or a reader gone rogue."""
+    OUT_OF_PLACE = "out_of_place"
+    """It does not belong to a handshake, and there is no secure channel yet."""
+
+
+def refuse(frame: Frame, *, asked: int | None, secure: bool, key_sent: bool) -> Forged | None:
+    """Why this reply must not reach libosdp; None if it may.
+
+    ``asked``: the address of the command that waits for its reply, None if none does. ``secure``: whether that
+    reader's secure channel is up. ``key_sent``: whether a new key was just sent to it, whose acknowledgement some
+    readers send in plaintext, having dropped the session with the old key.
+    """
+    if frame.address != asked:
+        return Forged.UNASKED
+    kind = frame.block_type
+    if kind is None:
+        may = _OPEN_WITHIN if secure else _OPEN_BEFORE
+        if frame.code in may or (secure and key_sent and frame.code == Reply.ACK):
+            return None
+    elif kind in Block.__members__.values() and len(frame.block) == _BLOCK_BYTES[Block(kind)]:
+        if secure and kind in _PROTECTED:
+            return None
+        if not secure and kind in _HANDSHAKE and frame.code == _HANDSHAKE[Block(kind)]:
+            return None
+    return Forged.UNPROTECTED if secure else Forged.OUT_OF_PLACE
+
+
+def proves_presence(frame: Frame, *, secure: bool) -> bool:
+    """Whether a reply shows that the reader itself is there: plaintext within a session could be anybody's."""
+    return not secure or frame.block_type is not None

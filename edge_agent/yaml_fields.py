@@ -1,6 +1,7 @@
 """Reads a YAML mapping field by field, so that every error names the file, the line, the field and a cure.
 
-It knows nothing of what the fields mean; `edge_agent.config_file` does.
+It knows nothing of what the fields mean and stops at the first mistake; agent.yaml is read by `edge_agent.config`,
+which tells all of them.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from typing import TypeVar
 
 import yaml
 
+from edge_agent.config.reading import compose
+from edge_agent.config.report import ConfigError
+
+__all__ = ["ConfigError", "Fields", "read"]
+
 E = TypeVar("E", bound=Enum)
 V = TypeVar("V")
-
-
-class ConfigError(ValueError):
-    """The configuration cannot be used. The message is one line: file, line, field, what is wrong, what to do."""
 
 
 class Fields:
@@ -154,19 +156,7 @@ class Fields:
 
 def read(path: Path) -> Fields:
     """The outermost mapping of a YAML file."""
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}; check the path and its permissions") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: not YAML: {getattr(error, 'problem', error)}") from None
-    if node is None:
-        raise ConfigError(f"{path}: the file is empty; expected site, agent, data, broker, trust, doors and so on")
-    return Fields(path, node, "")
+    return Fields(path, compose(path), "")
 
 
 def _error(file: Path, node: yaml.Node, where: str, problem: str) -> ConfigError:

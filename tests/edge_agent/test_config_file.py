@@ -136,7 +136,7 @@ def test_the_default_osdp_key_is_refused(folder: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.yaml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml:1: the file: cannot be read"):
         load(tmp_path / "nowhere.yaml")
 
 

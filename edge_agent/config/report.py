@@ -1,0 +1,106 @@
+"""What is wrong with a configuration, all of it: one problem a line, each with file, line, field and a cure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a file. ``field`` is written as in ``doors[0].lock.pin``; the first line is 1."""
+
+    file: Path
+    line: int
+    field: str
+    problem: str
+    cure: str
+    warning: bool = False
+    """Dubious, and still of use: the file loads."""
+
+    def __str__(self) -> str:
+        end = f"; {self.cure}" if self.cure else ""
+        return f"{self.file}:{self.line}: {self.field or 'the file'}: {self.problem}{end}"
+
+
+class ConfigError(ValueError):
+    """The configuration cannot be used. The message has one line a problem: file, line, field, problem; cure."""
+
+    def __init__(self, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class Report:
+    """Gathers the problems of one file. ``lines`` says on which line each field stands."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.lines: dict[str, int] = {"": 1}
+        self._problems: list[Problem] = []
+        self._broken: set[str] = set()
+
+    def error(self, field: str, problem: str, cure: str = "", *, of: Iterable[str] = ()) -> None:
+        """The file cannot be used because of ``field``.
+
+        Said once a field: what follows from a mistake already told is not told again. ``of``: other fields the
+        problem is made of; if one of them is wrong itself, there is nothing to say yet.
+        """
+        if any(self.broken(each) for each in (field, *of)):
+            return
+        self._broken.add(field)
+        self._add(field, problem, cure, warning=False)
+
+    def also(self, field: str, problem: str, cure: str = "") -> None:
+        """A mistake of its own beside others, which spoils nothing else: a field that does not exist, say."""
+        self._add(field, problem, cure, warning=False)
+
+    def warn(self, field: str, problem: str, cure: str = "", *, of: Iterable[str] = ()) -> None:
+        """``field`` is dubious."""
+        if not any(self.broken(each) for each in (field, *of)):
+            self._add(field, problem, cure, warning=True)
+
+    def broken(self, field: str) -> bool:
+        """Whether a field, or what it stands in, is known to be wrong; its value then means nothing."""
+        return any(field == bad or field.startswith((f"{bad}.", f"{bad}[")) for bad in self._broken)
+
+    def line(self, field: str) -> int:
+        """The line of a field, or of the innermost thing around it that is there."""
+        while field not in self.lines:
+            cut = max(field.rfind("."), field.rfind("["), 0)
+            field = field[:cut]
+        return self.lines[field]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All, in the order of the file."""
+        return tuple(sorted(self._problems, key=lambda each: each.line))
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Those for which the file cannot be used."""
+        return tuple(each for each in self.problems if not each.warning)
+
+    def refuse_errors(self) -> None:
+        """Raise :class:`ConfigError` with all errors, if there are any."""
+        if self.errors:
+            raise ConfigError("\n".join(map(str, self.errors)), self.errors)
+
+    def _add(self, field: str, problem: str, cure: str, *, warning: bool) -> None:
+        self._problems.append(Problem(self.file, self.line(field), field, problem, cure, warning))
+
+
+def as_json(problems: Iterable[Problem]) -> list[Mapping[str, object]]:
+    """For ``doorward agent check --json``."""
+    return [
+        {
+            "file": str(each.file),
+            "line": each.line,
+            "field": each.field,
+            "problem": each.problem,
+            "cure": each.cure,
+            "severity": "warning" if each.warning else "error",
+        }
+        for each in problems
+    ]

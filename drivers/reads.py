@@ -75,21 +75,4 @@ class ReadRefused:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class PortDown:
-    """The reader's serial port failed or could not be opened; it is tried again with back-off. Told once."""
-
-    reader: str
-    error: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class PortUp:
-    """The reader's serial port is open."""
-
-    reader: str
-    at: float
-
-
-ReaderEvent = CardRead | KeyPress | ReadRefused | PortDown | PortUp
+ReaderEvent = CardRead | KeyPress | ReadRefused

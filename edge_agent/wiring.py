@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from drivers.gpio import FailMode, LockKind
+from drivers.supervised_line import EndOfLine as EndOfLine
 
 
 class Passage(StrEnum):
@@ -51,16 +52,6 @@ class SwitchWiring:
 
     pin: int
     normally_closed: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EndOfLine:
-    """The resistors of a supervised line, in ohms: ``series`` before the switch, ``parallel`` across it, and the
-    ``pull_up`` at the board that feeds the line."""
-
-    series: int = 1_000
-    parallel: int = 1_000
-    pull_up: int = 2_200
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from drivers.gpio import FailMode, LockKind
-from drivers.supervised_line import EndOfLine as EndOfLine
+from drivers.supervised_line import EndOfLine as EndOfLine  # noqa: PLC0414 - a word of this page, too
 
 
 class Passage(StrEnum):
@@ -61,7 +61,7 @@ class SupervisedWiring:
     adc: str
     channel: int  # 0 to 7
     normally_closed: bool | None = None
-    end_of_line: EndOfLine = EndOfLine()
+    end_of_line: EndOfLine = field(default_factory=EndOfLine)
 
 
 InputWiring: TypeAlias = SwitchWiring | SupervisedWiring

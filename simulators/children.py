@@ -76,6 +76,19 @@ class Children:
         self._running.append((child, asyncio.create_task(self._watch(child))))
         return child
 
+    async def kill(self, name: str) -> None:
+        """End one at once, as a power cut does: SIGKILL to its whole group. KeyError if it does not run.
+
+        Nobody is told of this death, and another may be started under its name.
+        """
+        child, watch = next((pair for pair in self._running if pair[0].name == name), (None, None))
+        if child is None or watch is None:
+            raise KeyError(name)
+        self._running = [pair for pair in self._running if pair[0] is not child]
+        watch.cancel()
+        _signal(child, signal.SIGKILL)
+        await child.process.wait()
+
     async def finish(self, name: str, command: Sequence[str], given: bytes) -> None:
         """Run a program to its end, with ``given`` on its standard input. :class:`ChildFailed` unless it ends with 0.
 

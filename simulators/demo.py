@@ -20,7 +20,7 @@ from typing import Any
 
 from simulators.children import Children
 from simulators.control import send_order
-from simulators.district import District, make_district
+from simulators.district import AgentFolder, District, make_district
 from simulators.district_api import ApiError, DistrictApi, wait_for_central
 from simulators.school_plan import DistrictSize
 
@@ -59,6 +59,29 @@ class Demo:
     users: dict[str, DistrictApi]
     """Username -> that user, signed in."""
     children: Children
+    machines: AgentMachines
+
+
+class AgentMachines:
+    """The agents' machines: each has power or has none."""
+
+    def __init__(self, children: Children, cards: Path, seed: int) -> None:
+        self._children = children
+        self._given = ("--cards", str(cards), "--seed", str(seed))
+
+    async def restore_power(self, agent: AgentFolder) -> None:
+        """Start the agent on its virtual doors; its files are as they were left."""
+        command = [*DOORWARD, "simulate", "agent", str(agent.config), "--control", str(agent.control), *self._given]
+        await self._children.start(agent_process(agent), command)
+
+    async def cut_power(self, agent: AgentFolder) -> None:
+        """End it in the middle of whatever it does. KeyError if it has no power."""
+        await self._children.kill(agent_process(agent))
+
+
+def agent_process(agent: AgentFolder) -> str:
+    """The name of an agent's process among the children."""
+    return f"agent-{agent.site}-{agent.agent}"
 
 
 @asynccontextmanager
@@ -78,8 +101,9 @@ async def running_demo(
     async with AsyncExitStack() as stack:
         children = await stack.enter_async_context(Children(folder / "logs"))
         users = {name: await stack.enter_async_context(DistrictApi(address)) for name in ROLES}
-        demo = Demo(district, address, broker_port, passwords, users, children)
-        await unless_a_child_dies(children, _bring_up(demo, console_port, seed))
+        machines = AgentMachines(children, district.cards, seed)
+        demo = Demo(district, address, broker_port, passwords, users, children, machines)
+        await unless_a_child_dies(children, _bring_up(demo, console_port))
         yield demo
 
 
@@ -107,7 +131,7 @@ def begin_the_day(demo: Demo, speed: float = 60.0) -> None:
 # --- coming up ----------------------------------------------------------------------------------------------
 
 
-async def _bring_up(demo: Demo, console_port: int, seed: int) -> None:
+async def _bring_up(demo: Demo, console_port: int) -> None:
     children, district = demo.children, demo.district
     log.info("starting the broker on port %d", demo.broker_port)
     await children.start("broker", [*DOORWARD, "central", "broker", "--port", str(demo.broker_port)])
@@ -123,13 +147,7 @@ async def _bring_up(demo: Demo, console_port: int, seed: int) -> None:
     )
     log.info("starting %d agents with %d doors", len(district.agents), len(district.doors))
     for agent in district.agents:
-        await children.start(
-            f"agent-{agent.site}-{agent.agent}",
-            [
-                *(*DOORWARD, "simulate", "agent", str(agent.config)),
-                *("--control", str(agent.control), "--cards", str(district.cards), "--seed", str(seed)),
-            ],
-        )
+        await demo.machines.restore_power(agent)
     await wait_for_central(demo.users["administrator"], CENTRAL_WITHIN_S)
     await _accounts(demo)
     await _every_door_seen(demo)

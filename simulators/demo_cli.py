@@ -18,11 +18,15 @@ import tempfile
 from pathlib import Path
 from typing import TextIO
 
+from edge_agent.yaml_fields import ConfigError
 from simulators.children import ChildFailed
-from simulators.demo import CONSOLE_PORT, ROLES, Demo, begin_the_day, running_demo, unless_a_child_dies
+from simulators.demo import CONSOLE_PORT, HOST, ROLES, Demo, begin_the_day, running_demo, unless_a_child_dies
 from simulators.district_api import ApiError
-from simulators.scenario import ConfigError, Scenario, load_scenario, scenario_file, scenario_names
+from simulators.scenario import load_scenario, scenario_file, scenario_names
 from simulators.scenario_player import Result, ScenarioPlayer
+from simulators.scenario_steps import Scenario
+from simulators.workbench.app import over_socket
+from simulators.workbench.server import serving
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +45,13 @@ _ROLE_HELP = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``doorward demo``."""
     names = ", ".join(scenario_names())
-    parser.add_argument("--scenario", metavar="NAME", help=f"play one and end: {names}, or the path of a .yaml")
+    parser.add_argument(
+        "--scenario",
+        metavar="NAME",
+        action="append",
+        help=f"play one and end: {names}, or the path of a .yaml; again to play another in the same district, "
+        "or 'all' of them",
+    )
     parser.add_argument("--json", action="store_true", help="with --scenario: print one JSON object on stdout")
     parser.add_argument("--port", type=int, metavar="N", help=f"the console's port; default {CONSOLE_PORT}, if free")
     parser.add_argument("--data", type=Path, metavar="DIR", help="a new folder for it all; default: a temporary one")
@@ -53,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        scenario = _scenario(arguments)
+        scenarios = _scenarios(arguments)
     except ValueError as error:
         print(f"doorward demo: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -61,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = (arguments.data or Path(tempfile.mkdtemp(prefix="doorward-demo-"))).resolve()
     code = EXIT_FAILED
     try:
-        code = asyncio.run(_until_told(folder, arguments, scenario))
+        code = asyncio.run(_until_told(folder, arguments, scenarios))
     except (ChildFailed, ApiError, OSError, ConfigError) as error:
         print(f"doorward demo: {error}", file=sys.stderr)
         code = EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILED
@@ -72,16 +82,16 @@ def run(arguments: argparse.Namespace) -> int:
     return code
 
 
-def _scenario(arguments: argparse.Namespace) -> Scenario | None:
-    if arguments.scenario:
-        return load_scenario(scenario_file(arguments.scenario))
-    if arguments.json:
+def _scenarios(arguments: argparse.Namespace) -> tuple[Scenario, ...]:
+    names: list[str] = arguments.scenario or []
+    if arguments.json and not names:
         raise ValueError(f"--json needs --scenario; there are: {', '.join(scenario_names())}")
-    return None
+    chosen = [each for name in names for each in (scenario_names() if name == "all" else (name,))]
+    return tuple(load_scenario(scenario_file(name)) for name in chosen)
 
 
-async def _until_told(folder: Path, arguments: argparse.Namespace, scenario: Scenario | None) -> int:
-    task = asyncio.ensure_future(_demo(folder, arguments, scenario))
+async def _until_told(folder: Path, arguments: argparse.Namespace, scenarios: tuple[Scenario, ...]) -> int:
+    task = asyncio.ensure_future(_demo(folder, arguments, scenarios))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
@@ -89,27 +99,40 @@ async def _until_told(folder: Path, arguments: argparse.Namespace, scenario: Sce
         return await task
     except asyncio.CancelledError:
         log.info("ended")
-        return 0 if scenario is None else EXIT_FAILED
+        return EXIT_FAILED if scenarios else 0
 
 
-async def _demo(folder: Path, arguments: argparse.Namespace, scenario: Scenario | None) -> int:
+async def _demo(folder: Path, arguments: argparse.Namespace, scenarios: tuple[Scenario, ...]) -> int:
     async with running_demo(folder, port=arguments.port) as demo:
-        if scenario is None:
-            begin_the_day(demo)
-            _introduce(demo, sys.stdout)
-            await demo.children.died()
-        assert scenario is not None, "died() does not return"
-        log.info("playing %s: %s", scenario.name, scenario.title)
-        player = ScenarioPlayer(scenario, demo.district.agents, demo.users)
-        result: Result = await unless_a_child_dies(demo.children, player.play())
+        if not scenarios:
+            await _live(demo)
+        results = [await _play(demo, scenario) for scenario in scenarios]
     if arguments.json:
-        print(json.dumps(result.as_json()))
+        found = {scenario.name: result.as_json() for scenario, result in zip(scenarios, results, strict=True)}
+        print(json.dumps(next(iter(found.values())) if len(found) == 1 else {"scenarios": found}))
     else:
-        _tell(scenario, result, sys.stdout)
-    return 0 if result.ok else EXIT_FAILED
+        for scenario, result in zip(scenarios, results, strict=True):
+            _tell(scenario, result, sys.stdout)
+    return 0 if all(result.ok for result in results) else EXIT_FAILED
 
 
-def _introduce(demo: Demo, out: TextIO) -> None:
+async def _live(demo: Demo) -> None:
+    """Until somebody ends it."""
+    begin_the_day(demo)
+    sites = {agent.key: over_socket(agent.control) for agent in demo.district.agents}
+    async with serving(sites, HOST, 0) as workbench:
+        _introduce(demo, workbench, sys.stdout)
+        await demo.children.died()
+
+
+async def _play(demo: Demo, scenario: Scenario) -> Result:
+    log.info("playing %s: %s", scenario.name, scenario.title)
+    player = ScenarioPlayer(scenario, demo.district.agents, demo.users, demo.machines)
+    result: Result = await unless_a_child_dies(demo.children, player.play())
+    return result
+
+
+def _introduce(demo: Demo, workbench: str, out: TextIO) -> None:
     district = demo.district
     first = district.agents[0]
     frozen = demo.children.pids[f"agent-{first.site}-{first.agent}"]
@@ -120,7 +143,8 @@ def _introduce(demo: Demo, out: TextIO) -> None:
     out.write(f"""
   {sites} schools, {len(district.agents)} agents, {len(district.doors)} doors: every door seen, people are moving.
 
-    {demo.address}/
+    {demo.address}/          the console
+    {workbench}          the workbench: swipe, jam, prop, cut, trip the fire alarm
 
   Accounts of this run
 {accounts}
@@ -128,13 +152,14 @@ def _introduce(demo: Demo, out: TextIO) -> None:
   Try
     Sign in as officer and declare a lockdown of the district: watch every door be proven, one by one.
     Release it: officer asks, officer2 (in a private window) agrees. One alone cannot.
-    In another terminal, make trouble at {first.site}:
+    In the workbench, or in another terminal, make trouble at {first.site}:
       CTL="{_command()} simulate ctl {first.control}"
-      $CTL '{{"do":"jam","door":"gym"}}'            a bolt that does not enter its frame ("unjam" mends it)
-      $CTL '{{"do":"force","door":"gym-outside"}}'  a break-in ("close" shuts it)
-      $CTL '{{"do":"swipe","door":"gym","card":"lost"}}'
-      $CTL '{{"do":"fire","on":true}}'              maglocks with fire release let go, even in a lockdown
-      $CTL '{{"do":"panic"}}'                       the whole school locks down, without central
+      $CTL jam door=gym              a bolt that does not enter its frame ("unjam" mends it)
+      $CTL force door=gym-outside    a break-in ("close" shuts it)
+      $CTL swipe door=gym card=lost
+      $CTL fire                      maglocks with fire release let go, even in a lockdown ("fire on=false" ends it)
+      $CTL panic                     the whole school locks down, without central
+      $CTL help                      everything else
     Freeze an agent (kill -STOP {frozen}, then -CONT) and watch its doors turn unknown.
 
   Logs: {district.folder / "logs"}     Ctrl-C ends everything.

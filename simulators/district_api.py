@@ -65,13 +65,21 @@ class DistrictApi:
         """A declaration with its doors."""
         return await self._ask("GET", f"/api/declarations/{declaration_id}")
 
+    async def events(self, **asked: Any) -> list[Any]:
+        """Events, the newest first; ``asked`` are the filters of ``/api/events``."""
+        given = {name: value for name, value in asked.items() if value is not None}
+        answer = await self._ask("GET", "/api/events", given=given)
+        return list(answer["events"])
+
     async def release(self, declaration_id: str) -> Any:
         """Ask for a declaration's end, or be the second to."""
         return await self._ask("POST", f"/api/declarations/{declaration_id}/release", {})
 
-    async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, given: dict[str, Any] | None = None
+    ) -> Any:
         try:
-            response = await self._http.request(method, path, json=body)
+            response = await self._http.request(method, path, json=body, params=given)
         except httpx.HTTPError as error:
             raise ApiError(f"{method} {self.address}{path}: {error or type(error).__name__}") from None
         if response.is_error:

@@ -13,6 +13,7 @@ from simulators.people import WALK_THROUGH_S
 from simulators.virtual_door import DoorInput, VirtualDoor
 from simulators.virtual_site import VirtualSite
 from simulators.virtual_switch import WireFault
+from simulators.world import World
 
 BOUNCES = 8
 BOUNCE_EVERY_S = 0.004
@@ -27,12 +28,12 @@ def find_door(site: VirtualSite, name: str) -> VirtualDoor:
     return site.doors[name]
 
 
-def door_verbs(site: VirtualSite) -> tuple[Verb, ...]:
+def door_verbs() -> tuple[Verb, ...]:
     """The verbs that take a door."""
 
     def on(act: Callable[..., Any]) -> Callable[..., Answer]:
-        def carry_out(door: str, **fields: Any) -> Answer:
-            result = act(find_door(site, door), **fields)
+        def carry_out(world: World, door: str, **fields: Any) -> Answer:
+            result = act(find_door(world.site, door), **fields)
             return result if isinstance(result, dict) else {}
 
         return carry_out

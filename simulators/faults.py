@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from simulators.control import Answer, OrderRefused
-from simulators.order_book import OrderBook, Verb, number
-
-Break = Callable[[str], dict[str, Any]]
+from simulators.control import Answer, Order, OrderRefused
+from simulators.order_book import Verb, number
+from simulators.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,38 +67,32 @@ def plan_faults(seed: int, count: int, doors: dict[str, frozenset[str]]) -> tupl
     )
 
 
-class FaultOrders:
-    """``faults`` and ``mend``. ``book`` carries out the orders a fault is made of."""
+def fault_verbs(order: Callable[[World, Order], Answer]) -> tuple[Verb, ...]:
+    """``faults`` and ``mend``. ``order`` carries out the orders that a fault is made of."""
 
-    def __init__(self, doors: dict[str, frozenset[str]], book: Callable[[], OrderBook]) -> None:
-        self._doors = doors
-        self._book = book
-        self._made: dict[str, PlannedFault] = {}
-
-    def verbs(self) -> tuple[Verb, ...]:
-        """Both of them."""
-        return (
-            Verb(
-                "faults",
-                "break some doors, chosen by lot; the same seed chooses the same again",
-                (number("seed", "names the lot", 1), number("count", "how many doors", 1)),
-                self._make,
-            ),
-            Verb("mend", "put right every fault that 'faults' made", (), self._mend),
-        )
-
-    def _make(self, seed: float, count: float) -> Answer:
-        if self._made:
-            raise OrderRefused(f"faults: there are {len(self._made)} already; 'mend' first")
-        planned = plan_faults(int(seed), int(count), self._doors)
+    def make(world: World, seed: float, count: float) -> Answer:
+        if world.faults:
+            raise OrderRefused(f"faults: there are {len(world.faults)} already; 'mend' first")
+        planned = plan_faults(int(seed), int(count), world.site.fitted())
         for fault in planned:
-            self._book()({"door": fault.door, **fault.kind.make})
-            self._made[fault.door] = fault
-        return {"seed": int(seed), "faults": {fault.door: fault.kind.name for fault in planned}}
+            order(world, {"door": fault.door, **fault.kind.make})
+            world.faults[fault.door] = fault.kind.name
+        return {"seed": int(seed), "faults": dict(world.faults)}
 
-    def _mend(self) -> Answer:
-        mended = list(self._made)
-        for fault in self._made.values():
-            self._book()({"door": fault.door, **fault.kind.mend})
-        self._made.clear()
+    def mend(world: World) -> Answer:
+        kinds = {kind.name: kind for kind in KINDS}
+        for door, name in world.faults.items():
+            order(world, {"door": door, **kinds[name].mend})
+        mended = list(world.faults)
+        world.faults.clear()
         return {"mended": mended}
+
+    return (
+        Verb(
+            "faults",
+            "break some doors, chosen by lot; the same seed chooses the same again",
+            (number("seed", "names the lot", 1), number("count", "how many doors", 1)),
+            make,
+        ),
+        Verb("mend", "put right every fault that 'faults' made", (), mend),
+    )

@@ -90,7 +90,8 @@ DOOR = text("door", "the door's name in agent.yaml")
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """Something that can be ordered. ``act`` gets every field by name; ValueError and RuntimeError are refusals."""
+    """Something that can be ordered. ``act`` gets the world it is to happen in, and every field by name; ValueError
+    and RuntimeError are refusals."""
 
     name: str
     help: str
@@ -112,9 +113,10 @@ class Verb:
 
 
 class OrderBook:
-    """All verbs of one virtual site. Call it with an order; it raises :class:`OrderRefused` with a cure."""
+    """All verbs, and the world they happen in. Call it with an order; it raises :class:`OrderRefused` with a cure."""
 
-    def __init__(self, verbs: Iterable[Verb]) -> None:
+    def __init__(self, verbs: Iterable[Verb], world: Any) -> None:
+        self._world = world
         self._verbs = {verb.name: verb for verb in verbs}
         self._verbs["help"] = Verb("help", "every order there is, and what it needs", (), self._help)
 
@@ -124,25 +126,30 @@ class OrderBook:
         values = {field.name: _take(verb, field, order) for field in verb.fields}
         _refuse_others(verb, order)
         try:
-            return verb.act(**values) or {}
+            return verb.act(self._world, **values) or {}
         except (ValueError, RuntimeError) as error:
             raise OrderRefused(f"{verb.name}: {error}") from None
 
     def catalogue(self) -> list[dict[str, Any]]:
         """Every verb with its fields, by name."""
-        return [verb.describe() for _, verb in sorted(self._verbs.items())]
+        return catalogue(self._verbs.values())
 
-    def _help(self) -> Answer:
+    def _help(self, _world: Any) -> Answer:
         return {"orders": self.catalogue()}
 
 
-def order_from_words(catalogue: Iterable[dict[str, Any]], words: Iterable[str]) -> Order:
+def catalogue(verbs: Iterable[Verb]) -> list[dict[str, Any]]:
+    """Verbs with their fields, by name."""
+    return [verb.describe() for verb in sorted(verbs, key=lambda verb: verb.name)]
+
+
+def order_from_words(orders: Iterable[dict[str, Any]], words: Iterable[str]) -> Order:
     """The order in ``jam door=gym``: a verb and its fields as name=value, read as the catalogue says.
 
     :class:`OrderRefused` if there is no such verb or field.
     """
     verb, *rest = words
-    known = {entry["do"]: entry for entry in catalogue}
+    known = {entry["do"]: entry for entry in orders}
     entry = find_verb(known, verb)
     fields = {field["name"]: field for field in entry["fields"]}
     order: Order = {"do": verb}

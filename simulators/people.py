@@ -55,6 +55,23 @@ class People:
         """Somebody has held up a card at a door, and walks in if its reader shows green soon."""
         self._waiting[door] = asyncio.get_running_loop().time() + WAIT_AT_READER_S
 
+    def rush(self, door: str, people: int, every_s: float) -> None:
+        """So many hold up a card each at a door, one after the other. ValueError for a door without a reader."""
+        if door not in self._site.reader_of:
+            raise ValueError(f"door {door!r} has no reader")
+        if not self._cards:
+            raise ValueError("nobody here has a card; give --cards")
+        for place in range(people):
+            card = self._cards[place % len(self._cards)]
+            self._site.later(place * every_s, partial(self._hold_up, door, card))
+
+    def _hold_up(self, door: str, card: Card) -> None:
+        self.wait_for_green(door)
+        try:
+            self._site.readers[self._site.reader_of[door]].swipe(card.bits, card.data)
+        except RuntimeError as refused:  # a frozen reader remembers only so many
+            log.debug("%s: %s", door, refused)
+
     async def _live(self, clock: DayClock) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -72,12 +89,7 @@ class People:
             return
         door = self._site.doors[act.door]
         if act.kind is ActKind.BADGE and act.card is not None:
-            card = self._cards[act.card]
-            self.wait_for_green(act.door)
-            try:
-                self._site.readers[self._site.reader_of[act.door]].swipe(card.bits, card.data)
-            except RuntimeError as refused:  # a frozen reader remembers only so many
-                log.debug("%s: %s", act.door, refused)
+            self._hold_up(act.door, self._cards[act.card])
         elif self._site.mode(act.door) is DoorMode.SECURED:
             return  # locks, lights, out of sight: nobody walks about
         elif act.kind is ActKind.LEAVE:

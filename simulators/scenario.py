@@ -8,173 +8,61 @@ A scenario is a YAML file (see simulators/scenarios/). Every step may say when: 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from edge_agent import yaml_fields
-from edge_agent.yaml_fields import ConfigError, Fields
+from edge_agent.yaml_fields import Fields
 from protocol import topics
-from protocol.words import Condition, ScopeKind, SrpAction
+from protocol.words import Alarm, Condition, DoorMode, EventKind, ScopeKind, SrpAction
+from simulators.order_book import nearest
 from simulators.rhythm import DAY_BEGINS, time_of_day
-
-__all__ = [
-    "ConfigError",
-    "Declare",
-    "DoorRef",
-    "ExpectClosure",
-    "ExpectDoor",
-    "Never",
-    "People",
-    "Release",
-    "Scenario",
-    "SiteOrder",
-    "Step",
-    "Wait",
-    "load_scenario",
-    "scenario_file",
-    "scenario_names",
-]
+from simulators.scenario_steps import (
+    Declare,
+    DoorRef,
+    ExpectAlarm,
+    ExpectClosure,
+    ExpectDoor,
+    ExpectEvents,
+    ExpectMode,
+    ExpectSeen,
+    Never,
+    People,
+    Power,
+    Release,
+    Scenario,
+    SiteOrder,
+    Step,
+    Wait,
+)
+from simulators.site_orders import site_catalogue
 
 FOLDER = Path(__file__).parent / "scenarios"
 WITHIN_S = 10.0
 
-Fault = Callable[[str], ConfigError]
-"""Makes the error that names a step's file and line."""
-
-
-@dataclass(frozen=True, slots=True)
-class DoorRef:
-    """A door of the district."""
-
-    site: str
-    door: str
-
-    def __str__(self) -> str:
-        return f"{self.site}/{self.door}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """When a step begins: at a minute of the school day, or some seconds after the step before."""
-
-    at: int | None = None
-    after_s: float = 0.0
-    fault: Fault = field(compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wait(Step):
-    """Nothing but time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class People(Step):
-    """Everybody begins the day, or rests."""
-
-    on: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteOrder(Step):
-    """An order to a virtual school, as simulators.site_orders has them. ``agent``, or the one that has ``door``."""
-
-    site: str
-    agent: str | None
-    order: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declare(Step):
-    """Somebody declares an SRP action. ``name`` is what later steps call it."""
-
-    name: str
-    action: str
-    scope: dict[str, str]
-    drill: bool
-    reason: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release(Step):
-    """Somebody asks for the end of a declaration, or is the second to."""
-
-    name: str
-    by: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectDoor(Step):
-    """Central shows a door in a condition."""
-
-    door: DoorRef
-    condition: Condition
-    within_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectClosure(Step):
-    """Of a declaration's doors, all but those broken on purpose are proven, at one and the same time."""
-
-    name: str
-    within_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Never(Step):
-    """From here to the end central does not show a door in a condition."""
-
-    door: DoorRef
-    condition: Condition
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """A parsed scenario. ``breaks``: the doors it breaks on purpose, which nobody expects to be proven."""
-
-    name: str
-    title: str
-    starts: int
-    speed: float
-    breaks: frozenset[DoorRef]
-    steps: tuple[Step, ...]
-
 
 class _Order(StrEnum):
-    """What ``do:`` may say."""
+    """What ``do:`` may say beside the orders of a virtual school."""
 
     WAIT = "wait"
     PEOPLE = "people"
+    POWER_CUT = "power_cut"
+    POWER_BACK = "power_back"
     DECLARE = "declare"
     RELEASE = "release"
-    SWIPE = "swipe"
-    PRESS_REX = "press_rex"
-    PERSON_OPENS = "person_opens"
-    FORCE = "force"
-    PROP = "prop"
-    CLOSE = "close"
-    JAM = "jam"
-    UNJAM = "unjam"
-    BOUNCE = "bounce"
-    TAMPER = "tamper"
-    FREEZE_READER = "freeze_reader"
-    FIRE = "fire"
-    PANIC = "panic"
 
 
 class _Expectation(StrEnum):
     """What ``expect:`` may say."""
 
     DOOR = "door"
+    MODE = "mode"
+    ALARM = "alarm"
+    EVENTS = "events"
     PROVEN = "proven"
+    SEEN = "seen"
     NEVER = "never"
-
-
-_WHOLE_AGENT = (_Order.FIRE, _Order.PANIC)
-_MAY_SAY_ON = (_Order.PROP, _Order.TAMPER, _Order.FREEZE_READER, _Order.FIRE)
 
 
 def scenario_names() -> tuple[str, ...]:
@@ -241,33 +129,56 @@ def _step(entry: Fields, declared: set[str]) -> Step:
 
 
 def _deed(fields: Fields, declared: set[str], when: dict[str, Any]) -> Step:
-    verb = fields.choice("do", _Order)
-    match verb:
+    verb = fields.text("do")
+    if verb not in list(_Order):
+        return _site_order(fields, verb, when)
+    match _Order(verb):
         case _Order.WAIT:
             return Wait(**when)
         case _Order.PEOPLE:
             return People(on=fields.boolean("on", default=True), **when)
+        case _Order.POWER_CUT | _Order.POWER_BACK as power:
+            return Power(
+                site=fields.checked("site", topics.check_name),
+                agent=fields.checked("agent", topics.check_name),
+                on=power is _Order.POWER_BACK,
+                **when,
+            )
         case _Order.DECLARE:
             return _declare(fields, declared, when)
         case _Order.RELEASE:
             return Release(name=_declared(fields, declared), by=fields.text("by", "officer"), **when)
-    return _site_order(fields, verb, when)
 
 
-def _site_order(fields: Fields, verb: _Order, when: dict[str, Any]) -> SiteOrder:
-    order: dict[str, Any] = {"do": str(verb)}
-    agent = None
-    if verb in _WHOLE_AGENT:
-        agent = fields.checked("agent", topics.check_name)
-    else:
+def _site_order(fields: Fields, verb: str, when: dict[str, Any]) -> SiteOrder:
+    """An order of the virtual schools' own book, with the fields that the book gives it."""
+    book = {entry["do"]: entry for entry in site_catalogue()}
+    if verb not in book:
+        known = [*book, *map(str, _Order)]
+        raise fields.error("do", f"{verb!r} is none of {', '.join(sorted(known))}{nearest(verb, known)}")
+    entry = {field["name"]: field for field in book[verb]["fields"]}
+    site = fields.checked("site", topics.check_name)
+    order: dict[str, Any] = {"do": verb}
+    if "door" in entry and fields.given("door"):
         order["door"] = fields.checked("door", topics.check_name)
-    if verb in _MAY_SAY_ON and fields.given("on"):
-        order["on"] = fields.boolean("on", default=None)
-    if verb is _Order.SWIPE:
-        order["card"] = fields.text("card")
-    if verb is _Order.PERSON_OPENS:
-        order["from_inside"] = fields.boolean("from_inside", default=False)
-    return SiteOrder(site=fields.checked("site", topics.check_name), agent=agent, order=order, **when)
+    elif entry.get("door", {"required": False})["required"]:
+        raise fields.error("door", "is missing; add 'door: …'")
+    # A field that a door names is the door's; only what concerns the whole agent needs to say which.
+    agent = None if "door" in order else fields.checked("agent", topics.check_name)
+    for name, field in entry.items():
+        if name == "door":
+            continue
+        if field["required"] or fields.given(name):
+            order[name] = _value(fields, name, field["kind"])
+    return SiteOrder(site=site, agent=agent, order=order, **when)
+
+
+def _value(fields: Fields, name: str, kind: str) -> Any:
+    if kind == "flag":
+        return fields.boolean(name, default=None)
+    if kind == "text":
+        return fields.text(name)
+    return fields.integer(name, -1_000_000, 1_000_000)
 
 
 def _declare(fields: Fields, declared: set[str], when: dict[str, Any]) -> Declare:
@@ -296,12 +207,39 @@ def _declare(fields: Fields, declared: set[str], when: dict[str, Any]) -> Declar
 def _expectation(fields: Fields, declared: set[str], when: dict[str, Any]) -> Step:
     kind = fields.choice("expect", _Expectation)
     if kind is _Expectation.NEVER:
-        return Never(door=_door(fields), condition=fields.choice("condition", _KnownCondition).condition, **when)
-    within_s = fields.checked("within", duration_s) if fields.given("within") else WITHIN_S
+        return Never(door=_door(fields), condition=_condition(fields), **when)
+    when["within_s"] = fields.checked("within", duration_s) if fields.given("within") else WITHIN_S
     if kind is _Expectation.PROVEN:
-        return ExpectClosure(name=_declared(fields, declared), within_s=within_s, **when)
-    condition = fields.choice("condition", _KnownCondition).condition
-    return ExpectDoor(door=_door(fields), condition=condition, within_s=within_s, **when)
+        return ExpectClosure(name=_declared(fields, declared), **when)
+    if kind is _Expectation.SEEN:
+        return ExpectSeen(**when)
+    if kind is _Expectation.EVENTS:
+        return _events(fields, when)
+    return _of_door(fields, kind, when)
+
+
+def _of_door(fields: Fields, kind: _Expectation, when: dict[str, Any]) -> Step:
+    door = _door(fields)
+    if kind is _Expectation.MODE:
+        return ExpectMode(door=door, mode=fields.choice("mode", DoorMode), **when)
+    if kind is _Expectation.ALARM:
+        alarm = fields.choice("alarm", Alarm)
+        return ExpectAlarm(door=door, alarm=alarm, on=fields.boolean("on", default=True), **when)
+    return ExpectDoor(door=door, condition=_condition(fields), **when)
+
+
+def _events(fields: Fields, when: dict[str, Any]) -> ExpectEvents:
+    return ExpectEvents(
+        site=fields.checked("site", topics.check_name),
+        door=fields.checked("door", topics.check_name) if fields.given("door") else None,
+        kind=str(fields.choice("kind", EventKind)),
+        at_least=fields.integer("at_least", 1, 10_000, default=1),
+        **when,
+    )
+
+
+def _condition(fields: Fields) -> Condition:
+    return fields.choice("condition", _KnownCondition).condition
 
 
 class _KnownCondition(StrEnum):

@@ -11,19 +11,24 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from simulators.control import Order, OrderRefused, send_order
 from simulators.district import AgentFolder
 from simulators.district_api import DistrictApi
 from simulators.rhythm import DayClock, shown
-from simulators.scenario import (
+from simulators.scenario_expectations import ASK_EVERY_S, Expectations
+from simulators.scenario_steps import (
     Declare,
     DoorRef,
+    ExpectAlarm,
     ExpectClosure,
     ExpectDoor,
+    ExpectEvents,
+    ExpectMode,
     Never,
     People,
+    Power,
     Release,
     Scenario,
     SiteOrder,
@@ -32,8 +37,6 @@ from simulators.scenario import (
 )
 
 log = logging.getLogger(__name__)
-
-ASK_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +99,40 @@ class Result:
         }
 
 
+class Machines(Protocol):
+    """Who can take the power from an agent's machine, in the middle of whatever it does, and give it back."""
+
+    async def cut_power(self, agent: AgentFolder) -> None:
+        """Nothing of the program is left when it returns."""
+
+    async def restore_power(self, agent: AgentFolder) -> None:
+        """The program is started again."""
+
+
 class ScenarioPlayer:
     """Plays one scenario once.
 
     ``agents`` are the running virtual sites. ``users`` maps the names a scenario uses (``by:``) to signed-in users.
     """
 
-    def __init__(self, scenario: Scenario, agents: tuple[AgentFolder, ...], users: Mapping[str, DistrictApi]) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        agents: tuple[AgentFolder, ...],
+        users: Mapping[str, DistrictApi],
+        machines: Machines,
+    ) -> None:
         self._scenario = scenario
         self._agents = agents
         self._users = users
+        self._machines = machines
         self._observer = next(iter(users.values()))
+        self._expectations = Expectations(
+            self._observer,
+            scenario.breaks,
+            tuple(dict.fromkeys(agent.site for agent in agents)),
+            sum(len(agent.doors) for agent in agents),
+        )
         self._clock = DayClock(scenario.starts, scenario.speed)
         self._began = 0.0
         self._declared: dict[str, str] = {}
@@ -118,7 +144,7 @@ class ScenarioPlayer:
             SiteOrder: self._site_order,
             Declare: self._declare,
             Release: self._release,
-            ExpectDoor: self._expect_door,
+            Power: self._power,
             ExpectClosure: self._expect_closure,
         }
 
@@ -134,6 +160,8 @@ class ScenarioPlayer:
                 await self._until_due(step)
                 if isinstance(step, Never):
                     await watches.enter_async_context(self._watching(step))
+                elif self._expectations.can_check(step):
+                    await self._expect(step)
                 else:
                     await self._steps[type(step)](step)
                 if self._failures:
@@ -146,8 +174,12 @@ class ScenarioPlayer:
             match step:
                 case SiteOrder():
                     self._control(step)
-                case ExpectDoor() | Never():
+                case ExpectDoor() | ExpectMode() | ExpectAlarm() | Never():
                     self._find(step.door, step)
+                case Power():
+                    self._agent(step.site, step.agent, step)
+                case ExpectEvents() if all(agent.site != step.site for agent in self._agents):
+                    raise step.fault(f"there is no school {step.site!r} in this district")
                 case Declare() | Release() if step.by not in self._users:
                     raise step.fault(f"nobody is called {step.by!r}; there are: {', '.join(self._users)}")
 
@@ -179,6 +211,11 @@ class ScenarioPlayer:
         self._say(f"{step.site}: {' '.join(str(part) for part in step.order.values())}")
         await self._send(self._control(step), step.order, step)
 
+    async def _power(self, step: Power) -> None:
+        self._say(f"{step.site}/{step.agent}: the power {'is back' if step.on else 'fails'}")
+        agent = self._agent(step.site, step.agent, step)
+        await (self._machines.restore_power(agent) if step.on else self._machines.cut_power(agent))
+
     async def _declare(self, step: Declare) -> None:
         view = await self._users[step.by].declare(step.action, step.scope, drill=step.drill, reason=step.reason)
         self._declared[step.name] = self._latest = view["id"]
@@ -197,35 +234,17 @@ class ScenarioPlayer:
 
     # --- expectations ---
 
-    async def _expect_door(self, step: ExpectDoor) -> None:
-        view: Any = None
-
-        async def reached() -> bool:
-            nonlocal view
-            view = await self._observer.door(step.door.site, step.door.door)
-            return bool(view["condition"] == step.condition)
-
-        if await _within(step.within_s, reached):
-            self._say(f"{step.door} is shown {step.condition}")
-        else:
-            self._fail(f"{step.door} is shown {view['condition']}, not {step.condition}, after {step.within_s:g} s")
+    async def _expect(self, step: Step) -> None:
+        self._told(step, await self._expectations.check(step))
 
     async def _expect_closure(self, step: ExpectClosure) -> None:
-        missing: list[str] = []
+        self._told(step, await self._expectations.closure(step, self._declared[step.name]))
 
-        async def reached() -> bool:
-            view = await self._observer.declaration(self._declared[step.name])
-            missing[:] = [
-                f"{row['site']}/{row['door']} ({row['why'] or row['condition']})"
-                for row in view["doors"]
-                if row["state"] != "proven" and DoorRef(row["site"], row["door"]) not in self._scenario.breaks
-            ]
-            return bool(view["doors"]) and not missing
-
-        if await _within(step.within_s, reached):
-            self._say("every door that can be is proven")
+    def _told(self, step: Step, failure: str | None) -> None:
+        if failure is not None:
+            self._fail(failure)
         else:
-            self._fail(f"not proven within {step.within_s:g} s: {', '.join(missing) or 'no door is covered'}")
+            self._say(f"as expected: {step.said}")
 
     @contextlib.asynccontextmanager
     async def _watching(self, step: Never) -> Any:
@@ -257,10 +276,13 @@ class ScenarioPlayer:
     def _control(self, step: SiteOrder) -> Path:
         if step.agent is None:
             return self._find(DoorRef(step.site, step.order["door"]), step).control
-        for agent in self._agents:
-            if (agent.site, agent.agent) == (step.site, step.agent):
-                return agent.control
-        raise step.fault(f"there is no agent {step.site}/{step.agent} in this district")
+        return self._agent(step.site, step.agent, step).control
+
+    def _agent(self, site: str, agent: str, step: Step) -> AgentFolder:
+        for known in self._agents:
+            if (known.site, known.agent) == (site, agent):
+                return known
+        raise step.fault(f"there is no agent {site}/{agent} in this district")
 
     def _find(self, door: DoorRef, step: Step) -> AgentFolder:
         for agent in self._agents:
@@ -285,16 +307,3 @@ class ScenarioPlayer:
             for row in rows
         )
         return Result(self._latest, doors, tuple(self._failures))
-
-
-async def _within(seconds: float, reached: Callable[[], Awaitable[bool]]) -> bool:
-    """Whether something is so within some seconds. It is looked at once more when time is up."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
-    while True:
-        last = loop.time() >= end
-        if await reached():
-            return True
-        if last:
-            return False
-        await asyncio.sleep(ASK_EVERY_S)

@@ -87,6 +87,15 @@ class VirtualLine:
                 raise ValueError(f"address {peripheral.address} is taken")
             self._peripherals[peripheral.address] = peripheral
 
+    def readdress(self, peripheral: Peripheral, address: int) -> None:
+        """The peripheral answers to another address from now on. ValueError if it is taken."""
+        with self.lock:
+            if self._peripherals.get(address, peripheral) is not peripheral:
+                raise ValueError(f"address {address} is taken")
+            del self._peripherals[peripheral.address]
+            peripheral.address = address
+            self._peripherals[address] = peripheral
+
     def cut(self) -> None:
         """Cut the cable: nothing passes either way. The port itself stays open."""
         with self.lock:

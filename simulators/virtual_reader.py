@@ -83,7 +83,8 @@ class _Channel:
 class VirtualOsdpReader:
     """One reader on `line`. Methods may be called from any thread.
 
-    `key` None makes a reader without a secure channel, as an attacker or a careless installer would.
+    `key` None makes a reader without a secure channel, as an attacker or a careless installer would; with
+    `install_mode` it is as from the factory, and takes its first key over the default one (SCBK-D).
     `on_shown` is called with each `Led` and `Buzzer`, on the line's thread.
     """
 
@@ -94,6 +95,7 @@ class VirtualOsdpReader:
         address: int,
         key: bytes | None,
         name: str = "",
+        install_mode: bool = False,
         on_shown: Callable[[Led | Buzzer], None] | None = None,
     ) -> None:
         self.line = line
@@ -101,7 +103,12 @@ class VirtualOsdpReader:
         self.name = name or f"reader-{address}"
         self.shown: list[Led | Buzzer] = []
         """Everything the panel made it show, oldest first."""
+        self.keys_taken = 0
+        """How often it was given a key."""
+        self.refuse_keys = False
+        """Whether it answers a new key with a NAK."""
         self._key = key
+        self._install_mode = install_mode
         self._on_shown = on_shown
         self._plugged = True
         self._frozen = False
@@ -109,6 +116,11 @@ class VirtualOsdpReader:
         self._power_failed = False
         self._power_up()
         line.attach(self)
+
+    @property
+    def key(self) -> bytes | None:
+        """The key it holds now; it survives a restart."""
+        return self._key
 
     @property
     def leds(self) -> list[str]:
@@ -217,7 +229,7 @@ class VirtualOsdpReader:
         capabilities = [
             {"function_code": code, "compliance_level": level, "num_items": items}
             for code, level, items in _CAPABILITIES
-            if self._key is not None or code != osdp_sys.CAP_COMMUNICATION_SECURITY
+            if self._key is not None or self._install_mode or code != osdp_sys.CAP_COMMUNICATION_SECURITY
         ]
         self._pd: Any = osdp_sys.PeripheralDevice(info, capabilities=capabilities)
         self._pd.set_command_callback(self._command)
@@ -244,7 +256,11 @@ class VirtualOsdpReader:
     def _command(self, command: dict[str, Any]) -> tuple[int, None]:
         now = time.monotonic()
         shown: Led | Buzzer | None = None
-        if command["command"] == osdp_sys.CMD_LED:
+        if command["command"] == osdp_sys.CMD_KEYSET:
+            return self._take_key(command["data"]), None
+        if command["command"] == osdp_sys.CMD_COMSET_DONE:
+            self.line.readdress(self, command["address"])
+        elif command["command"] == osdp_sys.CMD_LED:
             colour = _COLOURS.get(command["on_color"], "other")
             shown = Led(colour, command["off_count"] > 0, command["temporary"], now)
         elif command["command"] == osdp_sys.CMD_BUZZER:
@@ -254,3 +270,11 @@ class VirtualOsdpReader:
             if self._on_shown is not None:
                 self._on_shown(shown)
         return 0, None
+
+    def _take_key(self, key: bytes) -> int:
+        if self.refuse_keys:
+            return -1
+        self._key = bytes(key)
+        self._install_mode = False
+        self.keys_taken += 1
+        return 0

@@ -16,7 +16,7 @@ def done() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def book(done: list[dict[str, Any]]) -> OrderBook:
-    def act(**fields: Any) -> None:
+    def act(_world: Any, **fields: Any) -> None:
         if fields["door"] == "moat":
             raise ValueError("there is no bridge")
         done.append(fields)
@@ -29,7 +29,7 @@ def book(done: list[dict[str, Any]]) -> OrderBook:
         text("input", "", "contact", ("contact", "bolt")),
         text("note", "", None),
     )
-    return OrderBook([Verb("cut", "cut something", fields, act)])
+    return OrderBook([Verb("cut", "cut something", fields, act)], None)
 
 
 def test_what_is_left_out_takes_its_default(book: OrderBook, done: list[dict[str, Any]]) -> None:

@@ -4,19 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.yaml_fields import ConfigError
 from protocol.words import Condition
-from simulators.scenario import (
-    ConfigError,
-    Declare,
-    DoorRef,
-    ExpectClosure,
-    Never,
-    SiteOrder,
-    duration_s,
-    load_scenario,
-    scenario_file,
-    scenario_names,
-)
+from simulators.scenario import duration_s, load_scenario, scenario_file, scenario_names
+from simulators.scenario_steps import Declare, DoorRef, ExpectClosure, Never, SiteOrder
 
 HEAD = "scenario: test\ntitle: a test\nsteps:\n"
 DECLARE = "  - {do: declare, name: one, action: lockdown, scope: {kind: district}, drill: false}\n"

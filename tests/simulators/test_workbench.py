@@ -16,7 +16,7 @@ from simulators.workbench.server import address, serving
 def _book() -> OrderBook:
     doors = {"gym": {"leaf_closed": True, "bolt_thrown": True, "released": False, "mode": "controlled"}}
 
-    def jam(door: str) -> None:
+    def jam(_world: Any, door: str) -> None:
         if door not in doors:
             raise ValueError(f"no door {door!r}")
         doors[door]["bolt_thrown"] = False
@@ -24,8 +24,9 @@ def _book() -> OrderBook:
     return OrderBook(
         [
             Verb("jam", "the bolt cannot enter", (DOOR,), jam),
-            Verb("state", "the truth", (), lambda: {"doors": doors}),
-        ]
+            Verb("state", "the truth", (), lambda _world: {"doors": doors}),
+        ],
+        None,
     )
 
 

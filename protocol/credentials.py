@@ -7,10 +7,34 @@ agent and in central; it never travels with the tokens.
 import hashlib
 
 KEY_BYTES = 32
+SHORTEST_PIN = 4
+LONGEST_PIN = 8
 
 
 def token(key: bytes, bits: int, data: bytes) -> str:
     """The 64 hex digits that stand for a card of ``bits`` bits. ValueError if the key is not 32 bytes."""
+    return _hash(key, bits.to_bytes(2, "big") + data)
+
+
+def pin_token(key: bytes, card: str, digits: str) -> str:
+    """The 64 hex digits that stand for a PIN of the credential whose token is ``card``: the same PIN of two people
+    gives two tokens. ValueError if it is not 4 to 8 digits.
+    """
+    return _hash(key, _pin(digits) + bytes.fromhex(card), b"doorward-pin")
+
+
+def pin_only_token(key: bytes, digits: str) -> str:
+    """The credential token of somebody who has a PIN and no card. ValueError if it is not 4 to 8 digits."""
+    return _hash(key, _pin(digits), b"doorward-pinonly")
+
+
+def _pin(digits: str) -> bytes:
+    if not (SHORTEST_PIN <= len(digits) <= LONGEST_PIN and digits.isascii() and digits.isdigit()):
+        raise ValueError(f"a PIN has {SHORTEST_PIN} to {LONGEST_PIN} digits")
+    return digits.encode()
+
+
+def _hash(key: bytes, what: bytes, person: bytes = b"") -> str:
     if len(key) != KEY_BYTES:
         raise ValueError(f"a credential key has {KEY_BYTES} bytes, this one has {len(key)}")
-    return hashlib.blake2b(bits.to_bytes(2, "big") + data, key=key, digest_size=32).hexdigest()
+    return hashlib.blake2b(what, key=key, digest_size=32, person=person).hexdigest()

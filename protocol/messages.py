@@ -5,16 +5,18 @@ monotonic clock, which no one sets and which starts anew with each boot. A Pi bo
 moment carries both, and whether the UTC is to be trusted.
 """
 
+from datetime import date
 from typing import Annotated, Any
 
 from msgspec import Meta, Raw, Struct, field
 
-from protocol.words import Bolt, Condition, Contact, DoorMode, KeyRole, ScopeKind
+from protocol.words import Bolt, Condition, Contact, DoorMode, Identification, KeyRole, Passback, ScopeKind
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$", description="1 to 48 of a-z, 0-9 and '-'")]
 Count = Annotated[int, Meta(ge=0)]
 ShortText = Annotated[str, Meta(max_length=200)]
 Text = Annotated[str, Meta(max_length=2000)]
+Token = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="a keyed hash, see protocol.credentials")]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="SHA-256, 64 hex digits")]
 
 MOST_PAGES = 512
@@ -165,10 +167,26 @@ class DeclarationSet(Message, frozen=True, kw_only=True):
 class Period(Message, frozen=True, kw_only=True):
     """A weekly period of a schedule, in the site's time zone. May not cross midnight: write two."""
 
-    days: tuple[Annotated[int, Meta(ge=0, le=6)], ...]  # 0 is Monday
+    days: tuple[Annotated[int, Meta(ge=0, le=7)], ...]  # 0 is Monday, 7 a holiday, which is no other day
     start: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
     end: Annotated[str, Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]  # not included
     mode: DoorMode = DoorMode.UNLOCKED  # what a door's schedule asks; an access rule's does not look at it
+
+
+class Holiday(Message, frozen=True, kw_only=True):
+    """Days of the site's calendar on which only the periods of day 7 hold."""
+
+    name: ShortText
+    first: date
+    last: date  # included
+
+
+class PinPolicy(Message, frozen=True, kw_only=True):
+    """When a keypad rests: after so many wrong PINs within a time. Also counted for each credential by itself."""
+
+    attempts: Annotated[int, Meta(ge=1, le=100)] = 5
+    within_ms: Annotated[int, Meta(ge=1_000, le=86_400_000)] = 300_000
+    lockout_ms: Annotated[int, Meta(ge=1_000, le=86_400_000)] = 60_000
 
 
 class DoorSettings(Message, frozen=True, kw_only=True):
@@ -183,6 +201,18 @@ class DoorSettings(Message, frozen=True, kw_only=True):
     held_ms: Annotated[int, Meta(ge=1_000, le=3_600_000)] = 30_000
     bolt_ms: Annotated[int, Meta(ge=100, le=10_000)] = 2_000  # longest a healthy bolt takes to throw
     fire_release: bool = False  # has effect on fail-safe locks only
+    held_warning_ms: Annotated[int, Meta(ge=0, le=3_600_000)] = 10_000  # so long before it counts as held
+    identification: Identification = Identification.CARD
+    card_only_schedule: Name | None = None  # while it holds, a card alone suffices
+    area_from: Name | None = None  # which area a reader with passage "in" leads from; None: outside
+    area_to: Name | None = None  # and to
+    passback: Passback = Passback.OFF
+    passback_ms: Annotated[int, Meta(ge=1_000, le=86_400_000)] = 300_000  # of timed anti-passback
+    two_person: bool = False
+    two_person_ms: Annotated[int, Meta(ge=1_000, le=60_000)] = 10_000  # how long the first waits for the second
+    first_person_group: Name | None = None  # the schedule unlocks only once a member has been let in
+    first_person_for_all: bool = False  # and nobody else is let in before a member has been, that day
+    interlock: Name | None = None  # of the doors of one name on one agent, at most one is not closed
 
 
 class AccessRule(Message, frozen=True, kw_only=True):
@@ -193,18 +223,30 @@ class AccessRule(Message, frozen=True, kw_only=True):
     schedule: Name | None = None
 
 
+class Clearance(Message, frozen=True, kw_only=True):
+    """What must not have run out for a badge to work: a background check, a training."""
+
+    name: ShortText
+    valid_until_ms: Count  # UTC ms, included
+
+
 class Credential(Message, frozen=True, kw_only=True, omit_defaults=True):
     """What a reader reads, as a keyed hash; and whose it is. What is not said is as usual: there may be many, and a
     newer version of this message must not change the bytes (and so the page's digest) of those that do not use it.
     """
 
-    token: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]  # see protocol.credentials
+    token: Token
     cardholder: ShortText  # an id, not a person's name
     groups: tuple[Name, ...] = ()
     override: bool = False  # passes a secured door
     suspended: bool = False
     valid_from_ms: Count | None = None
     valid_until_ms: Count | None = None
+    pin: Token | None = None  # credentials.pin_token
+    duress_pin: Token | None = None  # likewise: opens, and raises a silent alarm
+    duress: bool = False  # using it at all is duress: the second PIN of somebody who has no card
+    clearances: tuple[Clearance, ...] = ()
+    passback_exempt: bool = False
 
 
 class TrustedKey(Message, frozen=True, kw_only=True):
@@ -243,6 +285,8 @@ class AgentConfig(Message, frozen=True, kw_only=True):
     timezone: ShortText  # IANA name
     doors: Annotated[tuple[DoorSettings, ...], Meta(max_length=128)]
     schedules: dict[Name, tuple[Period, ...]] = field(default_factory=dict)
+    holidays: Annotated[tuple[Holiday, ...], Meta(max_length=400)] = ()
+    pin_policy: PinPolicy = PinPolicy()
     rules: tuple[AccessRule, ...] = ()
     credentials: tuple[Credential, ...] = ()
     credential_pages: Annotated[tuple[Digest, ...], Meta(max_length=MOST_PAGES)] = ()

@@ -95,6 +95,24 @@ class Alarm(StrEnum):
     OUTBOX_FILLING = "outbox_filling"
 
 
+class Identification(StrEnum):
+    """What a person shows at a door."""
+
+    CARD = "card"
+    PIN = "pin"
+    CARD_OR_PIN = "card_or_pin"
+    CARD_AND_PIN = "card_and_pin"  # the card first
+
+
+class Passback(StrEnum):
+    """What happens to a badge that enters an area it is in already, or comes from one it is not in."""
+
+    OFF = "off"
+    SOFT = "soft"  # let in, and told
+    HARD = "hard"  # denied
+    TIMED = "timed"  # denied for a time after it entered
+
+
 class Denial(StrEnum):
     """Why a badge did not open a door: one reason a person can read."""
 
@@ -159,6 +177,7 @@ class CommandKind(StrEnum):
 
     GRANT = "grant"  # open once, as a badge would; refused while the door is secured
     TEST_LOCK = "test_lock"  # command the lock again and report what the sensors say
+    CLEAR_DURESS = "clear_duress"  # somebody has looked after the duress alarm of a door
     FORGIVE_PASSBACK = "forgive_passback"  # forget where a cardholder is (data: cardholder), or everybody
     ROTATE_READER_KEY = "rotate_reader_key"  # give a reader (data: reader) a new key, made by the agent
 

@@ -3,9 +3,9 @@
 It keeps the secure channels up, passes on what readers report, shows what they should show, and gives a reader that
 is online another key. It does not know cardholders or doors, and never speaks with a reader's default key.
 
-Timing. libosdp polls each reader every 51 ms. Instead of ticking, the bus sleeps until a poll is due or a
-whole frame has arrived, and then steps libosdp until it has nothing more to do. Card at the reader to
-`on_event`, p50/p99, and the process's share of a core while idle, two readers on one line, pty at wire speed:
+Timing. libosdp polls each reader every 51 ms. Instead of ticking, the bus sleeps until a poll is due or a whole frame
+has arrived, and then steps libosdp until it has nothing more to do. Card at the reader to `on_event`, p50/p99, and
+the process's share of a core while idle, two readers on one line, pty at wire speed:
 
     115200 baud: this 30/69 ms, 0.8 %; fixed ticks of 5, 10, 15, 20 ms 35/66, 42/71, 51/90, 58/98 ms
                  at 1.6, 1.6, 1.2, 0.9 %
@@ -53,11 +53,11 @@ REFUSED_TOLD_S = 1.0
 
 
 class OsdpBus:
-    """One line and its readers.
+    """One line and its readers. Raises WeakKey or ValueError.
 
-    `open_line` opens the port (`lambda: open_serial("/dev/ttyAMA0", 9600)`) and is called again after a
-    failure. `on_event` is always called on the loop, never from within libosdp. `max_read_age_s`: a card or
-    key that may have waited at the reader longer is dropped and counted. Raises WeakKey or ValueError.
+    `open_line` opens the port (`lambda: open_serial("/dev/ttyAMA0", 9600)`), again after a failure. `on_event` is
+    always called on the loop, never from within libosdp. `max_read_age_s`: a card or key that may have waited at
+    the reader longer is dropped and counted.
     """
 
     def __init__(
@@ -107,7 +107,6 @@ class OsdpBus:
         """Close the port. No event comes after it. May be started again."""
         if self._watcher is not None:
             self._watcher.cancel()
-        self._watcher = None
         self._port.stop()
         self._close()
         self._loop = None
@@ -164,8 +163,7 @@ class OsdpBus:
         if self._loop is None:
             line.close()
             return
-        self._channel = Channel()
-        self._channel.line = line
+        self._channel = Channel(line)
         now = self._clock()
         for reader in self._readers:
             reader.listened_from = now
@@ -367,12 +365,14 @@ class OsdpBus:
                 self._pump()
             return
         silent = reader.silent(now)
+        lost = reader.online and not secure and not silent
         if silent:
             self._go_offline(reader, OfflineReason.SILENT, now)
-        elif not secure and (reader.online or now - reader.tried_at > HANDSHAKE_S):
+        elif lost or (not secure and now - reader.tried_at > HANDSHAKE_S):
             self._go_offline(reader, OfflineReason.NO_SECURE_CHANNEL, now)
-        if silent or (not secure and reader.gives_up(now)):
-            reader.rest(now, silent=silent, shared=any(other.online for other in self._readers))
+        if silent or lost or (not secure and reader.gives_up(now)):
+            shared = any(other.online for other in self._readers)
+            reader.rest(now, silent=silent, shared=shared, lost=lost)
             panel.disable(reader.offset)
             self._pump()
 
@@ -388,10 +388,7 @@ class OsdpBus:
         if silent == self._silent_told:
             return
         self._silent_told = silent
-        if silent:
-            self._tell(events.LineSilent(self.name, now))
-        else:
-            self._tell(events.LineRestored(self.name, now))
+        self._tell(events.LineSilent(self.name, now) if silent else events.LineRestored(self.name, now))
 
     def _tell(self, event: OsdpEvent) -> None:
         if self._loop is None:

@@ -9,7 +9,7 @@ import osdp_sys
 
 
 class Indication(StrEnum):
-    """The five things a reader has to say."""
+    """What a reader has to say."""
 
     IDLE = "idle"
     """Steady red: locked, present a card. Stays."""
@@ -21,6 +21,10 @@ class Indication(StrEnum):
     """Red blink for two seconds, three beeps."""
     ENTER_PIN = "enter_pin"
     """Amber blink for ten seconds, no sound."""
+    SECOND_PERSON = "second_person"
+    """Green and amber in turn for ten seconds, two short beeps: the next badge, please."""
+    WARNING = "warning"
+    """Red and amber in turn for five seconds, five long beeps: close the door."""
 
 
 LASTING = frozenset({Indication.IDLE, Indication.LOCKDOWN})
@@ -79,3 +83,7 @@ def commands(indication: Indication) -> list[dict[str, Any]]:
             return [_temporary(_RED, _DARK, 2, 2, 20), _beep(1, 1, 3)]
         case Indication.ENTER_PIN:
             return [_temporary(_AMBER, _DARK, 3, 3, 100)]
+        case Indication.SECOND_PERSON:
+            return [_temporary(_GREEN, _AMBER, 3, 3, 100), _beep(1, 1, 2)]
+        case Indication.WARNING:
+            return [_temporary(_RED, _AMBER, 3, 3, 50), _beep(5, 5, 5)]

@@ -43,8 +43,8 @@ class Channel:
 
     id = 1
 
-    def __init__(self) -> None:
-        self.line: Line | None = None
+    def __init__(self, line: Line | None = None) -> None:
+        self.line = line
         self.frames = FrameReader()
         self.received = bytearray()
         self.moved = False  # a byte went either way since this was last cleared

@@ -112,15 +112,15 @@ class ReaderState:
         """Whether this try at a secure channel has failed and it should rest before the next."""
         return now - self.tried_at > (HANDSHAKE_S if self.answers else PROBE_S)
 
-    def rest(self, now: float, *, silent: bool, shared: bool) -> None:
-        """Leave it alone for a while."""
+    def rest(self, now: float, *, silent: bool, shared: bool, lost: bool = False) -> None:
+        """Leave it alone for a while; not if it `lost` a session it had, for it may just have restarted."""
         self.resting = True
         self.key_sent = False
-        self.answered_before = self.answers and not silent
+        self.answered_before = self.answers and not silent and not lost
         self.stale = True
         self.queue.clear()
         self.unanswered = 0
-        self.rest_until = now + (REST_SHARED_S if shared else REST_ALONE_S)
+        self.rest_until = now + (0.0 if lost else REST_SHARED_S if shared else REST_ALONE_S)
 
     def tried(self, now: float) -> None:
         """A new handshake begins."""

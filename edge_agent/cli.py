@@ -17,8 +17,11 @@ from typing import Any
 from gpiozero.exc import GPIOZeroError
 
 from edge_agent.agent import Agent
+from edge_agent.config.cli import add_check, check
 from edge_agent.config_file import AgentFile, ConfigError, load
 from edge_agent.database import DatabaseTooNew
+from edge_agent.one_at_a_time import Holding
+from edge_agent.walk_test import cli as walk_test
 from protocol.signing import SigningKey
 from protocol.words import KeyRole
 
@@ -37,25 +40,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     run_ = actions.add_parser("run", help="hold the doors of this Pi until told to stop")
     run_.add_argument("config", type=Path, help="agent.yaml")
     run_.add_argument("--verbose", action="store_true", help="log every message that is ignored, too")
-    check = actions.add_parser("check", help="read the configuration and its key files, touch nothing")
-    check.add_argument("config", type=Path, help="agent.yaml")
+    add_check(
+        actions.add_parser("check", help="tell every mistake of a configuration and its key files, touch nothing")
+    )
     keygen = actions.add_parser("keygen", help="make this agent's signing key, and print what central must trust")
     keygen.add_argument("directory", type=Path, help="where agent.jwk is to be (mode 0600, never overwritten)")
     keygen.add_argument("--kid", help="the key's name, unique in the district; default: one made up")
+    walk = actions.add_parser("walk-test", help="walk the doors with a person, and write a signed report")
+    walk_test.add_arguments(walk)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one; 0 done, 1 it failed, 2 the configuration is wrong."""
+    if arguments.action == "walk-test":
+        return walk_test.run(arguments)
     try:
         if arguments.action == "keygen":
             return _keygen(arguments.directory, arguments.kid or f"agent-{secrets.token_hex(4)}")
+        if arguments.action == "check":
+            return check(arguments)
         config = load(arguments.config)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
-    if arguments.action == "check":
-        print(_summary(config))
-        return 0
     return _run(config, verbose=arguments.verbose)
 
 
@@ -68,6 +75,7 @@ def _run(config: AgentFile, *, verbose: bool) -> int:
     os.umask(0o077)
     held = False
     try:
+        Holding(config.data, "the agent")  # until this process ends
         agent = Agent(config, pin_factory=_pi_pins())
         held = True
         asyncio.run(_until_told(agent))
@@ -126,13 +134,3 @@ def _keygen(directory: Path, kid: str) -> int:
     print(f"key: {{kid: {kid}, x: {key.trusted(KeyRole.AGENT).x}}}")
     print(f"{path} is made; the line above belongs to this agent in central's district.yaml", file=sys.stderr)
     return 0
-
-
-def _summary(config: AgentFile) -> str:
-    readers = sum(len(line.readers) for line in config.reader_lines)
-    broker = config.broker
-    return (
-        f"agent {config.site}/{config.agent}: {len(config.doors)} doors, {readers} readers on "
-        f"{len(config.reader_lines)} lines, broker {broker.host}:{broker.port}"
-        f"{' over TLS' if broker.ca_file else ''}: good"
-    )

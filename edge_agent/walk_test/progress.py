@@ -26,6 +26,7 @@ class Progress:
     wiring: str  # digest of what was tested
     by: str
     began_ms: int  # UTC
+    asked: list[str]  # the doors to be walked, in order
     doors: dict[str, dict[str, StepResult]] = field(default_factory=dict)
     format: int = FORMAT
 

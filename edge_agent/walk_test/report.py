@@ -88,13 +88,13 @@ def make_report(
     plans: Iterable[tuple[str, tuple[Step, ...]]],
     *,
     names: Mapping[str, str],
-    limits_ms: Mapping[str, DoorFacts],
+    facts: Mapping[str, DoorFacts],
     ended_ms: int,
     clock_trusted: bool,
     software: str,
 ) -> Report:
     """The report of some doors' plans from what was found. Times are UTC."""
-    doors = tuple(_door(door, steps, progress, names, limits_ms) for door, steps in plans)
+    doors = tuple(_door(door, steps, progress, names, facts) for door, steps in plans)
     walked = {door.door for door in doors}
     return Report(
         format=FORMAT,

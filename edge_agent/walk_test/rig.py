@@ -59,6 +59,7 @@ class Rig:
         self._reread_due = 0
         self._values: dict[Input, bool | None] = {}
         self._hardware = Hardware(config, pin_factory=pin_factory, timer=timer, post=post, listener=self)
+        self.power_changed(*self._hardware.power())
         self._values = self._read()
         self._follow_fire()
 

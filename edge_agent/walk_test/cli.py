@@ -1,0 +1,174 @@
+"""``doorward agent walk-test``: walk the doors with a person at a terminal, write the signed report, check one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import logging
+import os
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+from gpiozero.exc import GPIOZeroError
+
+from edge_agent.config_file import AgentFile, ConfigError, load
+from edge_agent.database import DatabaseTooNew
+from edge_agent.one_at_a_time import AlreadyHeld
+from edge_agent.walk_test import report as reports
+from edge_agent.walk_test.report_files import write
+from edge_agent.walk_test.report_page import verify_page
+from edge_agent.walk_test.runner import Ending
+from edge_agent.walk_test.terminal import Terminal
+from edge_agent.walk_test.walk import CannotWalk, Outcome, Walk
+from edge_agent.walk_test.words import Verdict
+from protocol.messages import TrustedKey
+from protocol.refusal import Refused
+from protocol.words import KeyRole
+
+EXIT_PASSED = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of ``walk-test``."""
+    parser.add_argument("config", type=Path, nargs="?", help="agent.yaml")
+    parser.add_argument("--door", action="append", default=[], metavar="DOOR", help="this door only; may be repeated")
+    parser.add_argument("--resume", action="store_true", help="go on with the walk that was stopped")
+    parser.add_argument("--report", type=Path, default=Path(), metavar="DIR", help="where the report goes; default .")
+    parser.add_argument("--by", metavar="NAME", help="who walks; default: the name of the login")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON when it is done")
+    parser.add_argument(
+        "--verify", type=Path, metavar="FILE", help="check a report (.jws or .html) and touch nothing"
+    )
+    parser.add_argument(
+        "--key",
+        metavar="KID:X",
+        help="with --verify, without agent.yaml: the agent's public key as keygen printed it",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run it; 0 all doors passed (or the report is genuine), 1 not so, 2 wrong usage or configuration."""
+    try:
+        if arguments.verify is not None:
+            return _verify(arguments)
+        if arguments.config is None:
+            print("doorward agent walk-test: which agent? Name its agent.yaml", file=sys.stderr)
+            return EXIT_USAGE
+        config = load(arguments.config)
+    except (ConfigError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    except OSError as error:
+        print(f"doorward agent walk-test: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    return _walk(config, arguments)
+
+
+def _walk(config: AgentFile, arguments: argparse.Namespace) -> int:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    os.umask(0o077)
+    held = False
+    code = EXIT_FAILED
+    try:
+        pins = _pi_pins()
+        held = True
+        code = asyncio.run(_until_told(config, arguments, pins))
+    except CannotWalk as error:
+        print(f"doorward agent walk-test: {error}", file=sys.stderr)
+        code = EXIT_USAGE
+    except AlreadyHeld as error:
+        print(
+            f"doorward agent walk-test: {error}. Stop the agent first: sudo systemctl stop doorward-agent",
+            file=sys.stderr,
+        )
+    except GPIOZeroError as error:
+        print(f"doorward agent walk-test: GPIO: {error}; it runs on a Raspberry Pi", file=sys.stderr)
+    except (OSError, sqlite3.Error, DatabaseTooNew, ImportError) as error:
+        print(f"doorward agent walk-test: {error}", file=sys.stderr)
+    except asyncio.CancelledError:
+        print("stopped; the doors are locked. Go on with --resume", file=sys.stderr)
+    if not held:
+        return code
+    # As the agent does: the ordinary way out would turn every output into an input, and a maglock would let go.
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+async def _until_told(config: AgentFile, arguments: argparse.Namespace, pins: Any) -> int:
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
+    terminal = Terminal(out=sys.stderr if arguments.json else sys.stdout)
+    walk = Walk(
+        config,
+        pin_factory=pins,
+        prompts=terminal,
+        by=arguments.by or getpass.getuser(),
+        doors=tuple(arguments.door),
+        resume=arguments.resume,
+    )
+    with terminal.raw_keys():
+        outcome = await walk.run()
+    return finish(config, outcome, arguments.report, print_json=arguments.json)
+
+
+def finish(config: AgentFile, outcome: Outcome, folder: Path, *, print_json: bool) -> int:
+    """Write the report, say where it is and what comes next; the exit code."""
+    files = write(folder, outcome.report, config.signing_key)
+    if print_json:
+        print(reports.encode(outcome.report).decode())
+    out = sys.stderr if print_json else sys.stdout
+    findings = sum(len(door.findings) for door in outcome.report.doors)
+    match outcome.ending:
+        case Ending.PANIC:
+            print("THE PANIC BUTTON WAS PRESSED. A lockdown is declared on this Pi; start the agent NOW, so that "
+                  "the school hears of it: sudo systemctl start doorward-agent", file=out)  # fmt: skip
+        case Ending.QUIT:
+            print("Stopped; the doors are locked. Go on with --resume.", file=out)
+        case Ending.FINISHED:
+            print(f"Done: {outcome.report.verdict}, {findings} to look at.", file=out)
+    print(f"Report: {files.page}\n        {files.signed}\n        {files.json}", file=out)
+    if outcome.ending is not Ending.PANIC:
+        print("Now start the agent again: sudo systemctl start doorward-agent", file=out)
+    return EXIT_PASSED if outcome.report.verdict is Verdict.PASSED else EXIT_FAILED
+
+
+def _pi_pins() -> Any:
+    from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415 - only a Pi has it
+
+    return LGPIOFactory()
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    content = arguments.verify.read_bytes()
+    key = _key(arguments)
+    try:
+        if arguments.verify.suffix == ".html":
+            report = verify_page(content.decode(errors="replace"), key)
+        else:
+            report = reports.verify(content, key)
+    except Refused as refused:
+        print(f"{arguments.verify}: NOT genuine: {refused}", file=sys.stderr)
+        return EXIT_FAILED
+    print(f"{arguments.verify}: genuine; {report.site}/{report.agent}, walked by {report.by}: {report.verdict}")
+    return EXIT_PASSED
+
+
+def _key(arguments: argparse.Namespace) -> TrustedKey:
+    if arguments.config is not None:
+        config = load(arguments.config)
+        return config.signing_key.trusted(KeyRole.AGENT, site=config.site, agent=config.agent)
+    if arguments.key is None:
+        raise ValueError("doorward agent walk-test --verify: name the agent.yaml, or the agent's public key by --key")
+    kid, _, x = arguments.key.rpartition(":")
+    return TrustedKey(kid=kid, x=x, role=KeyRole.AGENT)

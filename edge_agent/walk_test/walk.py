@@ -1,0 +1,231 @@
+"""One walk test from beginning to end: takes the agent's place, walks, and says what was found.
+
+Only what the rules of the house allow is begun: no walk beside a running agent, none that would unlock a door which
+a declaration secures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from drivers.gpio import Post
+from drivers.timed_outputs import TimedOutputs, Timer
+from edge_agent.clock import Clock, SystemClock
+from edge_agent.config_file import AgentFile
+from edge_agent.one_at_a_time import Holding
+from edge_agent.walk_test import progress as kept
+from edge_agent.walk_test.duties import Duties
+from edge_agent.walk_test.plan import door_readers, facts_of, plan
+from edge_agent.walk_test.progress import Progress
+from edge_agent.walk_test.prompts import Prompts
+from edge_agent.walk_test.reader_watch import ReaderWatch
+from edge_agent.walk_test.report import Report, make_report
+from edge_agent.walk_test.rig import Rig
+from edge_agent.walk_test.runner import TICK_S, Ending, Runner
+from edge_agent.walk_test.words import DoorFacts, NewsKind, Step, StepKind, StepResult
+
+LETTING_OUT_S = 60.0
+"""The longest a configured release lasts."""
+
+Plans = list[tuple[str, tuple[Step, ...]]]
+
+
+class CannotWalk(Exception):  # noqa: N818 - says what it is
+    """The walk test may not begin; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a walk ended, and its report."""
+
+    ending: Ending
+    report: Report
+
+
+class Walk:
+    """One walk over some doors (none named: all) of one agent.
+
+    ``timer`` and ``pause`` are a simulator's, whose time goes faster; left out, they are the machine's. Pins stay as
+    they are after :meth:`run`, locked: on a Pi the process just ends, elsewhere call :meth:`close`.
+    """
+
+    def __init__(
+        self,
+        config: AgentFile,
+        *,
+        pin_factory: Any,
+        prompts: Prompts,
+        by: str,
+        doors: tuple[str, ...] = (),
+        resume: bool = False,
+        clock: Clock | None = None,
+        timer: Timer | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._config = config
+        self._pin_factory = pin_factory
+        self._prompts = prompts
+        self._by = by
+        self._doors = doors
+        self._resume = resume
+        self._clock = clock or SystemClock(require_sync=config.require_sync)
+        self._own_timer = TimedOutputs() if timer is None else None
+        self._timer: Timer = timer or self._own_timer or TimedOutputs()
+        self._stepped = timer is not None
+        self._pause = pause
+        self._rig: Rig | None = None
+
+    async def run(self) -> Outcome:
+        """Walk. Raises CannotWalk, AlreadyHeld, or what the files and the pins raise; the doors are locked then."""
+        holding = Holding(self._config.data, "a walk test")
+        duties: Duties | None = None
+        try:
+            duties = Duties(self._config, self._clock)
+            progress = self._progress()
+            walked = self._doors or tuple(progress.asked)
+            self._check_declarations(duties, walked)
+            return await self._walk(duties, progress, walked)
+        finally:
+            if duties is not None:
+                await duties.close()
+            holding.release()
+
+    def close(self) -> None:
+        """Give up the pins, after :meth:`run`. Fail-safe locks release then."""
+        if self._rig is not None:
+            self._rig.close()
+            self._rig = None
+        if self._own_timer is not None:
+            self._own_timer.close()
+
+    # --- before -------------------------------------------------------------------------------------------------
+
+    def _progress(self) -> Progress:
+        wired = [wiring.door for wiring in self._config.doors]
+        unknown = [door for door in self._doors if door not in wired]
+        if unknown:
+            raise CannotWalk(f"no door {unknown[0]!r} in this agent's file; it has: {', '.join(wired)}")
+        wiring = kept.wiring_digest(self._config)
+        if not self._resume:
+            began_ms = self._clock.utc_ns() // 1_000_000
+            return Progress(wiring=wiring, by=self._by, began_ms=began_ms, asked=list(self._doors) or wired)
+        try:
+            progress = kept.load(self._config.data)
+        except ValueError as error:
+            raise CannotWalk(str(error)) from None
+        if progress is None:
+            raise CannotWalk("there is no walk test to go on with; start one without --resume")
+        if progress.wiring != wiring:
+            raise CannotWalk("the wiring in agent.yaml has changed since; start anew without --resume")
+        progress.to_go_on()
+        progress.asked += [door for door in self._doors if door not in progress.asked]
+        if self._by not in progress.by.split(", "):
+            progress.by = f"{progress.by}, {self._by}"
+        return progress
+
+    def _check_declarations(self, duties: Duties, doors: tuple[str, ...]) -> None:
+        """Other doors are only locked meanwhile, which no declaration minds."""
+        for door in doors:
+            declared = duties.secured_by(door)
+            if declared:
+                raise CannotWalk(
+                    f"door {door!r} is secured by declaration {declared[0]}, and a walk test would unlock it. "
+                    "Start the agent again, and walk when that has ended; --door walks other doors"
+                )
+
+    # --- the walk -----------------------------------------------------------------------------------------------
+
+    async def _walk(self, duties: Duties, progress: Progress, walked: tuple[str, ...]) -> Outcome:
+        settings = {wiring.door: duties.settings(wiring.door) for wiring in self._config.doors}
+        facts = {one.door: facts_of(one, bolt_ms=settings[one.door].bolt_ms) for one in self._config.doors}
+        readers = ReaderWatch(self._config, on_news=self._reader_told)
+        runner: Runner | None = None
+
+        def panic() -> None:
+            duties.panic()
+            if runner is not None:
+                runner.panic()
+
+        def keep(step: Step, result: StepResult) -> None:
+            progress.add(step, result)
+            kept.save(self._config.data, progress)
+
+        rig = self._rig = Rig(
+            self._config,
+            pin_factory=self._pin_factory,
+            timer=self._timer,
+            post=_at_once if self._stepped else _poster(asyncio.get_running_loop()),
+            settings=settings.__getitem__,
+            reader_states=readers.states,
+            on_panic=panic,
+        )
+        runner = Runner(
+            rig,
+            self._prompts,
+            facts=facts,
+            pause=self._pause,
+            utc_ms=lambda: self._clock.utc_ns() // 1_000_000,
+            keep=keep,
+            kept=progress.result,
+        )
+        try:
+            readers.start()
+            ending = await runner.run(self._plans(walked, facts))
+        finally:
+            readers.stop()
+            await self._let_out(rig)
+        report = make_report(
+            self._config,
+            progress,
+            self._plans(tuple(progress.asked), facts),
+            names={door: one.name for door, one in settings.items()},
+            facts=facts,
+            ended_ms=self._clock.utc_ns() // 1_000_000,
+            clock_trusted=self._clock.trusted(),
+            software=_software(),
+        )
+        return Outcome(ending, report)
+
+    def _plans(self, doors: tuple[str, ...], facts: Mapping[str, DoorFacts]) -> Plans:
+        config = self._config
+        readers = door_readers(config)
+        wirings = {wiring.door: wiring for wiring in config.doors}
+        plans: Plans = []
+        if config.fire or config.panic or config.power:
+            plans.append(("", (Step(StepKind.INPUTS, ""),)))
+        return plans + [(door, plan(wirings[door], readers, facts[door])) for door in doors]
+
+    def _reader_told(self, reader: str, kind: NewsKind, detail: str) -> None:
+        if self._rig is not None:
+            self._rig.reader_told(reader, kind, detail)
+
+    async def _let_out(self, rig: Rig) -> None:
+        """Whoever is on the way out by a magnet is let out first: its own timer ends with the process."""
+        until = rig.now_ms() + LETTING_OUT_S * 1000
+        while rig.letting_out and rig.now_ms() < until:
+            await self._pause(TICK_S)
+            rig.tick()
+        rig.lock_all()
+
+
+def _poster(loop: asyncio.AbstractEventLoop) -> Post:
+    def post(callback: Callable[..., object], *arguments: object) -> None:
+        if not loop.is_closed():  # a driver's thread may outlive it by a moment
+            loop.call_soon_threadsafe(callback, *arguments)
+
+    return post
+
+
+def _at_once(callback: Callable[..., object], *arguments: object) -> None:
+    callback(*arguments)
+
+
+def _software() -> str:
+    try:
+        return f"doorward {metadata.version('doorward')}"
+    except metadata.PackageNotFoundError:
+        return "doorward, version unknown"

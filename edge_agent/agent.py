@@ -14,6 +14,7 @@ from importlib import metadata
 from typing import Any
 
 from drivers.timed_outputs import TimedOutputs
+from drivers.wiegand.edges import EdgeSource
 from edge_agent.clock import Clock, SystemClock, stamp
 from edge_agent.commands import Commands
 from edge_agent.config_file import AgentFile
@@ -27,9 +28,11 @@ from edge_agent.journal import Journal
 from edge_agent.link import AgentLink
 from edge_agent.outbox import Outbox
 from edge_agent.pulse import Pulse
+from edge_agent.reader_display import Show
 from edge_agent.readers import Readers
 from edge_agent.refusals import Refusals
 from edge_agent.store import Store
+from edge_agent.wired_readers import WiredReaders
 from protocol import topics
 from protocol.messages import EventAck, StateSnapshot
 from protocol.signing import Keyring
@@ -46,7 +49,8 @@ class Agent:
 
     ``pin_factory`` is gpiozero's: LGPIOFactory on a Pi, MockFactory in a simulator. ``clock`` must be monotonic in
     step with ``time.monotonic``, which the drivers use. For a simulator's serial lines and broker see
-    ``AgentFile.with_devices`` and ``with_broker``.
+    ``AgentFile.with_devices`` and ``with_broker``. ``edges`` are those of Wiegand readers: None for the kernel's, a
+    simulator's ``PinEdges`` of its pin factory.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Agent:
         pin_factory: Any,
         clock: Clock | None = None,
         rng: random.Random | None = None,
+        edges: EdgeSource | None = None,
     ) -> None:
         self.config = config
         self.session = uuid.uuid4().hex
@@ -77,7 +82,7 @@ class Agent:
             clock=self.clock,
             journal=self.journal,
             on_change=self._changed,
-            on_decision=self._decided,
+            on_show=self._show,
             on_panic=self._panic,
         )
         self.configuration = Configuration(
@@ -113,6 +118,9 @@ class Agent:
             rng=rng or random.Random(),  # noqa: S311 - jitter, not a secret
         )
         self.readers = Readers(config.reader_lines, controller=self.controller, journal=self.journal)
+        self.wired_readers = WiredReaders(
+            config, controller=self.controller, journal=self.journal, pin_factory=pin_factory, edges=edges
+        )
         self._pulse = Pulse(self.controller, self.clock, on_beat=self._beat)
         self._health = Health()
         self._health_due_ms = self.clock.mono_ms() + HEALTH_EVERY_MS
@@ -125,13 +133,15 @@ class Agent:
     async def run(self) -> None:
         """Hold the doors until cancelled. On the way out the doors are locked, and their outputs stay driven."""
         try:
-            self._hold_doors()
+            timer = self._hold_doors()
             self.readers.start()
+            self.wired_readers.start(timer)
             self._pulse.start()
             await self.link.run()
         finally:
             self._pulse.stop()
             self.readers.stop()
+            self.wired_readers.stop()
             self.controller.stop()
             await self.journal.close()
             self.store.close()
@@ -161,16 +171,16 @@ class Agent:
 
     # --- coming up --------------------------------------------------------------------------------------------
 
-    def _hold_doors(self) -> None:
+    def _hold_doors(self) -> TimedOutputs:
         """From the disk to the locks. No await in here: nothing else runs before the doors are held."""
         self.configuration.load()
         self._keys = self._make_keys()
         self.declarations.load(self._keys)
-        self._timer = TimedOutputs()
+        timer = self._timer = TimedOutputs()
         self._hardware = Hardware(
             self.config,
             pin_factory=self._pin_factory,
-            timer=self._timer,
+            timer=timer,
             post=_poster(asyncio.get_running_loop()),
             listener=self.controller,
         )
@@ -189,6 +199,7 @@ class Agent:
             },
         )
         self.ready.set()
+        return timer
 
     def _make_inbox(self) -> Inbox:
         commands = Commands(
@@ -231,10 +242,12 @@ class Agent:
         self._turn_pending = False
         if self.ready.is_set():
             self.readers.show_modes()
+            self.wired_readers.show_modes()
             self._pulse.rearm()
 
-    def _decided(self, reader: str, granted: bool) -> None:
-        self.readers.show_decision(reader, granted)
+    def _show(self, reader: str, what: Show) -> None:
+        for display in (self.readers, self.wired_readers):
+            display.show(reader, what)
 
     def _panic(self) -> None:
         self.declarations.declare_panic()

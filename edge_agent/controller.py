@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.gpio import FailMode, LockKind
-from edge_agent.access import Denied, decide
+from edge_agent.badge_path import BadgePath, reader_places
 from edge_agent.clock import Clock
 from edge_agent.config_file import AgentFile
 from edge_agent.door_machine import evidence, fire_released, next_deadline_ms, step
@@ -34,9 +34,9 @@ from edge_agent.door_state import (
 from edge_agent.effective_mode import effective_mode
 from edge_agent.hardware import DoorHardware, Hardware
 from edge_agent.journal import Journal
+from edge_agent.reader_display import Show
 from edge_agent.rules import Rules
 from edge_agent.wiring import DoorWiring
-from protocol import credentials
 from protocol.messages import DeclarationSet
 from protocol.messages import DoorState as ReportedDoor
 from protocol.words import Alarm, DoorMode, EventKind
@@ -61,7 +61,7 @@ class Door:
 class Controller:
     """The doors of one agent. ``on_change`` is called whenever a snapshot would look different.
 
-    ``on_decision(reader, granted)`` tells a reader what to show; ``on_panic`` declares what the panic button means.
+    ``on_show(reader, what)`` tells a reader what to show; ``on_panic`` declares what the panic button means.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Controller:
         clock: Clock,
         journal: Journal,
         on_change: Callable[[], None],
-        on_decision: Callable[[str, bool], None],
+        on_show: Callable[[str, Show], None],
         on_panic: Callable[[], None],
     ) -> None:
         self.site = config.site
@@ -82,10 +82,17 @@ class Controller:
         self._clock = clock
         self._journal = journal
         self._on_change = on_change
-        self._on_decision = on_decision
         self._on_panic = on_panic
         self._hardware: Hardware | None = None
         self._sets: tuple[DeclarationSet, ...] = ()
+        self.badges = BadgePath(
+            doors=self,
+            key=config.credential_key,
+            places=reader_places(config),
+            clock=clock,
+            journal=journal,
+            on_show=on_show,
+        )
 
     def start(self, hardware: Hardware, rules: Rules, sets: Iterable[DeclarationSet]) -> None:
         """Take charge of the doors: modes and locks first, then what the sensors say. Needs nobody else."""
@@ -115,33 +122,31 @@ class Controller:
         ends = (door.hardware.lock.released_until for door in self.doors.values())
         return any(end is not None and end < math.inf for end in ends)
 
-    # --- the badge path -----------------------------------------------------------------------------------------
+    # --- what readers say: see edge_agent.badge_path ------------------------------------------------------------
+
+    def readers_of(self, door: str) -> tuple[str, ...]:
+        """The names of a door's readers."""
+        return self.badges.readers_of(door)
 
     def card_read(self, reader: str, door: str, bits: int, data: bytes, read_ms: int) -> None:
-        """A card at a reader: look it up, judge it, open the door, say so."""
-        held = self.doors[door]
-        token = credentials.token(self._config.credential_key, bits, data)
-        decision = decide(
-            self.rules.credentials.find(token),
-            self.rules.settings(door),
-            held.state.mode,
-            rules=self.rules.access,
-            schedules=self.rules.schedules,
-            now_utc_ns=self._clock.utc_ns(),
-            clock_trusted=self._clock.trusted(),
-            timezone=self.rules.timezone,
-            read_age_ms=max(0, self._clock.mono_ms() - read_ms),
-        )
-        if isinstance(decision, Denied):
-            self._journal.add(EventKind.ACCESS_DENIED, self._who(token, reader, decision.reason), door=door)
-        else:
-            by = {"reader": reader, "cardholder": decision.cardholder, "override": decision.override}
-            self._step(held, Granted(by, override=decision.override))
-        self._on_decision(reader, not isinstance(decision, Denied))
+        """A card at a reader: ``bits`` left-aligned in ``data``, read at ``read_ms`` of the monotonic clock."""
+        self.badges.card_read(reader, door, bits, data, read_ms)
 
-    def _who(self, token: str, reader: str, reason: str) -> dict[str, Any]:
-        known = self.rules.credentials.find(token)
-        return {"reader": reader, "reason": reason, "cardholder": None if known is None else known.cardholder}
+    def keys_pressed(self, reader: str, door: str, keys: str, read_ms: int) -> None:
+        """Keys at a reader: '0' to '9', '*' clears, '#' enters."""
+        self.badges.keys_pressed(reader, door, keys, read_ms)
+
+    def read_refused(self, reader: str, door: str, reason: str) -> None:
+        """A reader sent what is no card and no key: noise, a bad parity or checksum."""
+        self.badges.read_refused(reader, door, reason)
+
+    def door_state(self, door: str) -> DoorState:
+        """What is known of a door."""
+        return self.doors[door].state
+
+    def open_for(self, door: str, granted: Granted) -> None:
+        """Somebody may pass."""
+        self._step(self.doors[door], granted)
 
     # --- what central and people ask ----------------------------------------------------------------------------
 
@@ -227,6 +232,7 @@ class Controller:
             self._hardware.panic()  # a lost edge of the button is told by this look at it
         for door in self.doors.values():
             self.sample(door)
+        self.badges.follow()
 
     def sample(self, door: Door) -> None:
         """Read every sensor of a door. Time passes in it, too: what was due by now is done."""

@@ -30,10 +30,21 @@ from drivers.osdp import (
 )
 from edge_agent.controller import Controller
 from edge_agent.journal import Journal
+from edge_agent.reader_display import Show
 from edge_agent.wiring import ReaderLine, ReaderWiring
 from protocol.words import Alarm, Denial, DoorMode, EventKind
 
 log = logging.getLogger(__name__)
+
+_INDICATIONS = {
+    Show.IDLE: Indication.IDLE,
+    Show.LOCKDOWN: Indication.LOCKDOWN,
+    Show.GRANTED: Indication.GRANTED,
+    Show.DENIED: Indication.DENIED,
+    Show.ENTER_PIN: Indication.ENTER_PIN,
+    Show.SECOND_PERSON: Indication.ENTER_PIN,
+    Show.WARNING: Indication.DENIED,
+}
 
 
 class Readers:
@@ -67,11 +78,11 @@ class Readers:
         for bus in set(self.buses.values()):
             bus.stop()
 
-    def show_decision(self, reader: str, granted: bool) -> None:
-        """Tell whoever holds a badge to the reader, if it is one that can show it."""
+    def show(self, reader: str, what: Show) -> None:
+        """Show this at a reader, if it is one of these (edge_agent.reader_display)."""
         bus = self.buses.get(reader)
         if bus is not None:
-            bus.indicate(reader, Indication.GRANTED if granted else Indication.DENIED)
+            bus.indicate(reader, _INDICATIONS[what])
 
     def show_modes(self) -> None:
         """Have every reader show whether its door is secured."""

@@ -9,24 +9,30 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol, Self
 
 from gpiozero.pins.mock import MockFactory
 
 from drivers.timed_outputs import TimedOutputs
+from drivers.wiegand.edges import PinEdges
 from edge_agent.agent import Agent
 from edge_agent.config_file import AgentFile
 from edge_agent.wiring import DoorWiring, InputWiring, SwitchWiring
 from protocol.words import DoorMode
 from simulators import virtual_door
 from simulators.line_tap import LineTap
+from simulators.readers_at_doors import SerialAtDoor, WiegandAtDoor, virtual_serial
+from simulators.virtual_adc import VirtualAdc
 from simulators.virtual_clock import VirtualClock
 from simulators.virtual_door import VirtualDoor
 from simulators.virtual_line import VirtualLine
 from simulators.virtual_pins import WirePin
 from simulators.virtual_reader import Buzzer, Led, VirtualOsdpReader
-from simulators.virtual_switch import VirtualSwitch
+from simulators.virtual_switch import VirtualSwitch, Wire
 
 COMPUTE_MODULE = "a020a0"  # its 46 pins are what agent.yaml may name
 BOLT_TRAVEL_S = (0.15, 0.4)
@@ -72,12 +78,14 @@ class VirtualSite:
         rng = random.Random(f"{seed}/{config.site}/{config.agent}")
         loop = asyncio.get_running_loop()
         self._loop = loop
+        self._stack = ExitStack()
         self._factory = MockFactory(revision=COMPUTE_MODULE)
         # The world has a thread of its own: its doors do not wait for an agent's loop that is busy.
         self._world = TimedOutputs()
+        self.adcs = {one.adc: VirtualAdc(self._factory, device=one.device, pins=one.pins) for one in config.adcs}
         self.doors = {
             wiring.door: VirtualDoor(
-                _door_wiring(wiring),
+                self._door_wiring(wiring),
                 pin_factory=self._factory,
                 timer=self._world,
                 bolt_travel_s=rng.uniform(*BOLT_TRAVEL_S),
@@ -104,14 +112,20 @@ class VirtualSite:
         self.lines: dict[str, VirtualLine] = {}
         self.taps: dict[str, LineTap] = {}
         self.readers: dict[str, VirtualReader] = {}
+        self._serial_devices: dict[str, str] = {}
         self.reader_of: dict[str, str] = {}
         """Door -> the name of its first reader."""
         self.door_of: dict[str, str] = {}
         """Reader -> its door."""
         try:
             self._string_lines(config)
-            devices = {device: line.path for device, line in self.lines.items()}
-            self.agent = Agent(config.with_devices(devices), pin_factory=self._factory, clock=self.clock)
+            devices = {device: line.path for device, line in self.lines.items()} | self._serial_devices
+            self.agent = Agent(
+                config.with_devices(devices),
+                pin_factory=self._factory,
+                clock=self.clock,
+                edges=PinEdges(self._factory),
+            )
         except BaseException:
             self._end_world()
             raise
@@ -166,8 +180,29 @@ class VirtualSite:
         self._loop.call_later(PANIC_PRESS_S, self.trip, "panic", False)
 
     def _switch(self, wiring: InputWiring, *, closed: bool) -> VirtualSwitch:
-        wire = self._factory.pin(_pin(wiring), pin_class=WirePin)
-        return VirtualSwitch(wire, self._world, closed=closed, bounce=False)
+        wire = self._wire(wiring)
+        connected = self._factory.pin(wire, pin_class=WirePin) if isinstance(wire, int) else wire
+        return VirtualSwitch(connected, self._world, closed=closed, bounce=False)
+
+    def _wire(self, wiring: InputWiring) -> int | Wire:
+        """Where a switch is connected: a pin's number, or a channel of a converter."""
+        if isinstance(wiring, SwitchWiring):
+            return wiring.pin
+        return self.adcs[wiring.adc].wire(wiring.channel, wiring.end_of_line)
+
+    def _door_wiring(self, wiring: DoorWiring) -> virtual_door.DoorWiring:
+        if wiring.rex is None:
+            raise ValueError(f"door {wiring.door!r} has no rex; a virtual door needs one, add 'rex: {{pin: …}}'")
+        return virtual_door.DoorWiring(
+            lock=wiring.lock.pin,
+            contact=self._wire(wiring.contact),
+            rex=self._wire(wiring.rex),
+            bolt=self._wire(wiring.bolt) if wiring.bolt else None,
+            tamper=self._wire(wiring.tamper) if wiring.tamper else None,
+            kind=wiring.lock.kind,
+            fail_mode=wiring.lock.fail_mode,
+            lock_active_high=wiring.lock.active_high,
+        )
 
     def _string_lines(self, config: AgentFile) -> None:
         for wired in config.reader_lines:
@@ -183,43 +218,41 @@ class VirtualSite:
                     on_shown=partial(self._shown, reader.door),
                 )
 
+        for wiegand in config.wiegand_readers:
+            self._place(wiegand.reader, wiegand.door)
+            self.readers[wiegand.reader] = WiegandAtDoor(
+                self._factory, wiegand, on_green=partial(self._green, wiegand.door)
+            )
+        if config.serial_readers:
+            folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="doorward-serial-")))
+            for serial in config.serial_readers:
+                self._place(serial.reader, serial.door)
+                module = self._stack.enter_context(virtual_serial(folder, serial))
+                self.readers[serial.reader] = SerialAtDoor(module)
+                self._serial_devices[serial.device] = module.path
+
     def _place(self, reader: str, door: str) -> None:
         self.reader_of.setdefault(door, reader)
         self.door_of[reader] = door
 
     def _shown(self, door: str, shown: Led | Buzzer) -> None:
         """On the line's thread."""
-        if isinstance(shown, Led) and shown.colour == "green" and not self._loop.is_closed():
+        if isinstance(shown, Led) and shown.colour == "green":
+            self._green(door)
+
+    def _green(self, door: str) -> None:
+        """On any thread."""
+        if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(lambda: self.on_green(door))
 
     def _end_world(self) -> None:
         for line in self.lines.values():
             line.close()
+        self._stack.close()
         self._world.close()
         self._factory.reset()
-
-
-def _door_wiring(wiring: DoorWiring) -> virtual_door.DoorWiring:
-    if wiring.rex is None:
-        raise ValueError(f"door {wiring.door!r} has no rex; a virtual door needs one, add 'rex: {{pin: …}}'")
-    return virtual_door.DoorWiring(
-        lock=wiring.lock.pin,
-        contact=_pin(wiring.contact),
-        rex=_pin(wiring.rex),
-        bolt=_pin(wiring.bolt) if wiring.bolt else None,
-        tamper=_pin(wiring.tamper) if wiring.tamper else None,
-        kind=wiring.lock.kind,
-        fail_mode=wiring.lock.fail_mode,
-        lock_active_high=wiring.lock.active_high,
-    )
 
 
 def rests_closed(wiring: InputWiring, usual: bool) -> bool:
     """Whether an input's circuit is closed while nothing is the matter."""
     return usual if wiring.normally_closed is None else wiring.normally_closed
-
-
-def _pin(wiring: InputWiring) -> int:
-    if not isinstance(wiring, SwitchWiring):
-        raise ValueError(f"channel {wiring.channel} of {wiring.adc}: supervised lines are not simulated yet")  # noqa: TRY004
-    return wiring.pin

@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+from gpiozero import GPIOZeroError, InputDevice
+
 _log = logging.getLogger(__name__)
 
 _HEADER_LABELS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")
@@ -124,31 +126,31 @@ class PinEdges:
         self._factory = pin_factory
 
     def watch(self, data0: int, data1: int, on_edge: OnEdge) -> Watch:
-        """Watch two pins, pulled up."""
+        """Watch two pins (BCM numbers), pulled up. Raises OSError if a pin cannot be had."""
         return _PinWatch(self._factory, {data0: Line.DATA0, data1: Line.DATA1}, on_edge)
 
 
 class _PinWatch:
     def __init__(self, factory: Any, lines: dict[int, Line], on_edge: OnEdge) -> None:
-        self._factory = factory
         self._handlers = []  # gpiozero holds them weakly
-        self._pins: list[Any] = []
-        self._numbers = tuple(lines)
-        factory.reserve_pins(self, *lines)
-        for number, line in lines.items():
-            pin = factory.pin(number)
-            handler = _told(line, on_edge)
-            pin.input_with_pull("up")
-            pin.edges = "falling"
-            pin.when_changed = handler
-            self._handlers.append(handler)
-            self._pins.append(pin)
+        self._devices: list[Any] = []
+        try:
+            for number, line in lines.items():
+                device = InputDevice(number, pull_up=True, pin_factory=factory)
+                self._devices.append(device)
+                handler = _told(line, on_edge)
+                self._handlers.append(handler)
+                device.pin.edges = "falling"
+                device.pin.when_changed = handler
+        except GPIOZeroError as error:
+            self.close()
+            raise OSError(f"pin {number} cannot be watched for a Wiegand reader: {error}") from error
 
     def close(self) -> None:
-        for pin in self._pins:
-            pin.when_changed = None
-        self._pins.clear()
-        self._factory.release_pins(self, *self._numbers)
+        for device in self._devices:
+            device.pin.when_changed = None
+            device.close()
+        self._devices.clear()
 
 
 def _told(line: Line, on_edge: OnEdge) -> Callable[[float, int], None]:

@@ -37,7 +37,7 @@ class Signal(StrEnum):
     SECOND_PERSON = "second_person"
     """Slow blink for ten seconds, two beeps first."""
     WARNING = "warning"
-    """One beep a second until something else is shown: the door is held open. Stays."""
+    """Five seconds of a beep a second: the door has stood open for nearly too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ MEANINGS: Mapping[Signal, Meaning] = MappingProxyType(
         Signal.DENIED: Meaning(buzzer=Pattern((0.1, 0.1, 0.1, 0.1, 0.1))),
         Signal.ENTER_PIN: Meaning(led=_SLOW),
         Signal.SECOND_PERSON: Meaning(led=_SLOW, buzzer=Pattern((0.1, 0.1, 0.1))),
-        Signal.WARNING: Meaning(buzzer=Pattern((0.5, 0.5), forever=True), stays=True),
+        Signal.WARNING: Meaning(buzzer=Pattern((0.5, 0.5) * 5)),
     }
 )
 

@@ -20,6 +20,7 @@ from edge_agent.commands import Commands
 from edge_agent.config_file import AgentFile
 from edge_agent.configuration import Configuration
 from edge_agent.controller import Controller
+from edge_agent.credential_store import CredentialStore
 from edge_agent.declarations import Declarations, keyring
 from edge_agent.hardware import Hardware
 from edge_agent.health import Health
@@ -29,6 +30,7 @@ from edge_agent.link import AgentLink
 from edge_agent.outbox import Outbox
 from edge_agent.pulse import Pulse
 from edge_agent.reader_display import Show
+from edge_agent.reader_keys import ReaderKeys
 from edge_agent.readers import Readers
 from edge_agent.refusals import Refusals
 from edge_agent.store import Store
@@ -85,13 +87,19 @@ class Agent:
             on_show=self._show,
             on_panic=self._panic,
         )
+        self.credentials = CredentialStore(config.data / "credentials.db", on_lost=self._credentials_lost)
         self.configuration = Configuration(
-            topics.of_agent(TopicKind.CONFIG, config.site, config.agent),
+            config.site,
+            config.agent,
             anchor=Keyring(config.trust),
             wired=frozenset(door.door for door in config.doors),
             store=self.store,
+            credentials=self.credentials,
+            clock=self.clock,
             journal=self.journal,
+            refusals=self.refusals,
             on_change=self._configured,
+            on_pages_wanted=self._pages_wanted,
         )
         self.declarations = Declarations(
             site=config.site,
@@ -104,6 +112,12 @@ class Agent:
             on_change=self.controller.set_declarations,
             on_own_set=self._own_set_signed,
         )
+        self.readers = Readers(
+            config.reader_lines,
+            controller=self.controller,
+            journal=self.journal,
+            keys=ReaderKeys(config.data / "reader-keys"),
+        )
         self.inbox = self._make_inbox()
         self.link = AgentLink(
             config.site,
@@ -115,9 +129,9 @@ class Agent:
             on_message=self.inbox.receive,
             snapshot=self.snapshot,
             own_set=lambda: self.declarations.own_signed,
+            pages=lambda: self.configuration.pages,
             rng=rng or random.Random(),  # noqa: S311 - jitter, not a secret
         )
-        self.readers = Readers(config.reader_lines, controller=self.controller, journal=self.journal)
         self.wired_readers = WiredReaders(
             config, controller=self.controller, journal=self.journal, pin_factory=pin_factory, edges=edges
         )
@@ -166,6 +180,7 @@ class Agent:
             doors=self.controller.reports(),
             config_version=self.configuration.rules.version,
             fire=self.controller.fire,
+            alarms=self.controller.alarms(),
             outbox=self.journal.outbox.state(),
         )
 
@@ -204,6 +219,7 @@ class Agent:
     def _make_inbox(self) -> Inbox:
         commands = Commands(
             controller=self.controller,
+            readers=self.readers,
             store=self.store,
             clock=self.clock,
             journal=self.journal,
@@ -254,6 +270,12 @@ class Agent:
 
     def _own_set_signed(self) -> None:
         self.link.own_set_changed()
+
+    def _pages_wanted(self) -> None:
+        self.link.pages_wanted()
+
+    def _credentials_lost(self) -> None:
+        self.configuration.fetch_missing()
 
     def _acknowledged(self, ack: EventAck) -> None:
         self.link.sender.acknowledged(ack)

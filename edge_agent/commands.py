@@ -7,6 +7,7 @@ import sqlite3
 from edge_agent.clock import Clock
 from edge_agent.controller import Controller
 from edge_agent.journal import Journal
+from edge_agent.readers import Readers
 from edge_agent.refusals import Refusals
 from edge_agent.store import Store
 from protocol.messages import Command
@@ -25,9 +26,17 @@ class Commands:
     """Carries commands out. A command that cannot be carried out is answered with ``message_refused`` and its id."""
 
     def __init__(
-        self, *, controller: Controller, store: Store, clock: Clock, journal: Journal, refusals: Refusals
+        self,
+        *,
+        controller: Controller,
+        readers: Readers,
+        store: Store,
+        clock: Clock,
+        journal: Journal,
+        refusals: Refusals,
     ) -> None:
         self._controller = controller
+        self._readers = readers
         self._store = store
         self._clock = clock
         self._journal = journal
@@ -43,11 +52,22 @@ class Commands:
             return
         if kind is CommandKind.TEST_LOCK:
             self._done(command, self._controller.test_lock(command.door))
+        elif kind is CommandKind.ROTATE_READER_KEY:
+            self._rotate_key(topic, command)
         elif self._controller.grant(command.door, {"command": command.id, "by": command.by}):
             self._done(command, {})
         else:
             detail = f"{command.door} is secured; a grant does not pass a declaration"
             self._refusals.answer(topic, command.id, Denial.DOOR_SECURED, detail)
+
+    def _rotate_key(self, topic: str, command: Command) -> None:
+        """Done is that it has begun; the reader's own event tells how it ended."""
+        reader = command.data.get("reader")
+        problem = self._readers.rotate_key(str(reader), command.door)
+        if problem is None:
+            self._done(command, {"reader": reader})
+        else:
+            self._refusals.answer(topic, command.id, Reason.NOT_POSSIBLE, problem)
 
     def _done(self, command: Command, data: dict[str, object]) -> None:
         self._journal.add(EventKind.COMMAND_DONE, {"id": command.id, "kind": command.kind, **data}, door=command.door)

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     RETAINED = "retained"  # a momentary act may not come out of a broker's memory
     UNKNOWN_KIND = "unknown_kind"
     UNKNOWN_DOOR = "unknown_door"
+    NOT_POSSIBLE = "not_possible"  # a command that cannot be carried out as things are; the detail says why
     NOT_KEPT = "not_kept"  # the disk would not keep what must be kept before acting
 
 

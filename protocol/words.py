@@ -169,6 +169,7 @@ class EventKind(StrEnum):
     CONFIG_CONFIRMED = "config_confirmed"  # the agent came up well with it: it is now the last good one
     CONFIG_ROLLED_BACK = "config_rolled_back"
     READER_KEY_SET = "reader_key_set"  # a reader has a new secure channel key
+    READER_KEY_KEPT = "reader_key_kept"  # a reader did not take its new key, and works with the former one
     EVENTS_DROPPED = "events_dropped"  # the outbox was full: how many, and between which numbers
 
 

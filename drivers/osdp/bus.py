@@ -134,8 +134,13 @@ class OsdpBus:
         return True
 
     def refused(self, reader: str) -> int:
-        """How many replies under the reader's address were not believed. KeyError if the reader is unknown."""
+        """How many replies under the reader's address were not believed. KeyError if unknown."""
         return self._by_name[reader].refused
+
+    def may_set_key(self, reader: str) -> bool:
+        """Whether the reader is online and not being given a key already. KeyError if it is unknown."""
+        state = self._by_name[reader]
+        return state.online and not state.keys.pending
 
     def set_key(self, reader: str, key: bytes) -> bool:
         """Give the reader another key, over its secure channel. Answered by a `KeySet` or `KeyKept` event.
@@ -148,7 +153,7 @@ class OsdpBus:
         if any(key == other.keys.in_use for other in self._readers):
             raise WeakKey(f"reader {reader}: this key is in use on the line already")
         panel = self._panel
-        if panel is None or not state.online or state.keys.pending or not panel.set_key(state.offset, key):
+        if panel is None or not self.may_set_key(reader) or not panel.set_key(state.offset, key):
             return False
         state.keys.begin(key)
         state.key_sent = True
@@ -188,8 +193,7 @@ class OsdpBus:
             self._wake = None
         line, self._channel.line = self._channel.line, None
         if line is not None:
-            # Before closing: a descriptor that hung up stays readable and would spin the loop.
-            if self._loop is not None:
+            if self._loop is not None:  # before closing: a descriptor that hung up would spin the loop
                 self._loop.remove_reader(line.fileno())
             line.close()
         if self._panel is not None:
@@ -289,7 +293,7 @@ class OsdpBus:
     def _wake_in(self, seconds: float) -> None:
         if self._wake is not None:
             self._wake.cancel()
-        self._wake = None if self._loop is None else self._loop.call_later(seconds, self._pump)
+        self._wake = self._loop.call_later(seconds, self._pump) if self._loop else None
 
     # --- what readers say ---
 
@@ -308,12 +312,8 @@ class OsdpBus:
                 self._tell(read)
 
     def _drained(self, mask: int, now: float) -> None:
-        if not mask:
-            return
         for reader in self._readers:
-            if not mask >> reader.offset & 1:
-                continue
-            if not reader.nothing_to_say():
+            if not (mask >> reader.offset & 1 and reader.nothing_to_say()):
                 continue
             if not reader.online:
                 self._came_online(reader, now)

@@ -70,20 +70,17 @@ _AMBER = osdp_sys.LED_COLOR_AMBER
 _DARK = osdp_sys.LED_COLOR_NONE
 
 
+_COMMANDS = {
+    Indication.IDLE: (_permanent(_RED, _RED, 1, 0),),
+    Indication.LOCKDOWN: (_permanent(_RED, _DARK, 2, 2),),
+    Indication.GRANTED: (_temporary(_GREEN, _GREEN, 1, 0, 30), _beep(2, 1, 1)),
+    Indication.DENIED: (_temporary(_RED, _DARK, 2, 2, 20), _beep(1, 1, 3)),
+    Indication.ENTER_PIN: (_temporary(_AMBER, _DARK, 3, 3, 100),),
+    Indication.SECOND_PERSON: (_temporary(_GREEN, _AMBER, 3, 3, 100), _beep(1, 1, 2)),
+    Indication.WARNING: (_temporary(_RED, _AMBER, 3, 3, 50), _beep(5, 5, 5)),
+}
+
+
 def commands(indication: Indication) -> list[dict[str, Any]]:
     """The commands that make a reader show `indication`, in libosdp's form, in sending order."""
-    match indication:
-        case Indication.IDLE:
-            return [_permanent(_RED, _RED, 1, 0)]
-        case Indication.LOCKDOWN:
-            return [_permanent(_RED, _DARK, 2, 2)]
-        case Indication.GRANTED:
-            return [_temporary(_GREEN, _GREEN, 1, 0, 30), _beep(2, 1, 1)]
-        case Indication.DENIED:
-            return [_temporary(_RED, _DARK, 2, 2, 20), _beep(1, 1, 3)]
-        case Indication.ENTER_PIN:
-            return [_temporary(_AMBER, _DARK, 3, 3, 100)]
-        case Indication.SECOND_PERSON:
-            return [_temporary(_GREEN, _AMBER, 3, 3, 100), _beep(1, 1, 2)]
-        case Indication.WARNING:
-            return [_temporary(_RED, _AMBER, 3, 3, 50), _beep(5, 5, 5)]
+    return [dict(command) for command in _COMMANDS[indication]]

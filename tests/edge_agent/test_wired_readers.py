@@ -50,7 +50,7 @@ async def events(agent: Agent, kind: EventKind, count: int = 1) -> list[dict[str
         assert time.monotonic() < end, f"{count} events {kind}, not {found}"
         await asyncio.sleep(0.02)
         batch = await agent.journal.on_outbox(agent.journal.outbox.next_batch, 0)
-        found = [json.loads(event.data) for event in batch.events if event.kind == kind] if batch else []
+        found = [json.loads(bytes(event.data)) for event in batch.events if event.kind == kind] if batch else []
     return found
 
 

@@ -34,6 +34,9 @@ BOLT_DEBOUNCE_S = 0.010
 REX_DEBOUNCE_S = 0.005
 """Who leaves is believed before the bolt they draw and the leaf they move are."""
 
+POWER_DEBOUNCE_S = 0.500
+"""A dip of the mains that the supply rides through is nobody's news."""
+
 CHATTER_S = 1.0
 """A contact that has not held still for this long is broken: its value becomes None."""
 
@@ -143,6 +146,9 @@ class DigitalSensor:
                 # The level moved and no edge told: one was lost. It held since some earlier moment.
                 return self._accept(value, at, at)
             return self._check_chatter(at)
+
+    def confirm(self) -> None:
+        """Nothing to do: :meth:`reread` looks at the pin itself, at any time."""
 
     def close(self) -> None:
         """Stop watching and give up the pin. No callback after it returns, save one already posted."""
@@ -308,4 +314,23 @@ class TamperSwitch(_Loop):
     @property
     def tampered(self) -> bool | None:
         """Whether the cover is off or the wire is cut."""
+        return self.value
+
+
+class PowerContact(DigitalSensor):
+    """A supply's relay for mains or battery: closed while all is well, so that a cut wire reads as a failure."""
+
+    def __init__(
+        self,
+        pin: int | str,
+        *,
+        normally_closed: bool = True,
+        debounce_s: float = POWER_DEBOUNCE_S,
+        **options: Any,
+    ) -> None:
+        super().__init__(pin, active_low=normally_closed, debounce_s=debounce_s, **options)
+
+    @property
+    def good(self) -> bool | None:
+        """Whether mains is there, or the battery good."""
         return self.value

@@ -208,13 +208,10 @@ class Sampler:
                 switch.take(None if dead else reading, at)
 
     def close(self) -> None:
-        """End the thread, then give up the converters' pins."""
+        """End the thread. The converters may be closed then."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=1.0)
-        for adc in self._inputs:
-            adc.close()
-        self._inputs = {}
 
     def _read(self, adc: Adc, channel: int) -> int | None:
         try:

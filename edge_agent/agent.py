@@ -35,10 +35,8 @@ from edge_agent.readers import Readers
 from edge_agent.refusals import Refusals
 from edge_agent.store import Store
 from edge_agent.wired_readers import WiredReaders
-from protocol import topics
 from protocol.messages import EventAck, StateSnapshot
 from protocol.signing import Keyring
-from protocol.topics import TopicKind
 from protocol.words import EventKind, KeyRole
 
 log = logging.getLogger(__name__)
@@ -73,6 +71,7 @@ class Agent:
         self._hardware: Hardware | None = None
         self._timer: TimedOutputs | None = None
         self._turn_pending = False
+        self._looking: asyncio.Task[None] | None = None
         self._snapshots = 0
         self._own_key = config.signing_key.trusted(KeyRole.AGENT, site=config.site, agent=config.agent)
         self._keys = keyring(config.trust, (), self._own_key)
@@ -151,14 +150,25 @@ class Agent:
             self.readers.start()
             self.wired_readers.start(timer)
             self._pulse.start()
+            self._looking = asyncio.create_task(self.credentials.look_through())
             await self.link.run()
+        except asyncio.CancelledError:
+            self.configuration.stopped_well()
+            raise
         finally:
             self._pulse.stop()
             self.readers.stop()
             self.wired_readers.stop()
             self.controller.stop()
+            self.configuration.stop()
+            await self._close_credentials()
             await self.journal.close()
             self.store.close()
+
+    async def _close_credentials(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+        await asyncio.get_running_loop().run_in_executor(None, self.credentials.close)
 
     def close(self) -> None:
         """Give up the pins, after :meth:`run` has ended. Fail-safe locks release then; a Pi's process just ends."""
@@ -284,6 +294,9 @@ class Agent:
         self.link.sender.wake()
 
     def _beat(self) -> None:
+        if self.configuration.trial is not None:
+            self.controller.reports()  # an agent that cannot say what its doors are is not well
+            self.configuration.beat()
         now = self.clock.mono_ms()
         if now < self._health_due_ms:
             return

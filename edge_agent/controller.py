@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.gpio import FailMode, LockKind
+from edge_agent.alarm_desk import AlarmDesk
+from edge_agent.alarm_groups import Weight
 from edge_agent.badge_path import BadgePath, reader_places
 from edge_agent.clock import Clock
 from edge_agent.config_file import AgentFile
@@ -34,6 +36,7 @@ from edge_agent.door_state import (
 from edge_agent.effective_mode import effective_mode
 from edge_agent.hardware import DoorHardware, Hardware
 from edge_agent.journal import Journal
+from edge_agent.line_alarms import line_alarms
 from edge_agent.reader_display import Show
 from edge_agent.rules import Rules
 from edge_agent.wiring import DoorWiring
@@ -83,6 +86,7 @@ class Controller:
         self._journal = journal
         self._on_change = on_change
         self._on_panic = on_panic
+        self._desk = AlarmDesk(journal, now_ms=clock.mono_ms, on_change=on_change)
         self._hardware: Hardware | None = None
         self._sets: tuple[DeclarationSet, ...] = ()
         self.badges = BadgePath(
@@ -115,6 +119,7 @@ class Controller:
             leaving = door.profile.rex_releases and door.state.rex_until_ms > now
             if not (leaving or fire_released(door.profile, door.state)):
                 door.hardware.drive(DriveLock(released=False))
+        self._desk.close()
 
     @property
     def letting_out(self) -> bool:
@@ -219,9 +224,12 @@ class Controller:
         if on is ((reader, alarm) in alarms):
             return
         (alarms.add if on else alarms.discard)((reader, alarm))
-        kind = EventKind.ALARM_RAISED if on else EventKind.ALARM_CLEARED
-        self._journal.add(kind, {"alarm": alarm, "reader": reader}, door=door)
-        self._on_change()
+        self._desk.set(door, alarm, on=on, source={"reader": reader}, weight=self._weight(alarm, self.doors[door]))
+
+    def power_changed(self, mains: bool | None, battery: bool | None) -> None:
+        """What the power supply says of itself."""
+        self._desk.set(None, Alarm.MAINS_FAILED, on=mains is False)
+        self._desk.set(None, Alarm.BATTERY_LOW, on=battery is False)
 
     # --- time ---------------------------------------------------------------------------------------------------
 
@@ -230,8 +238,11 @@ class Controller:
         self.fire_changed()
         if self._hardware is not None:
             self._hardware.panic()  # a lost edge of the button is told by this look at it
+            self.power_changed(*self._hardware.power())
+            self._desk.set_lines(None, line_alarms(self._hardware.lines()))
         for door in self.doors.values():
             self.sample(door)
+        self._desk.tick()
         self.badges.follow()
 
     def sample(self, door: Door) -> None:
@@ -242,6 +253,7 @@ class Controller:
             self._step(door, RexPressed())
         if self._step(door, _reading(door)):
             self._step(door, _reading(door))  # the lock was commanded: what was read before proves nothing
+        self._desk.set_lines(door.wiring.door, line_alarms(door.hardware.lines()))
 
     def follow_schedules(self) -> None:
         """Bring every door to the mode it should have by now."""
@@ -268,9 +280,13 @@ class Controller:
             released=state.released,
             evidence=evidence(door.profile, state, self._clock.mono_ms()),
             declarations=state.declarations,
-            alarms=tuple(sorted(state.alarms | {alarm for _, alarm in door.reader_alarms})),
+            alarms=tuple(sorted(state.alarms | self._desk.alarms(door.wiring.door))),
             fire_released=fire_released(door.profile, state),
         )
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        """What is on that belongs to no door: power, the lines of the fire and panic inputs."""
+        return tuple(sorted(self._desk.alarms(None)))
 
     # --- steps and effects --------------------------------------------------------------------------------------
 
@@ -291,11 +307,22 @@ class Controller:
             if isinstance(effect, DriveLock):
                 driven = True
                 door.undriven = not door.hardware.drive(effect)
+            elif effect.kind in (EventKind.ALARM_RAISED, EventKind.ALARM_CLEARED):
+                alarm, on = effect.data["alarm"], effect.kind is EventKind.ALARM_RAISED
+                self._desk.set(door.wiring.door, alarm, on=on, weight=self._weight(alarm, door))
             else:
                 self._journal.add(effect.kind, effect.data, door=door.wiring.door)
         if effects or (door.state.contact, door.state.bolt) != (before.contact, before.bolt):
             self._on_change()
         return driven
+
+    def _weight(self, alarm: Alarm, door: Door) -> Weight:
+        """How much an alarm that comes again insists on being told."""
+        if alarm not in (Alarm.FORCED, Alarm.TAMPER):
+            return Weight.COUNTED
+        if door.state.mode is DoorMode.SECURED:
+            return Weight.ALWAYS
+        return Weight.UNTIL_FLAPPING if self.rules.settings(door.wiring.door).perimeter else Weight.WRITTEN
 
 
 def _reading(door: Door) -> Sensed:

@@ -11,19 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from drivers.gpio import LockOutput, Post
-from drivers.sensors import (
-    BoltMonitor,
-    DigitalSensor,
-    DoorContact,
-    FireInput,
-    PanicButton,
-    RequestToExit,
-    TamperSwitch,
-)
+from drivers.supervised_line import LineState
 from drivers.timed_outputs import Timer
 from edge_agent.config_file import AgentFile
 from edge_agent.door_state import DriveLock, Sensed
-from edge_agent.wiring import DoorWiring, InputWiring, SupervisedWiring
+from edge_agent.inputs import InputMaker, InputSensor, Role, line_of
+from edge_agent.wiring import DoorWiring
 from protocol.words import Bolt, Contact
 
 log = logging.getLogger(__name__)
@@ -50,6 +43,9 @@ class HardwareListener(Protocol):
     def panic_pressed(self) -> None:
         """The panic button went down."""
 
+    def power_changed(self, mains: bool | None, battery: bool | None) -> None:
+        """Whether mains is there and the battery is good; None: not wired, or no reading."""
+
 
 @dataclass(slots=True)
 class DoorHardware:
@@ -57,10 +53,10 @@ class DoorHardware:
 
     timer: Timer
     lock: LockOutput
-    contact: DoorContact
-    bolt: BoltMonitor | None
-    rex: RequestToExit | None
-    tamper: TamperSwitch | None
+    contact: InputSensor
+    bolt: InputSensor | None
+    rex: InputSensor | None
+    tamper: InputSensor | None
 
     def sample(self) -> Sensed:
         """Read all the door's sensors now. A driver that fails gives no reading."""
@@ -78,8 +74,14 @@ class DoorHardware:
             at_ms=None if not read or min(read) >= began else int(min(read) * 1000),
         )
 
+    def lines(self) -> dict[str, LineState]:
+        """What its supervised lines are like, by the input's name in the wiring. Switches on pins are left out."""
+        return _lines({"contact": self.contact, "bolt": self.bolt, "rex": self.rex, "tamper": self.tamper})
+
     def asks_to_leave(self) -> bool:
-        """Whether the REX input is active now."""
+        """Whether the REX input is active now. A faulty line asks for nothing: whoever cuts it from outside must not
+        open the door with it, and a release that runs is not cut short. The hardware lets people out all the same.
+        """
         return bool(_reread(self.rex)[0])
 
     def drive(self, command: DriveLock) -> bool:
@@ -94,9 +96,11 @@ class DoorHardware:
         except Exception:
             log.exception("a lock could not be commanded to %s", "release" if command.released else "lock")
             return False
+        for sensor in self.sensors():
+            sensor.confirm()
         return True
 
-    def sensors(self) -> list[DigitalSensor]:
+    def sensors(self) -> list[InputSensor]:
         """All its inputs."""
         return [sensor for sensor in (self.contact, self.bolt, self.rex, self.tamper) if sensor is not None]
 
@@ -105,7 +109,7 @@ class Hardware:
     """All drivers of an agent. Every lock is locked from the first instant on.
 
     ``post`` brings callbacks to the loop (``loop.call_soon_threadsafe``). Raises what the pin factory raises for a
-    pin its board does not have.
+    pin its board does not have, and ValueError for end-of-line resistors that cannot tell a line's states apart.
     """
 
     def __init__(
@@ -115,29 +119,50 @@ class Hardware:
         self._options: dict[str, Any] = {"pin_factory": pin_factory, "timer": timer, "post": post}
         # Locks first, all of them: nothing that fails later may leave a door unlocked.
         locks = {wiring.door: self._lock(wiring, listener) for wiring in config.doors}
+        self._inputs = InputMaker(config.adcs, pin_factory=pin_factory, timer=timer, post=post)
+        make = self._inputs.make
+
+        def power_changed(_value: bool | None, _at: float) -> None:
+            listener.power_changed(*self.power())
+
+        power = config.power
         self.doors = {wiring.door: self._door(wiring, locks[wiring.door], listener) for wiring in config.doors}
-        self._fire = self._switch(FireInput, config.fire, lambda _value, _at: listener.fire_changed())
-        self._panic = self._switch(PanicButton, config.panic, _when_true(listener.panic_pressed))
+        self._fire = make(Role.FIRE, config.fire, lambda _value, _at: listener.fire_changed())
+        self._panic = make(Role.PANIC, config.panic, _when_true(listener.panic_pressed))
+        self._mains = make(Role.POWER, power.mains if power else None, power_changed)
+        self._battery = make(Role.POWER, power.battery if power else None, power_changed)
+        self._inputs.start()
 
     def fire(self) -> bool:
-        """Whether the fire alarm panel calls for release. An input that cannot be read does: egress comes first."""
+        """Whether the fire alarm panel calls for release. An input that cannot be read does, and so does a line that
+        is cut or shorted: egress comes first."""
         if self._fire is None:
             return False
         return _reread(self._fire)[0] is not False
 
     def panic(self) -> bool:
-        """Whether the panic button is down now."""
+        """Whether the panic button is down now. A faulty line is not a panic: it raises an alarm, and no lockdown
+        that two people must end."""
         return bool(_reread(self._panic)[0])
+
+    def power(self) -> tuple[bool | None, bool | None]:
+        """Whether mains is there, and the battery good; None: not wired, or no reading."""
+        return _reread(self._mains)[0], _reread(self._battery)[0]
+
+    def lines(self) -> dict[str, LineState]:
+        """What the supervised lines that belong to no door are like, by the input's name in the wiring."""
+        return _lines({"fire": self._fire, "panic": self._panic, "mains": self._mains, "battery": self._battery})
 
     def close(self) -> None:
         """Give up every pin. A fail-safe lock releases then, as it does without power."""
-        for sensor in (self._fire, self._panic):
+        for sensor in (self._fire, self._panic, self._mains, self._battery):
             if sensor is not None:
                 sensor.close()
         for door in self.doors.values():
             for sensor in door.sensors():
                 sensor.close()
             door.lock.close()
+        self._inputs.close()
 
     def _lock(self, wiring: DoorWiring, listener: HardwareListener) -> LockOutput:
         return LockOutput(
@@ -154,24 +179,16 @@ class Hardware:
             listener.door_changed(wiring.door)
 
         # Steady again counts too: while an input bounces, no sample of it proves anything.
+        make = self._inputs.make
+        slow_rex = self._inputs.supervised(wiring.rex)
         return DoorHardware(
             timer=self._timer,
             lock=lock,
-            contact=self._switch(DoorContact, wiring.contact, changed, on_steady=changed),
-            bolt=self._switch(BoltMonitor, wiring.bolt, changed, on_steady=changed),
-            rex=self._switch(RequestToExit, wiring.rex, _when_true(lambda: listener.rex_pressed(wiring.door))),
-            tamper=self._switch(TamperSwitch, wiring.tamper, changed),
+            contact=make(Role.CONTACT, wiring.contact, changed, on_steady=changed, after_rex=slow_rex),
+            bolt=make(Role.BOLT, wiring.bolt, changed, on_steady=changed, after_rex=slow_rex),
+            rex=make(Role.REX, wiring.rex, _when_true(lambda: listener.rex_pressed(wiring.door))),
+            tamper=make(Role.TAMPER, wiring.tamper, changed),
         )
-
-    def _switch(
-        self, kind: Any, wiring: InputWiring | None, on_change: Callable[[bool | None, float], None], **more: Any
-    ) -> Any:
-        if wiring is None:
-            return None
-        if isinstance(wiring, SupervisedWiring):
-            raise ValueError(f"channel {wiring.channel} of {wiring.adc}: this version reads switches on pins only")  # noqa: TRY004
-        usual = {} if wiring.normally_closed is None else {"normally_closed": wiring.normally_closed}
-        return kind(wiring.pin, on_change=on_change, **more, **usual, **self._options)
 
 
 def _when_true(call: Callable[[], None]) -> Callable[[bool | None, float], None]:
@@ -182,7 +199,7 @@ def _when_true(call: Callable[[], None]) -> Callable[[bool | None, float], None]
     return changed
 
 
-def _reread(sensor: DigitalSensor | None) -> tuple[bool | None, float | None]:
+def _reread(sensor: InputSensor | None) -> tuple[bool | None, float | None]:
     """The debounced value and when the level last bore it out; no value if the driver fails."""
     if sensor is None:
         return None, None
@@ -192,3 +209,8 @@ def _reread(sensor: DigitalSensor | None) -> tuple[bool | None, float | None]:
         log.exception("an input could not be read")
         return None, None
     return sensor.last
+
+
+def _lines(inputs: dict[str, InputSensor | None]) -> dict[str, LineState]:
+    found = {name: line_of(sensor) for name, sensor in inputs.items()}
+    return {name: line for name, line in found.items() if line is not None}

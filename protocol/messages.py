@@ -90,6 +90,7 @@ class StateSnapshot(Message, frozen=True, kw_only=True):
     doors: tuple[DoorState, ...]
     config_version: Count = 0
     fire: bool = False
+    alarms: tuple[ShortText, ...] = ()  # of no door: power, the lines of the fire and panic inputs
     outbox: OutboxState | None = None
 
 

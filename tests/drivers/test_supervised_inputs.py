@@ -67,6 +67,7 @@ class Bench:
 
     def close(self) -> None:
         self.sampler.close()
+        self.adc.close()
 
 
 @pytest.fixture

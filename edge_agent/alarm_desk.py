@@ -1,0 +1,105 @@
+"""The alarms of one agent: which are on, and what is written of them. Grouping is edge_agent.alarm_groups' decision.
+
+Call it on the loop. An alarm of no door (power, the fire line) is the agent's own, with ``door`` None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from edge_agent import alarm_groups
+from edge_agent.alarm_groups import Effect, Group, Tell, Weight
+from edge_agent.journal import Journal
+from protocol.words import Alarm, EventKind
+
+NEVER_GROUPED = frozenset({Alarm.FIRE, Alarm.DURESS, Alarm.MAINTENANCE, Alarm.OUTBOX_FILLING})
+"""Each time is told, at once: a life may hang on it, or it is rare."""
+
+Key = tuple[str | None, Alarm, tuple[tuple[str, str], ...]]
+
+
+class AlarmDesk:
+    """Keeps what is on, writes what is to be told. ``on_change`` is called when :meth:`alarms` would be different."""
+
+    def __init__(self, journal: Journal, *, now_ms: Callable[[], int], on_change: Callable[[], None]) -> None:
+        self._journal = journal
+        self._now_ms = now_ms
+        self._on_change = on_change
+        self._on: set[Key] = set()
+        self._groups: dict[Key, Group] = {}
+
+    def set(
+        self,
+        door: str | None,
+        alarm: Alarm,
+        *,
+        on: bool,
+        source: Mapping[str, str] | None = None,
+        weight: Weight = Weight.COUNTED,
+    ) -> None:
+        """An alarm is on or off now; may be repeated. ``source`` tells two of a door apart: {"reader": name}, say."""
+        key: Key = (door, alarm, tuple(sorted((source or {}).items())))
+        if on is (key in self._on):
+            return
+        (self._on.add if on else self._on.discard)(key)
+        if alarm in NEVER_GROUPED:
+            self._write(key, Tell(on=on, data={}))
+        else:
+            group = self._groups.get(key, Group())
+            now = self._now_ms()
+            group, effects = alarm_groups.raised(group, weight, now) if on else alarm_groups.cleared(group, now)
+            self._keep(key, group, effects)
+        self._on_change()
+
+    def set_lines(self, door: str | None, faults: Mapping[str, Alarm]) -> None:
+        """The faulty lines of a door (None: of the agent), as they are now: {input: alarm}."""
+        wanted = {(door, alarm, (("input", name),)) for name, alarm in faults.items()}
+        held = {key for key in self._on if key[0] == door and key[2][:1] and key[2][0][0] == "input"}
+        for _, alarm, source in held - wanted:
+            self.set(door, alarm, on=False, source=dict(source))
+        for _, alarm, source in wanted - held:
+            self.set(door, alarm, on=True, source=dict(source))
+
+    def alarms(self, door: str | None) -> frozenset[Alarm]:
+        """What is on at a door, truthfully, grouped or not; and whether something of it only cries wolf."""
+        present = {alarm for at, alarm, _ in self._on if at == door}
+        if any(group.flapping for (at, _, _), group in self._groups.items() if at == door):
+            present.add(Alarm.MAINTENANCE)
+        return frozenset(present)
+
+    def tick(self) -> None:
+        """Time has passed."""
+        now = self._now_ms()
+        for key, group in tuple(self._groups.items()):
+            after, effects = alarm_groups.tick(group, now)
+            if after is not group:
+                self._keep(key, after, effects)
+                if after.flapping is not group.flapping:
+                    self._on_change()
+
+    def close(self) -> None:
+        """Write what was counted and not told, before the end."""
+        now = self._now_ms()
+        for key, group in self._groups.items():
+            for effect in alarm_groups.flush(group, now):
+                self._write(key, effect)
+        self._groups.clear()
+
+    def _keep(self, key: Key, group: Group, effects: tuple[Effect, ...]) -> None:
+        if alarm_groups.over(group):
+            self._groups.pop(key, None)
+        else:
+            self._groups[key] = group
+        for effect in effects:
+            self._write(key, effect)
+
+    def _write(self, key: Key, effect: Effect) -> None:
+        door, alarm, source = key
+        kind = EventKind.ALARM_RAISED if effect.on else EventKind.ALARM_CLEARED
+        if isinstance(effect, Tell):
+            data = {"alarm": alarm, **dict(source), **effect.data}
+        else:
+            data = {"alarm": Alarm.MAINTENANCE, "of": alarm, **dict(source)}
+            if effect.on:
+                data["count"] = effect.count
+        self._journal.add(kind, data, door=door)

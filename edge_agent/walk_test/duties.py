@@ -6,9 +6,10 @@ test is declared on the disk at once, and carried out and published when the age
 
 from __future__ import annotations
 
+import logging
+
 from edge_agent.clock import Clock
 from edge_agent.config_file import AgentFile
-from edge_agent.configuration import Configuration
 from edge_agent.declarations import Declarations, keyring
 from edge_agent.effective_mode import effective_mode
 from edge_agent.journal import Journal
@@ -16,27 +17,27 @@ from edge_agent.outbox import Outbox
 from edge_agent.refusals import Refusals
 from edge_agent.store import Store
 from protocol import topics
-from protocol.messages import DoorSettings
+from protocol.messages import AgentConfig, DoorSettings
+from protocol.refusal import Refused
 from protocol.signing import Keyring
 from protocol.topics import TopicKind
 from protocol.words import DoorMode, KeyRole
 
+log = logging.getLogger(__name__)
+
 
 class Duties:
-    """The agent's files. Make it on the running loop; raises OSError, sqlite3.Error or DatabaseTooNew."""
+    """The agent's files. Make it on the running loop; raises OSError, sqlite3.Error or DatabaseTooNew.
+
+    It takes no configuration up: a start counts against one on trial, and this is not the agent's.
+    """
 
     def __init__(self, config: AgentFile, clock: Clock) -> None:
         self._site = config.site
         self._store = Store(config.data / "state.db")
         self._journal = Journal(Outbox(config.data / "outbox.db"), clock, on_written=lambda: None)
-        self._configuration = Configuration(
-            topics.of_agent(TopicKind.CONFIG, config.site, config.agent),
-            anchor=Keyring(config.trust),
-            wired=frozenset(door.door for door in config.doors),
-            store=self._store,
-            journal=self._journal,
-            on_change=lambda: None,
-        )
+        bundles = self._bundles(config)
+        self._settings = [{one.door: one for one in bundle.doors} for bundle in bundles]
         self._declarations = Declarations(
             site=config.site,
             agent=config.agent,
@@ -49,24 +50,43 @@ class Duties:
             on_own_set=lambda: None,
         )
         own = config.signing_key.trusted(KeyRole.AGENT, site=config.site, agent=config.agent)
-        self._configuration.load()
-        self._declarations.load(keyring(config.trust, self._configuration.trusted_keys, own))
+        trusted = [key for bundle in bundles for key in bundle.trusted_keys]
+        self._declarations.load(keyring(config.trust, trusted, own))
 
     def settings(self, door: str) -> DoorSettings:
-        """What central has said of a door; what holds by default before it has."""
-        return self._configuration.rules.settings(door)
+        """What central has said of a door last; what holds by default before it has."""
+        known = (settings[door] for settings in self._settings if door in settings)
+        return next(known, DoorSettings(door=door, name=door, perimeter=True))
 
     def secured_by(self, door: str) -> tuple[str, ...]:
-        """The ids of the declarations that secure a door: it may not be unlocked, not even to test it."""
-        rules = self._configuration.rules
-        mode, declared = effective_mode(
-            self.settings(door),
-            self._site,
-            self._declarations.book,
-            DoorMode.CONTROLLED,
-            zones_known=door in rules.doors,
-        )
-        return declared if mode is DoorMode.SECURED else ()
+        """The ids of the declarations that secure a door: it may not be unlocked, not even to test it. Where a
+        configuration is on trial, those that do so by either."""
+        found: set[str] = set()
+        for settings in [known.get(door) for known in self._settings] or [None]:
+            mode, declared = effective_mode(
+                settings or self.settings(door),
+                self._site,
+                self._declarations.book,
+                DoorMode.CONTROLLED,
+                zones_known=settings is not None,
+            )
+            if mode is DoorMode.SECURED:
+                found.update(declared)
+        return tuple(sorted(found))
+
+    def _bundles(self, config: AgentFile) -> list[AgentConfig]:
+        """The bundles the agent may use at its next start, the newest first."""
+        topic = topics.of_agent(TopicKind.CONFIG, config.site, config.agent)
+        trial = self._store.trial()
+        bundles: list[AgentConfig] = []
+        for signed in (None if trial is None else trial.signed, self._store.config()):
+            if signed is None:
+                continue
+            try:
+                bundles.append(Keyring(config.trust).open(AgentConfig, topic, signed))
+            except Refused as refused:
+                log.error("a kept configuration is not used: %s", refused)  # noqa: TRY400
+        return bundles
 
     def panic(self) -> None:
         """The panic button was pressed."""

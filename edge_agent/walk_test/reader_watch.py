@@ -5,9 +5,11 @@ What is on a card or in a PIN goes no further than how many bits it had, but for
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from drivers import reads
 from drivers.osdp import (
     CardRead,
     Indication,
@@ -16,12 +18,20 @@ from drivers.osdp import (
     OsdpBus,
     OsdpEvent,
     OsdpReaderConfig,
+    PortDown,
+    PortUp,
     ReaderOffline,
     ReaderOnline,
     open_serial,
 )
+from drivers.serial_reader import FRAMINGS, SerialReader
+from drivers.wiegand import CardFormat, EdgeSource, LgpioEdges, WiegandReader
 from edge_agent.config_file import AgentFile
 from edge_agent.walk_test.words import NewsKind, ReaderState
+from edge_agent.wired_readers import accepted, known_formats
+from edge_agent.wiring import KeypadKind, ReaderLine, SerialReaderWiring, WiegandWiring
+
+log = logging.getLogger(__name__)
 
 _OFFLINE = {
     OfflineReason.SILENT: ReaderState.SILENT,
@@ -30,39 +40,99 @@ _OFFLINE = {
 }
 
 
-class ReaderWatch:
-    """The readers of all doors. ``on_news(reader, kind, detail)`` is called on the loop."""
+_KEYPAD_BITS = {KeypadKind.NONE: 0, KeypadKind.FOUR_BIT: 4, KeypadKind.EIGHT_BIT: 8}
 
-    def __init__(self, config: AgentFile, *, on_news: Callable[[str, NewsKind, str], None]) -> None:
+
+class ReaderWatch:
+    """The readers of all doors. ``on_news(reader, kind, detail)`` is called on the loop.
+
+    ``edges`` None: the kernel's, asked for only if a Wiegand reader is wired. Raises ValueError for a card format
+    that is unknown or contradicts itself.
+    """
+
+    def __init__(
+        self,
+        config: AgentFile,
+        *,
+        on_news: Callable[[str, NewsKind, str], None],
+        edges: EdgeSource | None = None,
+    ) -> None:
         self._on_news = on_news
+        self._edges = edges
+        self._own_edges: LgpioEdges | None = None
         self._states: dict[str, ReaderState] = {}
         self._bus_of: dict[str, OsdpBus] = {}
         self._buses: list[OsdpBus] = []
         for line in config.reader_lines:
-            bus = OsdpBus(
-                line.device,
-                partial(open_serial, line.device, line.baud),
-                [OsdpReaderConfig(one.reader, one.address, one.key) for one in line.readers],
-                on_event=self._osdp,
-            )
-            self._buses.append(bus)
-            for one in line.readers:
-                self._states[one.reader] = ReaderState.STARTING
-                self._bus_of[one.reader] = bus
+            self._add_line(line)
+        formats = known_formats(config.wiegand_formats)
+        self._wiegand_wiring = [(wiring, accepted(wiring, formats)) for wiring in config.wiegand_readers]
+        self._wiegand: list[WiegandReader] = []
+        self._serial = [self._make_serial(wiring) for wiring in config.serial_readers]
+        for name in (*(one.reader for one in config.wiegand_readers), *(one.reader for one in config.serial_readers)):
+            self._states[name] = ReaderState.UNKNOWABLE
 
     def states(self) -> Mapping[str, ReaderState]:
         """How each reader is."""
         return dict(self._states)
 
     def start(self) -> None:
-        """Open the lines. Call it on the running loop."""
+        """Open lines, ports and pins; one that cannot be had is told as such. Call it on the running loop."""
         for bus in self._buses:
             bus.start()
+        for serial in self._serial:
+            serial.start()
+        for wiring, formats in self._wiegand_wiring:
+            try:
+                self._start_wiegand(wiring, formats)
+            except OSError as error:
+                log.error("reader %s: %s", wiring.reader, error)  # noqa: TRY400
+                self._states[wiring.reader] = ReaderState.PORT
 
     def stop(self) -> None:
         """Close them."""
         for bus in self._buses:
             bus.stop()
+        for serial in self._serial:
+            serial.stop()
+        for wiegand in self._wiegand:
+            wiegand.stop()
+        self._wiegand.clear()
+        if self._own_edges is not None:
+            self._own_edges.close()
+            self._own_edges = None
+
+    def _add_line(self, line: ReaderLine) -> None:
+        bus = OsdpBus(
+            line.device,
+            partial(open_serial, line.device, line.baud),
+            [OsdpReaderConfig(one.reader, one.address, one.key) for one in line.readers],
+            on_event=self._osdp,
+        )
+        self._buses.append(bus)
+        for one in line.readers:
+            self._states[one.reader] = ReaderState.STARTING
+            self._bus_of[one.reader] = bus
+
+    def _make_serial(self, wiring: SerialReaderWiring) -> SerialReader:
+        open_line = partial(open_serial, wiring.device, wiring.baud)
+        return SerialReader(wiring.reader, open_line, FRAMINGS[wiring.kind], on_event=self._wired)
+
+    def _start_wiegand(self, wiring: WiegandWiring, formats: list[CardFormat]) -> None:
+        edges = self._edges
+        if edges is None:
+            edges = self._own_edges = self._own_edges or LgpioEdges()
+        reader = WiegandReader(
+            wiring.reader,
+            data0=wiring.data0,
+            data1=wiring.data1,
+            formats=formats,
+            edges=edges,
+            on_event=self._wired,
+            keypad_bits=_KEYPAD_BITS[wiring.keypad],
+        )
+        reader.start()
+        self._wiegand.append(reader)
 
     def _osdp(self, event: OsdpEvent) -> None:
         match event:
@@ -78,3 +148,16 @@ class ReaderWatch:
                 self._on_news(reader, NewsKind.KEYS, keys)
             case _:
                 pass
+
+    def _wired(self, event: reads.ReaderEvent | PortDown | PortUp) -> None:
+        match event:
+            case reads.CardRead(reader, bits):
+                self._on_news(reader, NewsKind.READ, f"{bits} bits")
+            case reads.KeyPress(reader, keys):
+                self._on_news(reader, NewsKind.KEYS, keys)
+            case reads.ReadRefused(reader, reason):
+                self._on_news(reader, NewsKind.REFUSED, reason.replace("_", " "))
+            case PortDown(reader):
+                self._states[reader] = ReaderState.PORT
+            case PortUp(reader):
+                self._states[reader] = ReaderState.UNKNOWABLE

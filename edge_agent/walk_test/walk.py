@@ -14,6 +14,7 @@ from typing import Any
 
 from drivers.gpio import Post
 from drivers.timed_outputs import TimedOutputs, Timer
+from drivers.wiegand import EdgeSource
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.config_file import AgentFile
 from edge_agent.one_at_a_time import Holding
@@ -49,8 +50,8 @@ class Outcome:
 class Walk:
     """One walk over some doors (none named: all) of one agent.
 
-    ``timer`` and ``pause`` are a simulator's, whose time goes faster; left out, they are the machine's. Pins stay as
-    they are after :meth:`run`, locked: on a Pi the process just ends, elsewhere call :meth:`close`.
+    ``timer``, ``pause`` and ``edges`` are a simulator's, whose time goes faster; left out, they are the machine's.
+    Pins stay as they are after :meth:`run`, locked: on a Pi the process just ends, elsewhere call :meth:`close`.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Walk:
         clock: Clock | None = None,
         timer: Timer | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        edges: EdgeSource | None = None,
     ) -> None:
         self._config = config
         self._pin_factory = pin_factory
@@ -77,6 +79,7 @@ class Walk:
         self._timer: Timer = timer or self._own_timer or TimedOutputs()
         self._stepped = timer is not None
         self._pause = pause
+        self._edges = edges
         self._rig: Rig | None = None
 
     async def run(self) -> Outcome:
@@ -142,7 +145,7 @@ class Walk:
     async def _walk(self, duties: Duties, progress: Progress, walked: tuple[str, ...]) -> Outcome:
         settings = {wiring.door: duties.settings(wiring.door) for wiring in self._config.doors}
         facts = {one.door: facts_of(one, bolt_ms=settings[one.door].bolt_ms) for one in self._config.doors}
-        readers = ReaderWatch(self._config, on_news=self._reader_told)
+        readers = ReaderWatch(self._config, on_news=self._reader_told, edges=self._edges)
         runner: Runner | None = None
 
         def panic() -> None:

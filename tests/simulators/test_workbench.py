@@ -6,11 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
+from playwright.async_api import async_playwright
 
 from simulators.control import LONGEST_LINE
 from simulators.order_book import DOOR, OrderBook, Verb
 from simulators.workbench.app import directly
 from simulators.workbench.server import address, serving
+from tests.support.console_browser import CHROMIUM, CHROMIUM_ARGUMENTS
 
 
 def _book() -> OrderBook:
@@ -109,3 +111,24 @@ async def test_a_port_that_is_taken_is_said_to_be(bench: httpx.AsyncClient) -> N
     with pytest.raises(OSError, match="in use"):
         async with serving({}, "127.0.0.1", bench.base_url.port or 0):
             pass
+
+
+async def test_the_page_shows_the_doors_and_carries_out_what_is_chosen(bench: httpx.AsyncClient) -> None:
+    errors: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+        page = await browser.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        await page.goto(str(bench.base_url).removesuffix("api/"))
+        row = page.get_by_role("row").filter(has_text="gym")
+        await row.get_by_text("thrown").wait_for()
+        await page.get_by_role("button", name="gym").click()
+        await page.get_by_label("What", exact=True).select_option("jam")
+        assert await page.get_by_label("door", exact=True).input_value() == "gym"
+        await page.get_by_role("button", name="Do it").click()
+        await page.get_by_text("jam door=gym: done").wait_for()
+        await row.get_by_text("back").wait_for()
+        await page.get_by_label("School and agent").select_option("lincoln-high/west")
+        await page.get_by_role("alert").get_by_text("is it running?").wait_for()
+        await browser.close()
+    assert not errors

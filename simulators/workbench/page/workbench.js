@@ -73,16 +73,23 @@ function showVerb() {
 }
 
 function fieldInput(field) {
-  const hint = element("small", { textContent: field.help });
+  const id = `field-${field.name}`;
+  const hint = element("small", { id: `${id}-help`, textContent: field.help });
+  const label = element("label", { htmlFor: id, textContent: field.name });
   if (field.kind === "flag") {
-    return element("label", {}, element("input", { type: "checkbox", name: field.name, checked: field.default }), field.name, hint);
+    const box = element("input", { type: "checkbox", id, name: field.name, checked: field.default });
+    box.setAttribute("aria-describedby", hint.id);
+    label.prepend(box);
+    return element("div", {}, label, hint);
   }
   const input = field.choices
     ? element("select", { name: field.name }, ...field.choices.map((one) => element("option", { value: one, textContent: one })))
     : element("input", { name: field.name, autocomplete: "off", required: field.required });
   if (field.default !== undefined) input.value = field.default;
   if (field.name === "door") input.value = chosenDoor();
-  return element("label", {}, field.name, input, hint);
+  input.id = id;
+  input.setAttribute("aria-describedby", hint.id);
+  return element("div", {}, label, input, hint);
 }
 
 function orderFromForm() {

@@ -179,8 +179,11 @@ def _tell(scenario: Scenario, result: Result, out: TextIO) -> None:
         took = "" if door.proven_ms is None else f"{door.proven_ms} ms"
         out.write(f"  {door.site + '/' + door.door:<40} {door.state:<8} {door.condition:<10} {took:>9}\n")
     out.writelines(f"  FAILED: {failure}\n" for failure in result.failures)
+    verdict = "as expected" if result.ok else "NOT as expected"
+    if not result.doors:
+        out.write(f"{scenario.name}: {verdict}\n")
+        return
     slowest = "" if result.slowest_ms is None else f", the slowest in {result.slowest_ms} ms"
     proven = result.count("proven")
     others = ", ".join(f"{result.count(state)} {state}" for state in ("pending", "failed"))
-    verdict = "as expected" if result.ok else "NOT as expected"
     out.write(f"{scenario.name}: {verdict}; of {len(result.doors)} doors {proven} proven{slowest}, {others}\n")

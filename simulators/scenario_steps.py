@@ -117,6 +117,11 @@ class ExpectAlarm(Step):
     on: bool
     within_s: float
 
+    @property
+    def said(self) -> str:
+        """The step in a few words."""
+        return f"{self.door} shows {'the alarm' if self.on else 'no alarm'} {self.alarm}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectEvents(Step):
@@ -127,6 +132,11 @@ class ExpectEvents(Step):
     kind: str
     at_least: int
     within_s: float
+
+    @property
+    def said(self) -> str:
+        """The step in a few words."""
+        return f"{self.site} {self.door or ''} has at least {self.at_least} {self.kind} events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,7 +87,8 @@ def _scenarios(arguments: argparse.Namespace) -> tuple[Scenario, ...]:
     if arguments.json and not names:
         raise ValueError(f"--json needs --scenario; there are: {', '.join(scenario_names())}")
     chosen = [each for name in names for each in (scenario_names() if name == "all" else (name,))]
-    return tuple(load_scenario(scenario_file(name)) for name in chosen)
+    scenarios = [load_scenario(scenario_file(name)) for name in chosen]
+    return tuple(sorted(scenarios, key=lambda scenario: scenario.leaves_broken))
 
 
 async def _until_told(folder: Path, arguments: argparse.Namespace, scenarios: tuple[Scenario, ...]) -> int:

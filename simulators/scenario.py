@@ -93,6 +93,7 @@ def load_scenario(path: Path) -> Scenario:
             title=fields.text("title"),
             starts=fields.checked("starts", time_of_day) if fields.given("starts") else DAY_BEGINS,
             speed=float(fields.integer("speed", 1, 600, default=60)),
+            leaves_broken=fields.boolean("leaves_broken", default=False),
             breaks=frozenset(_broken(entry) for entry in fields.sections("breaks")),
             steps=steps,
         )

@@ -164,11 +164,15 @@ class Never(Step):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A parsed scenario. ``breaks``: the doors it breaks on purpose, which nobody expects to be proven."""
+    """A parsed scenario. ``breaks``: the doors it breaks on purpose, which nobody expects to be proven.
+
+    ``leaves_broken``: they are broken still at its end, so it is the last to be played in a district.
+    """
 
     name: str
     title: str
     starts: int
     speed: float
     breaks: frozenset[DoorRef]
+    leaves_broken: bool
     steps: tuple[Step, ...]

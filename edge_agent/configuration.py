@@ -1,95 +1,335 @@
-"""The configuration bundle: taken whole or not at all, kept on the disk, used again after a restart."""
+"""The configuration bundle: taken whole or not at all, on trial until the agent is well with it, kept for restarts.
+
+A bundle whose credentials come in pages waits, beside the one in use, until every page is on the disk; then both
+change in one step, for it is the bundle that names the pages. What is taken up is kept as on trial
+(`edge_agent.config_trial`), and the last good one beside it.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+from edge_agent import config_trial
+from edge_agent.clock import Clock
+from edge_agent.config_trial import Trial
+from edge_agent.credential_store import CredentialStore, PagedCredentials
 from edge_agent.journal import Journal
+from edge_agent.page_fetch import PageFetch
+from edge_agent.refusals import Refusals
 from edge_agent.rules import Rules, compile_rules
 from edge_agent.store import Store
+from protocol import topics
 from protocol.messages import AgentConfig, TrustedKey
 from protocol.refusal import Reason, Refused
 from protocol.signing import Keyring
+from protocol.topics import TopicKind
 from protocol.words import EventKind
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A bundle that can be used: as it was signed, and made ready."""
+
+    config: AgentConfig
+    signed: bytes
+    rules: Rules
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        return self.config.credential_pages
+
+
 class Configuration:
     """The bundle in use. ``anchor`` are the keys of the agent's own file: only they may sign a bundle, so that no
-    bundle can hand the agent over to somebody else. ``on_change()`` is called once a new one is on the disk.
+    bundle can hand the agent over to somebody else. ``on_change()`` is called once a new one is on the disk, and
+    ``on_pages_wanted()`` when other pages of credentials are to be listened to.
     """
 
     def __init__(
         self,
-        topic: str,
+        site: str,
+        agent: str,
         *,
         anchor: Keyring,
         wired: frozenset[str],
         store: Store,
+        credentials: CredentialStore,
+        clock: Clock,
         journal: Journal,
+        refusals: Refusals,
         on_change: Callable[[], None],
+        on_pages_wanted: Callable[[], None],
     ) -> None:
         self.rules = Rules()
         self.trusted_keys: tuple[TrustedKey, ...] = ()
-        self._topic = topic
+        self.pages = PageFetch(
+            credentials,
+            topic=lambda number: topics.credential_page(site, agent, number),
+            refusals=refusals,
+            on_wanted=on_pages_wanted,
+            on_complete=self._pages_held,
+        )
+        self.trial: Trial | None = None
+        self._topic = topics.of_agent(TopicKind.CONFIG, site, agent)
         self._anchor = anchor
         self._wired = wired
         self._store = store
+        self._credentials = credentials
+        self._clock = clock
         self._journal = journal
         self._on_change = on_change
+        self._used: _Candidate | None = None
+        self._good: _Candidate | None = None
+        self._waiting: _Candidate | None = None  # for its pages
+        self._rolled_back = 0  # this version and all before it are not taken up again
+        self._deadline: asyncio.TimerHandle | None = None
+        self._cleaning: set[asyncio.Task[None]] = set()
+
+    # --- a start ------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Take up the last good bundle; it is verified again. Without one, doors are controlled, no badge works."""
+        """Take up what is kept: the bundle on trial, unless it has failed, or the last good one; verified again.
+        Without one, doors are controlled, and no badge works. Call it on the loop."""
         try:
-            signed = self._store.config()
-            if signed is not None:
-                config = self._anchor.open(AgentConfig, self._topic, signed)
-                self._use(config, _checked(config))
-        except Refused as refused:
-            log.error("the kept configuration is not used: %s", refused)  # noqa: TRY400
+            self._load()
         except Exception:  # the doors must be held, whatever the disk gives back
             log.exception("the kept configuration is not used")
+
+    def _load(self) -> None:
+        good = self._store.config()
+        self._good = None if good is None else self._kept(good)
+        trial = self._trial_to_go_on()
+        newer = self._rolled_back_rules() if trial is None else trial.rules
+        held = [one for one in (trial, self._good) if one is not None and self._whole(one)]
+        chosen = held[0] if held else trial or self._good
+        if chosen is None:
+            self.rules = Rules(no_looser_than=newer)
+            return
+        self._use(chosen, None if chosen is trial else newer)
+        if chosen is trial:
+            self._count_this_run()
+            self._begin_trial(trial.rules.version)
+        elif trial is not None:
+            log.error(
+                "configuration %d lacks pages of credentials; %d is used", trial.rules.version, self.rules.version
+            )
+            self._waiting = trial
+        self.pages.want((self._waiting or chosen).pages)
+
+    def _kept(self, signed: bytes) -> _Candidate | None:
+        try:
+            return self._candidate(signed)
+        except Refused as refused:
+            log.error("the kept configuration is not used: %s", refused)  # noqa: TRY400
+            return None
+
+    def _rolled_back_rules(self) -> Rules | None:
+        """What the bundle rolled back last asked of the doors: see :class:`Rules`."""
+        kept = self._store.rolled_back()
+        if kept is None:
+            return None
+        self._rolled_back, signed = kept
+        candidate = self._kept(signed)
+        return Rules() if candidate is None else candidate.rules
+
+    def _trial_to_go_on(self) -> _Candidate | None:
+        """The bundle on trial; None if there is none, or it has failed and is rolled back now."""
+        stored = self._store.trial()
+        if stored is None:
+            return None
+        candidate = self._kept(stored.signed)
+        if candidate is not None and not config_trial.failed(stored.unclean_ends):
+            return candidate
+        why = "it cannot be used" if candidate is None else f"the agent died with it {stored.unclean_ends} times"
+        self._store.roll_back_trial(stored.version, stored.signed)
+        self._tell_rolled_back(stored.version, 0 if self._good is None else self._good.rules.version, why)
+        return None
+
+    def _count_this_run(self) -> None:
+        try:
+            self._store.count_unclean_end(1)
+        except sqlite3.Error as error:
+            log.error("this run with the configuration on trial cannot be counted: %s", error)  # noqa: TRY400
+
+    # --- what arrives -------------------------------------------------------------------------------------------
 
     def receive(self, signed: bytes) -> None:
         """A bundle arrived. :class:`Refused` leaves the one in use as it is."""
         config = self._anchor.open(AgentConfig, self._topic, signed)
-        if config.version == self.rules.version:
-            raise Refused(Reason.DUPLICATE, f"configuration {config.version} is in use already")
-        if config.version < self.rules.version:
+        waiting = 0 if self._waiting is None else self._waiting.rules.version
+        if config.version in (self.rules.version, waiting):
+            raise Refused(
+                Reason.DUPLICATE, f"configuration {config.version} is in use already, or waits for its pages"
+            )
+        if config.version < max(self.rules.version, waiting):
             raise Refused(Reason.OLDER_REVISION, f"configuration {config.version}, in use is {self.rules.version}")
-        rules = _checked(config)
+        if config.version <= self._rolled_back:
+            raise Refused(Reason.ROLLED_BACK, f"{self._rolled_back} was rolled back; a newer one is waited for")
+        candidate = _Candidate(config, signed, self._checked(config))
+        if self._whole(candidate):
+            self._take_up(candidate)
+        else:
+            self._waiting = candidate
+            self.pages.want(candidate.pages)
+
+    def receive_page(self, number: int, payload: bytes) -> None:
+        """A page of credentials arrived; :class:`Refused` if it is not one that is waited for."""
+        self.pages.receive(number, payload)
+
+    def _pages_held(self) -> None:
+        waiting = self._waiting
+        if waiting is not None and self._whole(waiting):
+            self._take_up(waiting)
+
+    def fetch_missing(self) -> None:
+        """Fetch what the bundle that waits lacks, or else the one in use: the credentials' file may be damaged."""
+        target = self._waiting or self._used
+        self.pages.want(() if target is None else target.pages)
+
+    def _take_up(self, candidate: _Candidate) -> None:
+        self._waiting = None
+        config = candidate.config
         try:
-            self._store.save_config(config.version, signed)
+            self._store.save_trial(config.version, candidate.signed)
         except sqlite3.Error as error:
             log.error("the configuration cannot be kept (%s): used until the power goes", error)  # noqa: TRY400
-        self._use(config, rules)
-        self._on_change()
+        self._use(candidate, None)
+        self._begin_trial(config.version)
+        self.pages.want(candidate.pages)
+        try:
+            self._on_change()
+        except Exception as error:
+            log.exception("configuration %d cannot be used", config.version)
+            self._roll_back(f"the doors could not be held by it: {error!r}")
+            return
         configured = {settings.door for settings in config.doors}
         self._journal.add(
             EventKind.CONFIG_APPLIED,
             {
                 "version": config.version,
                 "doors": len(configured & self._wired),
-                "credentials": len(config.credentials),
+                "credentials": len(config.credentials) + self._credentials.count(candidate.pages),
                 "not_wired": sorted(configured - self._wired),
                 "not_configured": sorted(self._wired - configured),
             },
         )
+        self._clean()
 
-    def _use(self, config: AgentConfig, rules: Rules) -> None:
-        self.rules = rules
-        self.trusted_keys = config.trusted_keys
+    # --- the trial ----------------------------------------------------------------------------------------------
 
+    def beat(self) -> None:
+        """The agent is well: its doors are held, its beat is kept, it can say what they are."""
+        if self.trial is None:
+            return
+        self.trial = config_trial.beat(self.trial, self._clock.mono_ms())
+        if config_trial.proven(self.trial):
+            self._confirm()
 
-def _checked(config: AgentConfig) -> Rules:
-    """The rules of a bundle that can be used whole; :class:`Refused` (malformed) before anything of it is kept."""
-    try:
-        Keyring(config.trusted_keys)
-        return compile_rules(config)
-    except Refused:
-        raise
-    except Exception as error:
-        raise Refused(Reason.MALFORMED, f"configuration {config.version} cannot be used: {error!r}") from error
+    def stopped_well(self) -> None:
+        """The program ends because it was told to: that is not the doing of a configuration on trial."""
+        if self.trial is None:
+            return
+        try:
+            self._store.count_unclean_end(-1)
+        except sqlite3.Error as error:
+            log.error("that this run has ended well cannot be noted: %s", error)  # noqa: TRY400
+
+    def stop(self) -> None:
+        """End what goes on by time, and what is being fetched."""
+        self._end_trial()
+        self.pages.stop()
+        for task in self._cleaning:
+            task.cancel()
+
+    def _begin_trial(self, version: int) -> None:
+        self._end_trial()
+        self.trial = Trial(version)
+        wait_s = config_trial.CONFIRM_WITHIN_MS / 1000
+        self._deadline = asyncio.get_running_loop().call_later(wait_s, self._not_confirmed)
+
+    def _end_trial(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.trial = self._deadline = None
+
+    def _confirm(self) -> None:
+        used = self._used
+        if used is None:
+            return
+        try:
+            self._store.confirm_trial(used.rules.version, used.signed)
+        except sqlite3.Error as error:
+            log.error("the configuration stays on trial: %s", error)  # noqa: TRY400
+            return
+        self._end_trial()
+        self._good = used
+        self._journal.add(EventKind.CONFIG_CONFIRMED, {"version": self.rules.version})
+        self._clean()
+
+    def _not_confirmed(self) -> None:
+        self._roll_back(f"not confirmed within {config_trial.CONFIRM_WITHIN_MS // 1000} s")
+
+    def _roll_back(self, why: str) -> None:
+        """Give up the bundle on trial while the agent runs."""
+        failed, used = self.rules, self._used
+        self._end_trial()
+        if used is None:
+            return
+        try:
+            self._store.roll_back_trial(failed.version, used.signed)
+        except sqlite3.Error as error:
+            log.error("that configuration %d was rolled back cannot be kept: %s", failed.version, error)  # noqa: TRY400
+        self._rolled_back = failed.version
+        if self._good is None:
+            self._used, self.trusted_keys = None, ()
+            self.rules = Rules(no_looser_than=failed)
+        else:
+            self._use(self._good, failed)
+        self.fetch_missing()
+        self._tell_rolled_back(failed.version, self.rules.version, why)
+        self._on_change()
+
+    def _tell_rolled_back(self, version: int, to: int, why: str) -> None:
+        log.error("configuration %d is rolled back to %d: %s", version, to, why)
+        self._journal.add(EventKind.CONFIG_ROLLED_BACK, {"version": version, "to": to, "why": why})
+
+    # --- small matters ------------------------------------------------------------------------------------------
+
+    def _use(self, candidate: _Candidate, floor: Rules | None) -> None:
+        self._used = candidate
+        self.rules = replace(candidate.rules, no_looser_than=floor)
+        self.trusted_keys = candidate.config.trusted_keys
+
+    def _whole(self, candidate: _Candidate) -> bool:
+        return all(self._credentials.holds(digest) for digest in candidate.pages)
+
+    def _clean(self) -> None:
+        """Forget the pages of bundles that can no longer come into use."""
+        kept = (self._used, self._good, self._waiting)
+        digests = {digest for candidate in kept if candidate is not None for digest in candidate.pages}
+        task = asyncio.get_running_loop().create_task(self._credentials.keep_only(digests))
+        self._cleaning.add(task)
+        task.add_done_callback(self._cleaning.discard)
+
+    def _candidate(self, signed: bytes) -> _Candidate:
+        config = self._anchor.open(AgentConfig, self._topic, signed)
+        return _Candidate(config, signed, self._checked(config))
+
+    def _checked(self, config: AgentConfig) -> Rules:
+        """The rules of a bundle that can be used whole; :class:`Refused` before anything of it is kept."""
+        paged = None
+        if config.credential_pages:
+            paged = PagedCredentials(self._credentials, config.credential_pages, config.credentials)
+        try:
+            Keyring(config.trusted_keys)
+            return compile_rules(config, paged)
+        except Refused:
+            raise
+        except Exception as error:
+            raise Refused(Reason.MALFORMED, f"configuration {config.version} cannot be used: {error!r}") from error

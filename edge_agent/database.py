@@ -16,34 +16,43 @@ class DatabaseTooNew(Exception):  # noqa: N818 - says what it is
     """The file was written by a newer program. Nothing is touched."""
 
 
-def open_durable(path: Path, migrations: Sequence[str], *, salvage: Sequence[str] = ()) -> sqlite3.Connection:
+def open_durable(
+    path: Path, migrations: Sequence[str], *, salvage: Sequence[str] = (), look_through: bool = True
+) -> sqlite3.Connection:
     """A connection in WAL mode that is on the disk when a commit returns (``synchronous=FULL``).
 
     ``migrations`` are applied in order, each in a transaction with its number; ``user_version`` says how far a file
     has got. Files are readable by their owner alone. A damaged file (SD cards lie about what they wrote) is set
     aside under another name and a new one begun: the doors must work. What can still be read of the tables named in
     ``salvage`` is taken over. The whole file is looked through (some seconds for a full outbox), so that a bad page
-    is found now and not by whoever reads it first. Raises :class:`DatabaseTooNew`, OSError, or
-    sqlite3.OperationalError where the disk refuses.
+    is found now and not by whoever reads it first; not so without ``look_through``: its owner sees to it later.
+    Raises :class:`DatabaseTooNew`, OSError, or sqlite3.OperationalError where the disk refuses.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        return _open(path, migrations)
+        return _open(path, migrations, look_through=look_through)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as error:
-        aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
-        log.error("%s is damaged (%s); set aside as %s, a new one begins", path, error, aside.name)  # noqa: TRY400
-        for suffix in ("", "-wal", "-shm"):
-            part = path.with_name(path.name + suffix)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + suffix))
-        connection = _open(path, migrations)
+        log.error("%s is damaged: %s", path, error)  # noqa: TRY400
+        aside = set_aside(path)
+        connection = _open(path, migrations, look_through=look_through)
         _take_over(connection, aside, salvage)
         return connection
 
 
-def _open(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
+def set_aside(path: Path) -> Path:
+    """Give a damaged file, which nobody has open, another name; the name."""
+    aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
+    log.error("%s is set aside as %s, a new one begins", path, aside.name)
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _open(path: Path, migrations: Sequence[str], *, look_through: bool) -> sqlite3.Connection:
     path.touch(mode=0o600, exist_ok=True)  # SQLite gives -wal and -shm the same mode
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
@@ -51,7 +60,8 @@ def _open(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA busy_timeout=5000")
         _migrate(connection, path, migrations)
-        _look_through(connection)
+        if look_through:
+            _look_through(connection)
     except BaseException:
         connection.close()
         raise

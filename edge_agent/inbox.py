@@ -56,6 +56,8 @@ class Inbox:
             raise Refused(Reason.WRONG_TARGET, f"this is agent {self._site}/{self._agent}")
         if topic.kind is TopicKind.CONFIG:
             self._configuration.receive(message.payload)
+        elif topic.kind is TopicKind.CREDENTIALS and topic.page is not None:
+            self._configuration.receive_page(topic.page, message.payload)
         elif topic.kind is TopicKind.COMMAND:
             self._commands.receive(message.topic, message.payload, self._keys(), retained=message.retained)
         elif topic.kind is TopicKind.EVENTS_ACK:

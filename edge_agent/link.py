@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from edge_agent.event_sender import EventSender
 from edge_agent.journal import Journal
+from edge_agent.page_fetch import PageFetch
 from protocol import codec, topics
 from protocol.messages import AgentStatus, StateSnapshot
 from protocol.mqtt import BrokerAddress, Incoming, MqttLink, NotConnected, Subscription, Will
@@ -24,12 +25,15 @@ log = logging.getLogger(__name__)
 RETRY_S = 0.25
 PAUSE_AFTER_FAULT_S = 1.0
 GOODBYE_S = 2.0
+PAGES_AGAIN_S = 30.0
+"""After so long, a page of credentials that did not come, or came wrong, is asked for again."""
 
 
 class AgentLink:
     """Keeps an agent in touch with its broker.
 
-    ``snapshot()`` makes a snapshot of this moment; ``own_set()`` is the agent's own declarations as signed, or None.
+    ``snapshot()`` makes a snapshot of this moment; ``own_set()`` is the agent's own declarations as signed, or None;
+    ``pages()`` are the pages of credentials to be fetched.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class AgentLink:
         on_message: Callable[[Incoming], None],
         snapshot: Callable[[], StateSnapshot],
         own_set: Callable[[], bytes | None],
+        pages: Callable[[], PageFetch],
         rng: random.Random,
     ) -> None:
         self._site = site
@@ -52,6 +57,8 @@ class AgentLink:
         self._versions = versions
         self._snapshot = snapshot
         self._own_set = own_set
+        self._pages = pages
+        self._pages_wanted = asyncio.Event()
         self._changed = asyncio.Event()
         self._own_changed = asyncio.Event()
         self._works: list[asyncio.Task[None]] = []
@@ -88,6 +95,10 @@ class AgentLink:
         """The agent has signed another set of its own declarations."""
         self._own_changed.set()
 
+    def pages_wanted(self) -> None:
+        """Other pages of credentials are to be fetched."""
+        self._pages_wanted.set()
+
     def _subscriptions(self) -> list[Subscription]:
         return [
             Subscription(topics.district_declarations()),
@@ -102,7 +113,7 @@ class AgentLink:
         """Greet, and begin what goes on for as long as the connection lasts."""
         await _end(self._works)  # of the connection before
         await _again(lambda: self._publish(TopicKind.STATUS, self._status(online=True), retain=True))
-        works = (self._say_state, self._say_own_sets, self.sender.run)
+        works = (self._say_state, self._say_own_sets, self._hear_pages, self.sender.run)
         self._works = [asyncio.create_task(_for_good(work)) for work in works]
 
     def _dropped(self) -> None:
@@ -122,6 +133,32 @@ class AgentLink:
             self._own_changed.clear()
             await _again(self._publish_own_set)
             await self._own_changed.wait()
+
+    async def _hear_pages(self) -> None:
+        """Listen to the pages of credentials that are wanted, and to no others."""
+        heard: dict[str, str] = {}  # topic -> the digest it was subscribed for
+        while True:
+            self._pages_wanted.clear()
+            found = self._pages().wanted().items()
+            wanted = {topics.credential_page(self._site, self._agent, number): digest for number, digest in found}
+            try:
+                for topic in set(heard) - set(wanted):
+                    del heard[topic]
+                    await self.mqtt.unsubscribe(topic)
+                for topic in [one for one in wanted if heard.get(one) != wanted[one]]:
+                    heard[topic] = wanted[topic]
+                    if not await self.mqtt.subscribe(Subscription(topic)):
+                        log.warning("the broker does not let this agent hear %s; see its access list", topic)
+            except NotConnected:
+                heard.clear()
+                await asyncio.sleep(RETRY_S)
+                continue
+            try:
+                async with asyncio.timeout(PAGES_AGAIN_S if wanted else None):
+                    await self._pages_wanted.wait()
+            except TimeoutError:
+                heard.clear()
+                self._pages().ask_again()
 
     async def _publish_state(self) -> None:
         await self._publish(TopicKind.STATE, codec.encode(self._snapshot()), retain=True, qos=0)

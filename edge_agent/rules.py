@@ -10,16 +10,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from edge_agent.credential_store import Credentials, MemoryCredentials
 from edge_agent.schedule import scheduled_mode
 from protocol.messages import AccessRule, AgentConfig, DoorSettings, Period
 from protocol.refusal import Reason, Refused
-from protocol.words import DoorMode
+from protocol.words import DoorMode, strictest
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What central has said of this agent's doors. Without arguments: nothing yet."""
+    """What central has said of this agent's doors. Without arguments: nothing yet.
+
+    ``no_looser_than``: what a newer configuration had asked, which was rolled back. The doors are at least as strict
+    as it wanted them, until another one comes.
+    """
 
     version: int = 0
     timezone: tzinfo = UTC
@@ -27,21 +33,41 @@ class Rules:
     credentials: Credentials = field(default_factory=MemoryCredentials)
     access: tuple[AccessRule, ...] = ()
     schedules: Mapping[str, tuple[Period, ...]] = field(default_factory=dict)
+    no_looser_than: Rules | None = None
 
     def settings(self, door: str) -> DoorSettings:
         """A door's settings. One that central has said nothing of is controlled, and counts as perimeter: a
         declaration that may mean it does."""
-        return self.doors.get(door) or DoorSettings(door=door, name=door, perimeter=True)
+        found = self.doors.get(door) or DoorSettings(door=door, name=door, perimeter=True)
+        newer = None if self.no_looser_than is None else self.no_looser_than.doors.get(door)
+        if newer is None:
+            return found
+        zones = tuple(dict.fromkeys((*found.zones, *newer.zones)))
+        return replace(found, zones=zones, perimeter=found.perimeter or newer.perimeter)
 
     def scheduled(self, door: str, utc_ns: int, *, clock_trusted: bool) -> DoorMode:
         """What a door's schedule asks of it at a moment."""
-        name = self.settings(door).schedule
-        periods = None if name is None else self.schedules.get(name)
-        return scheduled_mode(periods, utc_ns, self.timezone, clock_trusted=clock_trusted)
+        mode = _scheduled(self, door, utc_ns, clock_trusted=clock_trusted)
+        if self.no_looser_than is None:
+            return mode
+        try:
+            return strictest(mode, _scheduled(self.no_looser_than, door, utc_ns, clock_trusted=clock_trusted))
+        except Exception:  # noqa: BLE001 - it was rolled back, perhaps for this
+            return strictest(mode, DoorMode.CONTROLLED)
 
 
-def compile_rules(config: AgentConfig) -> Rules:
-    """The rules of a bundle; :class:`Refused` (malformed) if they contradict themselves."""
+def _scheduled(rules: Rules, door: str, utc_ns: int, *, clock_trusted: bool) -> DoorMode:
+    settings = rules.doors.get(door)
+    periods = None if settings is None or settings.schedule is None else rules.schedules.get(settings.schedule)
+    return scheduled_mode(periods, utc_ns, rules.timezone, clock_trusted=clock_trusted)
+
+
+def compile_rules(config: AgentConfig, credentials: Credentials | None = None) -> Rules:
+    """The rules of a bundle; :class:`Refused` (malformed) if they contradict themselves. ``credentials`` are those of
+    a bundle whose credentials come in pages."""
+    pages = len(config.credential_pages)
+    if pages & (pages - 1):
+        raise Refused(Reason.MALFORMED, f"{pages} pages of credentials; expected a power of two")
     try:
         timezone = ZoneInfo(config.timezone)
     except (OSError, ValueError):  # ZoneInfoNotFoundError is a KeyError
@@ -60,7 +86,7 @@ def compile_rules(config: AgentConfig) -> Rules:
         version=config.version,
         timezone=timezone,
         doors=doors,
-        credentials=MemoryCredentials(config.credentials),
+        credentials=MemoryCredentials(config.credentials) if credentials is None else credentials,
         access=config.rules,
         schedules=config.schedules,
     )

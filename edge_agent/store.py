@@ -19,6 +19,15 @@ _MIGRATIONS = (
     CREATE TABLE used_commands (id TEXT PRIMARY KEY, expires_ms INTEGER NOT NULL);
     CREATE INDEX used_commands_by_expiry ON used_commands (expires_ms)
     """,
+    """
+    CREATE TABLE trial (
+        only INTEGER PRIMARY KEY CHECK (only = 1), version INTEGER NOT NULL, signed BLOB NOT NULL,
+        unclean_ends INTEGER NOT NULL
+    );
+    CREATE TABLE rolled_back (
+        only INTEGER PRIMARY KEY CHECK (only = 1), version INTEGER NOT NULL, signed BLOB NOT NULL
+    )
+    """,
 )
 
 _KEEP_EXPIRED_MS = 24 * 3_600_000
@@ -34,11 +43,23 @@ class StoredSet:
     signed: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class StoredTrial:
+    """A configuration that has not proven itself yet, as it was signed. ``unclean_ends``: how often the program has
+    ended in the midst of it, the present run counted until it ends well."""
+
+    version: int
+    signed: bytes
+    unclean_ends: int
+
+
 class Store:
     """``state.db``. Every write is on the disk when its method returns; raises sqlite3.Error if it is not."""
 
     def __init__(self, path: Path) -> None:
-        self._db: sqlite3.Connection = open_durable(path, _MIGRATIONS, salvage=("declarations", "config"))
+        self._db: sqlite3.Connection = open_durable(
+            path, _MIGRATIONS, salvage=("declarations", "config", "rolled_back")
+        )
 
     def close(self) -> None:
         """Close the file."""
@@ -62,8 +83,45 @@ class Store:
         return None if row is None else bytes(row[0])
 
     def save_config(self, version: int, signed: bytes) -> None:
-        """Replace the configuration bundle."""
+        """Replace the last good configuration bundle."""
         self._db.execute("INSERT OR REPLACE INTO config VALUES (1, ?, ?)", (version, signed))
+
+    def trial(self) -> StoredTrial | None:
+        """The configuration on trial, or None."""
+        row = self._db.execute("SELECT version, signed, unclean_ends FROM trial").fetchone()
+        return None if row is None else StoredTrial(*row)
+
+    def save_trial(self, version: int, signed: bytes) -> None:
+        """Take a configuration on trial, in place of any other; the last good one stays."""
+        self._db.execute("INSERT OR REPLACE INTO trial VALUES (1, ?, ?, 1)", (version, signed))
+
+    def count_unclean_end(self, by: int) -> None:
+        """Another run in the midst of a trial (1), or one that has ended well (-1)."""
+        self._db.execute("UPDATE trial SET unclean_ends = unclean_ends + ?", (by,))
+
+    def confirm_trial(self, version: int, signed: bytes) -> None:
+        """This configuration is the last good one from now on, and none is on trial."""
+        self._instead_of_trial("config", version, signed)
+
+    def roll_back_trial(self, version: int, signed: bytes) -> None:
+        """This configuration is not to be used again, and none is on trial."""
+        self._instead_of_trial("rolled_back", version, signed)
+
+    def rolled_back(self) -> tuple[int, bytes] | None:
+        """Version and signed bytes of the configuration rolled back last; None once another was confirmed."""
+        row = self._db.execute("SELECT version, signed FROM rolled_back").fetchone()
+        return None if row is None else (int(row[0]), bytes(row[1]))
+
+    def _instead_of_trial(self, table: str, version: int, signed: bytes) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.execute("DELETE FROM rolled_back")
+            self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES (1, ?, ?)", (version, signed))  # noqa: S608
+            self._db.execute("DELETE FROM trial")
+            self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     def use_command(self, command: str, expires_ms: int, now_ms: int) -> bool:
         """Note that a command is being carried out; False if it was used before. Forgets those long expired (UTC ms).

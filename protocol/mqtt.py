@@ -128,13 +128,33 @@ class MqttLink:
 
         Raises :class:`NotConnected` where it may not have arrived.
         """
-        client = self._client
-        if client is None:
-            raise NotConnected(f"no broker at {self.address.host}:{self.address.port}")
+        client = self._connected_client()
         try:
             await client.publish(topic, payload, qos=qos, retain=retain)
         except aiomqtt.MqttError as error:
             raise NotConnected(str(error)) from None
+
+    async def subscribe(self, subscription: Subscription) -> bool:
+        """Hear another topic for as long as this connection lasts, beginning with what the broker remembers of it;
+        also one that is heard already. False: the broker does not let us. Raises :class:`NotConnected`.
+        """
+        try:
+            codes = await self._connected_client().subscribe(subscription.topic, qos=subscription.qos)
+        except aiomqtt.MqttError as error:
+            raise NotConnected(str(error)) from None
+        return not any(not isinstance(code, int) and code.is_failure for code in codes)
+
+    async def unsubscribe(self, topic: str) -> None:
+        """Hear a topic no more. Raises :class:`NotConnected`."""
+        try:
+            await self._connected_client().unsubscribe(topic)
+        except aiomqtt.MqttError as error:
+            raise NotConnected(str(error)) from None
+
+    def _connected_client(self) -> aiomqtt.Client:
+        if self._client is None:
+            raise NotConnected(f"no broker at {self.address.host}:{self.address.port}")
+        return self._client
 
     async def run(self) -> None:
         """Stay connected until cancelled. Logs the first failure of an outage and the return, not each try."""

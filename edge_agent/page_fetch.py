@@ -1,0 +1,98 @@
+"""Which pages of credentials are to be fetched, and what becomes of those that arrive.
+
+Only what is not held is listened to, and a few at a time: a page that did not change is not transferred, and a
+quarter of a million credentials never wait in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+
+from edge_agent.credential_store import CredentialStore
+from edge_agent.refusals import Refusals
+from protocol.refusal import Reason, Refused
+
+log = logging.getLogger(__name__)
+
+PAGES_AT_ONCE = 4
+
+
+class PageFetch:
+    """Fetches the pages of one configuration. ``topic(number)`` names a page's topic.
+
+    ``on_wanted()`` is called when :meth:`wanted` has changed, ``on_complete()`` once every page is held.
+    """
+
+    def __init__(
+        self,
+        store: CredentialStore,
+        *,
+        topic: Callable[[int], str],
+        refusals: Refusals,
+        on_wanted: Callable[[], None],
+        on_complete: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._topic = topic
+        self._refusals = refusals
+        self._on_wanted = on_wanted
+        self._on_complete = on_complete
+        self._digests: tuple[str, ...] = ()
+        self._passed_over: set[int] = set()
+        self._staging: set[int] = set()
+        self._works: set[asyncio.Task[None]] = set()
+
+    def want(self, digests: Sequence[str]) -> None:
+        """Fetch these pages from now on, as far as they are not held; in place of those before."""
+        self._digests = tuple(digests)
+        self.ask_again()
+
+    def ask_again(self) -> None:
+        """Try those pages again, too, that were not what they should be."""
+        self._passed_over.clear()
+        self._on_wanted()
+
+    def wanted(self) -> Mapping[int, str]:
+        """Number and digest of the pages to listen to now."""
+        found: dict[int, str] = {}
+        for number, digest in enumerate(self._digests):
+            if number not in self._passed_over and not self._store.holds(digest):
+                found[number] = digest
+                if len(found) == PAGES_AT_ONCE:
+                    break
+        return found
+
+    def receive(self, number: int, payload: bytes) -> None:
+        """A page arrived; :class:`Refused` if it was not wanted, and noted as refused later if it is not right."""
+        if not payload:
+            return  # central has taken it back
+        digest = self.wanted().get(number)
+        if digest is None or number in self._staging:
+            raise Refused(Reason.DUPLICATE, f"page {number} is held, or not wanted now")
+        self._staging.add(number)
+        work = asyncio.get_running_loop().create_task(self._stage(number, digest, payload))
+        self._works.add(work)
+        work.add_done_callback(self._works.discard)
+
+    def stop(self) -> None:
+        """Leave what is being put on the disk; it is fetched again."""
+        for work in self._works:
+            work.cancel()
+
+    async def _stage(self, number: int, digest: str, payload: bytes) -> None:
+        try:
+            await self._store.stage(digest, number, payload)
+        except Refused as refused:
+            self._passed_over.add(number)
+            self._refusals.note(self._topic(number), refused)
+        except sqlite3.Error as error:
+            self._passed_over.add(number)
+            self._refusals.note(self._topic(number), Refused(Reason.NOT_KEPT, f"the disk does not keep it: {error}"))
+        finally:
+            self._staging.discard(number)
+        if self._digests and all(self._store.holds(one) for one in self._digests):
+            self._on_complete()
+        self._on_wanted()

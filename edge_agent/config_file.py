@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_agent.config import checks, forms, pins, reading
+from edge_agent.config import cards, checks, forms, machine, pins, reading
 from edge_agent.config.agent_file import AgentFile
 from edge_agent.config.build import build
 from edge_agent.config.keys import read_secret
@@ -28,18 +28,23 @@ def load(path: Path) -> AgentFile:
     return config
 
 
-def examine(path: Path) -> tuple[Problem, ...]:
-    """Everything wrong with a configuration, and everything dubious, in the order of the file."""
+def examine(path: Path, board: str | None = None) -> tuple[Problem, ...]:
+    """Everything wrong with a configuration, and everything dubious, in the order of the file.
+
+    ``board``: check the pins against this board in place of the one the file names.
+    """
     report = Report(path)
     try:
-        _examine(path, report)
+        _examine(path, report, board)
     except ConfigError as error:
         return error.problems
     return report.problems
 
 
-def _examine(path: Path, report: Report) -> AgentFile:
+def _examine(path: Path, report: Report, board: str | None = None) -> AgentFile:
     form = reading.read(path, forms.AgentForm, report)
     checks.check(form, report)
-    pins.check(form, report)
+    cards.check(form, report)
+    machine.check(form, path.parent, report)
+    pins.check(form, report, machine.stack_of(form, report, board))
     return build(form, path.parent, report)

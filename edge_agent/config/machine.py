@@ -1,0 +1,87 @@
+"""The machine a configuration is for: its board and HATs, the disk under its data, its clock."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+from edge_agent.config import boards, forms
+from edge_agent.config.boards import Stack
+from edge_agent.config.report import Report
+
+FLEETING = ("tmpfs", "ramfs")
+
+
+def stack_of(form: forms.AgentForm, report: Report, board: str | None = None) -> Stack | None:
+    """The board and HATs of the file; ``board`` in place of the file's. None if no profile knows them."""
+    hats = []
+    taken: dict[int, str] = {}
+    for n, name in enumerate(form.hats):
+        if name not in boards.hat_names():
+            report.error(f"hats[{n}]", f"there is no profile of a HAT {name!r}", _nearest(name, boards.hat_names()))
+            continue
+        hat = boards.hat(name)
+        pins = {pin for each in hat.uses for pin in each.pins} | set(hat.relays.pins if hat.relays else ())
+        for pin in sorted(pins & taken.keys()):
+            report.error(f"hats[{n}]", f"it and the {taken[pin]} both need pin {pin}", "leave one of the two off")
+        taken |= dict.fromkeys(pins, name)
+        hats.append(hat)
+    chosen = board or form.board
+    if chosen is None:
+        report.warn("board", "is not given: no pin is checked against a board", "add 'board: pi-4', say, or 'custom'")
+        return None
+    if report.broken("board") or chosen == boards.CUSTOM:
+        return None
+    if chosen not in boards.board_names():
+        known = [*boards.board_names(), boards.CUSTOM]
+        report.error("board", f"there is no profile of a board {chosen!r}", _nearest(chosen, known))
+        return None
+    return Stack(boards.board(chosen), tuple(hats))
+
+
+def check(form: forms.AgentForm, at: Path, report: Report) -> None:
+    """The folder of the data, as it is on this machine, and the clock."""
+    if not report.broken("data"):
+        _data(at / form.data, report)
+    if form.clock is not None and not form.clock.require_sync:
+        report.warn(
+            "clock.require_sync",
+            "a clock that no time server has set is believed: expired badges may open after a power cut",
+            "leave it out, except on a machine without any time server",
+        )
+
+
+def _data(data: Path, report: Report) -> None:
+    if data.exists() and not data.is_dir():
+        report.error("data", f"{data} is a file", "name a folder; the agent makes it")
+        return
+    there = next(folder for folder in (data.absolute(), *data.absolute().parents) if folder.exists())
+    if not os.access(there, os.W_OK | os.X_OK):
+        report.warn(
+            "data", f"{there} cannot be written to by this user", "run the check as the agent's user, or chown it"
+        )
+    if _filesystem(there.resolve()) in FLEETING:
+        report.warn(
+            "data",
+            f"{there} is in memory: a power cut would lose events and declarations",
+            "name a folder on the disk",
+        )
+
+
+def _filesystem(folder: Path) -> str:
+    """The kind of filesystem under a folder, or nothing where the kernel does not tell."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return ""
+    kinds: dict[Path, str] = {}
+    for line in lines:
+        left, _, right = line.partition(" - ")
+        kinds[Path(left.split()[4])] = right.split()[0]
+    return next((kinds[each] for each in (folder, *folder.parents) if each in kinds), "")
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    meant = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{meant[0]}'?" if meant else f"write one of {', '.join(known)}"

@@ -115,7 +115,7 @@ def _outcomes(results: Path) -> dict[str, Outcome]:
     found: dict[str, Outcome] = {}
     for case in ET.parse(results).iter("testcase"):  # noqa: S314 - our own guest wrote it
         bad = [child for child in case if child.tag in {"failure", "error", "skipped"}]
-        story = "\n".join((child.text or child.get("message", "")) for child in case)
+        story = "\n".join((child.text or child.get("message") or "") for child in case)
         before = found.get(case.get("name", ""))
         passed = not bad and (before is None or before.passed)  # an error in a teardown is a case of its own
         found[case.get("name", "")] = Outcome(passed, story, float(case.get("time", 0)))

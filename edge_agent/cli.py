@@ -16,6 +16,7 @@ from typing import Any
 
 from gpiozero.exc import GPIOZeroError
 
+from edge_agent import provisioning_cli
 from edge_agent.agent import Agent
 from edge_agent.config.cli import add_check, check
 from edge_agent.config_file import AgentFile, ConfigError, load
@@ -46,12 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     keygen = actions.add_parser("keygen", help="make this agent's signing key, and print what central must trust")
     keygen.add_argument("directory", type=Path, help="where agent.jwk is to be (mode 0600, never overwritten)")
     keygen.add_argument("--kid", help="the key's name, unique in the district; default: one made up")
+    provisioning_cli.add_parser(actions)
     walk = actions.add_parser("walk-test", help="walk the doors with a person, and write a signed report")
     walk_test.add_arguments(walk)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one; 0 done, 1 it failed, 2 the configuration is wrong."""
+    if arguments.action == "provision-reader":
+        return provisioning_cli.run(arguments)
     if arguments.action == "walk-test":
         return walk_test.run(arguments)
     try:

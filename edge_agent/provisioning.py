@@ -1,8 +1,8 @@
 """Gives one OSDP reader its first key, so that a power cut at any moment leaves a reader that still can be used.
 
-The key goes to the disk as the candidate (`KEY_FILE.new`) before the reader hears of it, and becomes the key file once
-the reader's secure channel has come up with it and nothing else. Whatever was cut short is taken up by doing it again:
-a candidate is never thrown away. It is for a person with one reader on a line; the agent does not import it.
+The key goes to the disk as the candidate (`KEY_FILE.new`) before the reader hears of it, and becomes the key file
+once the reader's secure channel has come up with it and nothing else. Whatever was cut short is taken up by doing it
+again: a candidate is never thrown away. It is for a person with one reader on a line; the agent does not import it.
 """
 
 from __future__ import annotations
@@ -215,7 +215,12 @@ class Provisioning:
         key = _key(target.candidate_file)
         if key is None:
             key = secrets.token_bytes(KEY_BYTES)
-            write_whole(target.candidate_file, key.hex() + "\n")
+            try:
+                write_whole(target.candidate_file, key.hex() + "\n")
+            except OSError as error:
+                raise CannotProvision(
+                    "disk", f"{target.candidate_file} cannot be written: {error.strerror}"
+                ) from None
         self._say(f"a new key is in {target.candidate_file}; giving it to the reader")
         line = self._open()
         try:
@@ -227,8 +232,8 @@ class Provisioning:
         self._say("the reader took the key; opening its secure channel with that key alone")
         if not await holds(self._open, present.address, key):
             raise CannotProvision(
-                "not_verified", f"the reader took the key and does not answer to it. {target.candidate_file} is kept: "
-                "restart the reader and run this again"
+                "not_verified", f"the reader took the key and does not answer to it; {target.candidate_file} is "
+                "kept: restart the reader and run this again"
             )  # fmt: skip
         move(target.candidate_file, target.key_file)
         self._say(f"verified: the key is in {target.key_file}")
@@ -251,8 +256,8 @@ class Provisioning:
 
 
 _WHY = {
-    Given.NOT_IN_INSTALL_MODE: "the reader does not accept its default key: it holds another one. Reset it to install "
-    "mode (its manual says how: often a button, a DIP switch or a configuration card), then run this again",
+    Given.NOT_IN_INSTALL_MODE: "the reader does not accept its default key: it holds another one. Reset it to "
+    "install mode (its manual says how: often a button, a DIP switch or a configuration card), then run this again",
     Given.REFUSED: "the reader accepted its default key and refused a new one: see its manual for locked settings",
     Given.SILENT: "the reader stopped answering: check its power and its cable, then run this again",
 }

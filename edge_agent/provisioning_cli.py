@@ -30,7 +30,6 @@ def add_parser(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--set-address", action="store_true", help="give it the address and speed of agent.yaml")
     parser.add_argument("--replace", action="store_true", help="the key file is of a reader that is gone or reset")
     parser.add_argument("--json", action="store_true", help="print what was done as JSON")
-    parser.set_defaults(handler=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

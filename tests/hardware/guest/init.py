@@ -94,8 +94,10 @@ def main() -> None:
             finally:
                 sys.stdout.flush()
                 os._exit(status)
-        while os.wait()[0] != child:
-            pass
+        reaped = 0
+        while reaped != child:
+            reaped, ended = os.wait()
+        (OUT / "status").write_text(str(os.waitstatus_to_exitcode(ended)))
     except BaseException:  # noqa: BLE001 - it has to reach the console
         traceback.print_exc()
     finally:

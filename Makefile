@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench schemas lock clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +41,9 @@ check: $(VENV)/dev.stamp ## lint, strict types, import rules
 
 bench: $(VENV)/demo.stamp ## measure the lockdown and badge paths; writes bench.json
 	$(BIN)/doorward bench --json bench.json
+
+schemas: $(VENV)/dev.stamp ## write the JSON Schemas anew after a change of what a configuration may hold
+	$(BIN)/python -m tests.support.schemas
 
 lock: $(VENV)/dev.stamp ## resolve the lock files anew after a change in pyproject.toml
 	for extra in edge central demo; do \

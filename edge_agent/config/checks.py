@@ -18,8 +18,6 @@ THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 RESTS_CLOSED = ("contact", "bolt", "tamper", "mains", "battery")
 """Inputs whose cut wire looks like trouble only if the switch is closed while all is well."""
 
-OSDP_RATES = (9600, 19200, 38400, 57600, 115200, 230400)
-
 
 def check(form: forms.AgentForm, report: Report) -> None:
     """Everything but pins, cards, lines and keys."""
@@ -145,8 +143,8 @@ def _readers(form: forms.AgentForm, report: Report) -> None:
             )
         addresses = [(f"{at}.readers[{m}].address", str(each.address)) for m, each in enumerate(line.readers)]
         unique(report, addresses, "readers of this line have the address")
-        if line.baud not in OSDP_RATES:
-            rates = ", ".join(map(str, OSDP_RATES))
+        if line.baud not in forms.OSDP_RATES:
+            rates = ", ".join(map(str, forms.OSDP_RATES))
             report.error(f"{at}.baud", f"{line.baud} is no rate of OSDP", f"write the rate its readers use: {rates}")
         if line.device.startswith("/dev/ttyUSB"):
             report.warn(

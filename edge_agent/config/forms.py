@@ -20,6 +20,8 @@ HIGHEST_PIN = 45
 
 MOST_DOORS = 128
 
+OSDP_RATES = (9600, 19200, 38400, 57600, 115200, 230400)
+
 
 class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A mapping of the file."""
@@ -160,9 +162,11 @@ class ReaderLineForm(Form, frozen=True, kw_only=True):
     """One RS-485 line and its readers."""
 
     device: Annotated[Text, _doc("Serial device, best one of /dev/doorward/")]
-    baud: Annotated[int, _doc("9600, 19200, 38400, 57600, 115200 or 230400")] = 9600
+    baud: Annotated[int, Meta(description="Bits a second", extra_json_schema={"enum": list(OSDP_RATES)})] = 9600
     readers: Annotated[
-        tuple[ReaderForm, ...], _doc("The readers on it", cure="add 'readers:' and one '- {reader: …}' each")
+        tuple[ReaderForm, ...],
+        Meta(min_length=1),
+        _doc("The readers on it", cure="add 'readers:' and one '- {reader: …}' each"),
     ]
 
 
@@ -231,11 +235,12 @@ class AgentForm(Form, frozen=True, kw_only=True):
     broker: BrokerForm
     trust: Annotated[
         tuple[TrustForm, ...],
+        Meta(min_length=1),
         _doc("Keys it obeys", cure="paste the district's public key, from 'doorward central keygen'"),
     ]
     clock: Annotated[ClockForm | None, _doc("How far its clock is believed")] = None
     adcs: Annotated[tuple[AdcForm, ...], _doc("Converters of supervised lines")] = ()
-    doors: Annotated[tuple[DoorForm, ...], _doc("Its doors")]
+    doors: Annotated[tuple[DoorForm, ...], Meta(min_length=1, max_length=MOST_DOORS), _doc("Its doors")]
     reader_lines: Annotated[tuple[ReaderLineForm, ...], _doc("RS-485 lines of OSDP readers")] = ()
     wiegand_readers: Annotated[tuple[WiegandReaderForm, ...], _doc("Readers on two data pins")] = ()
     wiegand_formats: Annotated[tuple[WiegandFormatForm, ...], _doc("Card formats beside the usual ones")] = ()

@@ -209,7 +209,7 @@ class Central:
     def _documents(self) -> Iterator[tuple[str, bytes]]:
         yield from self.declarations.documents()
         for bundle in self._bundles.values():
-            yield bundle.topic, bundle.jws
+            yield from bundle.documents()
 
     def _close(self) -> None:
         self._socket.close()

@@ -1,11 +1,13 @@
 """What each agent is to know, as a signed configuration whose version rises only when its content changes."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
 from sqlalchemy import Engine, select
 
+from central.credential_pages import Page, Share, Shares, TooMany
 from central.inventory import Agent, Inventory
 from central.records.engine import writing
 from central.records.schema import config_bundles
@@ -23,27 +25,40 @@ class BundleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """An agent's configuration, ready to be published."""
+    """An agent's configuration, ready to be published. ``former_pages``: how many pages of credentials the broker may
+    remember of former ones."""
 
     site: str
     agent: str
     version: int
     jws: bytes
+    pages: tuple[Page, ...] = ()
+    former_pages: int = 0
 
     @property
     def topic(self) -> str:
         """Where it goes."""
         return topics.of_agent(TopicKind.CONFIG, self.site, self.agent)
 
+    def documents(self) -> Iterator[tuple[str, bytes]]:
+        """All that the broker is to remember, in the order in which it is to be published: topic and bytes. The pages
+        come before the configuration that names them; one no longer used is taken back by no bytes at all."""
+        for page in self.pages:
+            yield topics.credential_page(self.site, self.agent, page.number), page.payload
+        for number in range(len(self.pages), self.former_pages):
+            yield topics.credential_page(self.site, self.agent, number), b""
+        yield self.topic, self.jws
 
-def agent_config(inventory: Inventory, agent: Agent, district: TrustedKey, version: int = 1) -> AgentConfig:
-    """What an agent is to know: its doors, the rules of these doors, and the credentials of the site's groups.
+
+def agent_config(
+    inventory: Inventory, agent: Agent, district: TrustedKey, share: Share, version: int = 1
+) -> AgentConfig:
+    """What an agent is to know: its doors, the rules of these doors, and its share of the credentials.
 
     It trusts the district's key and those of all agents of its site. Pure.
     """
     site = inventory.sites[agent.site]
     mine = {door.door for door in agent.doors}
-    groups = {rule.group for rule in site.rules}
     rules = tuple(
         msgspec.structs.replace(rule, doors=tuple(door for door in rule.doors if door in mine))
         for rule in site.rules
@@ -57,7 +72,8 @@ def agent_config(inventory: Inventory, agent: Agent, district: TrustedKey, versi
         doors=tuple(door.settings for door in agent.doors),
         schedules={name: periods for name, periods in inventory.schedules.items() if name in named},
         rules=rules,
-        credentials=tuple(one for one in inventory.credentials if not groups.isdisjoint(one.groups)),
+        credentials=share.inline,
+        credential_pages=tuple(page.digest for page in share.pages),
         trusted_keys=(district, *(other.key for other in site.agents)),
     )
 
@@ -74,27 +90,41 @@ def bundles(engine: Engine, inventory: Inventory, key: SigningKey, now_ms: int) 
         raise BundleError(f"an agent's key has the district key's kid {key.kid!r}; give the agent's another name")
     made: dict[tuple[str, str], Bundle] = {}
     rows = []
+    shares = Shares(inventory.credentials)
     with writing(engine) as connection:
         known = {(row.site, row.agent): row for row in connection.execute(select(config_bundles))}
         for name, agent in inventory.agents.items():
-            config = agent_config(inventory, agent, district)
+            try:
+                share = shares.of(rule.group for rule in inventory.sites[agent.site].rules)
+            except TooMany as error:
+                raise BundleError(f"{name[0]}/{name[1]}: {error}") from None
+            config = agent_config(inventory, agent, district, share)
             digest = hashlib.sha256(msgspec.json.encode(config)).hexdigest()
             before = known.get(name)
+            former = 0 if before is None else before.pages
             if before is not None and before.digest == digest:
-                made[name] = Bundle(*name, before.version, before.jws)
+                made[name] = Bundle(*name, before.version, before.jws, share.pages, former)
                 continue
             version = max(before.version + 1 if before is not None else 1, now_ms // 1000)
-            try:
-                jws = key.sign(msgspec.structs.replace(config, version=version))
-            except ValueError as error:
-                raise BundleError(f"{name[0]}/{name[1]}: {error}; it has too many credentials") from None
-            except Refused as refused:
-                raise BundleError(f"{name[0]}/{name[1]}: {refused.detail}; it has too many credentials") from None
-            made[name] = Bundle(*name, version, jws)
-            rows.append({"site": agent.site, "agent": agent.agent, "version": version, "digest": digest, "jws": jws})
+            bundle = Bundle(*name, version, _signed(key, config, version), share.pages, former)
+            made[name] = bundle
+            pages = max(former, len(share.pages))
+            row = {"site": agent.site, "agent": agent.agent, "version": version, "digest": digest}
+            rows.append({**row, "jws": bundle.jws, "pages": pages})
         for row in rows:
             mine = (config_bundles.c.site == row["site"]) & (config_bundles.c.agent == row["agent"])
             connection.execute(config_bundles.delete().where(mine))
         if rows:
             connection.execute(config_bundles.insert(), rows)
     return made
+
+
+def _signed(key: SigningKey, config: AgentConfig, version: int) -> bytes:
+    try:
+        return key.sign(msgspec.structs.replace(config, version=version))
+    except ValueError as error:
+        raise BundleError(f"{config.audience}: {error}; it has too many doors, rules or credentials") from None
+    except Refused as refused:
+        raise BundleError(
+            f"{config.audience}: {refused.detail}; it has too many doors, rules or credentials"
+        ) from None

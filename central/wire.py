@@ -142,9 +142,7 @@ class Wire:
     async def _greet(self) -> None:
         """Give the broker every retained document, declarations first; but none that is newer there already."""
         self._published_since_greeting.clear()
-        documents = sorted(
-            self._retained_documents(), key=lambda document: topics.parse(document[0]).kind is TopicKind.CONFIG
-        )
+        documents = sorted(self._retained_documents(), key=lambda document: not _is_declared(document[0]))
         for topic, jws in documents:
             if topic not in self._published_since_greeting:
                 await self._link.publish(topic, jws, qos=1, retain=True)
@@ -178,3 +176,7 @@ class Wire:
                 self._on_agent_declarations(site, agent, incoming.topic, incoming.payload, incoming.retained)
             case _:
                 raise Refused(Reason.UNKNOWN_TOPIC, "central speaks here, agents do not")
+
+
+def _is_declared(topic: str) -> bool:
+    return topics.parse(topic).kind is TopicKind.DECLARATIONS

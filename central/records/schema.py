@@ -139,6 +139,7 @@ config_bundles = Table(
     Column("version", BigInteger, nullable=False),
     Column("digest", String(128), nullable=False),
     Column("jws", LargeBinary, nullable=False),
+    Column("pages", Integer, nullable=False, server_default=text("0")),  # the most pages of credentials it ever had
     PrimaryKeyConstraint("site", "agent"),
 )
 

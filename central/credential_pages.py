@@ -1,0 +1,106 @@
+"""The credentials of each agent: a few in its configuration, many in pages by the first bits of their tokens.
+
+Pure. One cardholder who changes changes one page. What many agents share is encoded once, and a page's bytes depend
+on nothing but its number and its credentials, so that the agents of a school have the same pages.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from protocol.codec import LIMITS
+from protocol.messages import MOST_PAGES, Credential, CredentialPage
+
+MOST_CREDENTIALS = 250_000
+"""What one agent holds."""
+
+INLINE_MOST = 2_000
+"""Up to so many credentials travel in the configuration itself."""
+
+PAGE_HOLDS = 1_000
+"""Credentials of a page, on average: some 200 KB."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class TooMany(ValueError):  # noqa: N818 - says what is wrong
+    """An agent cannot hold so many credentials, or so large ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as it travels, and the digest that the configuration names it by."""
+
+    number: int
+    payload: bytes = field(repr=False)
+    digest: str
+
+    @classmethod
+    def of(cls, number: int, bodies: Iterable[bytes]) -> "Page":
+        """The page of some credentials, each encoded, in the order of their tokens."""
+        payload = b'{"page":%d,"credentials":[%b]}' % (number, b",".join(bodies))
+        return cls(number, payload, hashlib.sha256(payload).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one agent needs of the district's credentials: either of the two."""
+
+    inline: tuple[Credential, ...] = ()
+    pages: tuple[Page, ...] = ()
+
+
+class Shares:
+    """Gives each agent its share. Agents that serve the same groups get the very same one."""
+
+    def __init__(self, credentials: tuple[Credential, ...]) -> None:
+        self._credentials = credentials
+        self._bodies: dict[int, bytes] = {}
+        self._made: dict[frozenset[str], Share] = {}
+        self._members: dict[str, list[int]] = {}
+        for number, credential in enumerate(credentials):
+            for group in credential.groups:
+                self._members.setdefault(group, []).append(number)
+
+    def of(self, groups: Iterable[str]) -> Share:
+        """The share of an agent whose rules are of these groups. Raises :class:`TooMany`."""
+        key = frozenset(groups)
+        share = self._made.get(key)
+        if share is None:
+            share = self._made[key] = self._make(key)
+        return share
+
+    def _make(self, groups: frozenset[str]) -> Share:
+        numbers = sorted({number for group in groups for number in self._members.get(group, ())})
+        if len(numbers) > MOST_CREDENTIALS:
+            raise TooMany(f"{len(numbers)} credentials; an agent holds {MOST_CREDENTIALS}")
+        if len(numbers) <= INLINE_MOST:
+            return Share(inline=tuple(self._credentials[number] for number in numbers))
+        by_token = {self._credentials[number].token: number for number in numbers}
+        ordered = [(token, self._body(by_token[token])) for token in sorted(by_token)]
+        count = 2
+        while count * PAGE_HOLDS < len(ordered):
+            count *= 2
+        return Share(pages=_pages(ordered, count))
+
+    def _body(self, number: int) -> bytes:
+        body = self._bodies.get(number)
+        if body is None:
+            body = self._bodies[number] = _encode(self._credentials[number])
+        return body
+
+
+def _pages(ordered: list[tuple[str, bytes]], count: int) -> tuple[Page, ...]:
+    """Credentials by token, on that many pages, a power of two; on more if one page would be too large."""
+    shift = 12 - (count.bit_length() - 1)
+    on_page: list[list[bytes]] = [[] for _ in range(count)]
+    for token, body in ordered:
+        on_page[int(token[:3], 16) >> shift].append(body)
+    pages = tuple(Page.of(number, bodies) for number, bodies in enumerate(on_page))
+    if all(len(page.payload) <= LIMITS[CredentialPage] for page in pages):
+        return pages
+    if count == MOST_PAGES:
+        raise TooMany(f"the credentials need more than {MOST_PAGES} pages of {LIMITS[CredentialPage]} bytes")
+    return _pages(ordered, count * 2)

@@ -5,6 +5,7 @@ Pure text and tables. `edge_agent.walk_test.judge` decides what is found.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -240,10 +241,15 @@ def text(finding: Finding) -> Text:
     return Text(found.what.format_map(words), found.look_at)
 
 
+def is_hint(finding: Finding) -> bool:
+    """Whether a finding counts only if another step bears it out: two inputs that moved together once."""
+    return finding.kind is K.TIED and int(finding.detail["times"]) < 2
+
+
 def root_causes(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """A door's findings, each once, less those that only follow from another of them."""
     once: dict[tuple[K, str], Finding] = {}
-    for finding in findings:
+    for finding in _borne_out(tuple(findings)):
         once.setdefault((finding.kind, finding.about), finding)
     _name_the_inversion(once)
     kinds = {kind for kind, _ in once}
@@ -256,6 +262,15 @@ def root_causes(findings: Iterable[Finding]) -> tuple[Finding, ...]:
             if finding.kind in {K.LINE_CUT, K.LINE_SHORT}:
                 explained.add(K.NO_READING)
     return tuple(finding for finding in once.values() if finding.kind not in explained)
+
+
+def _borne_out(findings: tuple[Finding, ...]) -> Iterable[Finding]:
+    hints = Counter(_tie(finding) for finding in findings if is_hint(finding))
+    return (finding for finding in findings if not is_hint(finding) or hints[_tie(finding)] > 1)
+
+
+def _tie(finding: Finding) -> tuple[object, ...]:
+    return finding.about, finding.detail["other_door"], finding.detail["other_sensor"]
 
 
 def _name_the_inversion(once: dict[tuple[K, str], Finding]) -> None:

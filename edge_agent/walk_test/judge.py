@@ -7,14 +7,11 @@ stayed still, or moved at the same instant.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from edge_agent.walk_test.moves import Judgement, crossed, no_reading, tied, unexpected
 from edge_agent.walk_test.words import (
-    Change,
     DoorFacts,
-    Finding,
     FindingKind,
-    Input,
     NewsKind,
     ReaderState,
     Record,
@@ -26,50 +23,18 @@ from edge_agent.walk_test.words import (
 KEYS = "123"
 """What is to be pressed on a keypad: enough to tell crossed rows, too little for anybody's PIN."""
 
-TOGETHER_MS = 60
-"""Two inputs that touch change within one debounce time of each other."""
-
 HEALTHY_SHARE = 0.75
 """A bolt that needs more of its time than this is on its way to being called jammed."""
 
 LETS_GO_MS = 1_000
 """A magnet lets go this soon after the exit button."""
 
-_MAY_MOVE: dict[StepKind, frozenset[Sensor]] = {
-    StepKind.INPUTS: frozenset(),
-    StepKind.REST: frozenset(),
-    StepKind.UNLOCK: frozenset({Sensor.BOLT}),
-    StepKind.LOCK: frozenset({Sensor.BOLT}),
-    StepKind.PULL: frozenset({Sensor.CONTACT, Sensor.BOLT, Sensor.REX}),
-    StepKind.OPEN: frozenset({Sensor.CONTACT, Sensor.BOLT, Sensor.REX}),
-    StepKind.CLOSE: frozenset({Sensor.CONTACT, Sensor.BOLT, Sensor.REX}),
-    StepKind.BADGE: frozenset({Sensor.REX}),
-    StepKind.KEYPAD: frozenset({Sensor.REX}),
-    StepKind.REX: frozenset({Sensor.REX, Sensor.BOLT, Sensor.CONTACT}),
-    StepKind.TAMPER: frozenset({Sensor.TAMPER, Sensor.REX}),
-    StepKind.END: frozenset({Sensor.CONTACT, Sensor.BOLT, Sensor.REX}),
-}
-"""What of the door itself may move in a step. A motion sensor sees whoever stands inside."""
-
-_LINE_FAULTS = {"cut": FindingKind.LINE_CUT, "short": FindingKind.LINE_SHORT}
 _READER_FAULTS = {
     ReaderState.SILENT: FindingKind.READER_SILENT,
     ReaderState.STARTING: FindingKind.READER_SILENT,
     ReaderState.WRONG_KEY: FindingKind.READER_KEY,
     ReaderState.PORT: FindingKind.READER_PORT,
 }
-
-
-@dataclass(slots=True)
-class Judgement:
-    """What came of a step."""
-
-    findings: list[Finding] = field(default_factory=list)
-    measured: dict[str, int] = field(default_factory=dict)
-
-    def found(self, kind: FindingKind, about: str = "", **detail: str | int) -> None:
-        """Add a finding."""
-        self.findings.append(Finding(kind, about, detail))
 
 
 def healthy_ms(facts: DoorFacts) -> int:
@@ -150,7 +115,7 @@ def judge(step: Step, record: Record, facts: DoorFacts) -> Judgement:
     """What a finished (or given up) step shows."""
     out = Judgement()
     _JUDGES[step.kind](step, record, facts, out)
-    _unexpected(step, record, out)
+    unexpected(step, record, out)
     return out
 
 
@@ -179,7 +144,7 @@ def _rest(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
         out.found(FindingKind.TAMPER_OPEN)
     for input_, value in record.before.items():
         if input_[0] == step.door and value is None and record.value(input_) is None:
-            _no_reading(input_, record, out)
+            no_reading(input_, record, out)
 
 
 def _proven_locked(step: Step, record: Record, facts: DoorFacts, out: Judgement, *, shut: bool) -> None:
@@ -201,7 +166,7 @@ def _bolt(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
         _timed(arrived.at_ms - record.began_ms, thrown, facts, out)
         if len(moves) > 1:
             out.found(FindingKind.BOLT_BOUNCES, times=len(moves))
-        _tied(step, arrived, record, out)
+        tied(step, bolt, record, out)
     elif moves and before is thrown and record.value(bolt) is (not thrown):
         out.found(FindingKind.BOLT_OPPOSITE)
     elif before is (not thrown) and not moves:
@@ -228,7 +193,12 @@ def _bolt_stays(step: Step, record: Record, out: Judgement) -> None:
 
 
 def _pull(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
-    if any(change.value is not facts.shut for change in record.of((step.door, Sensor.CONTACT))):
+    if not any(change.value is not facts.shut for change in record.of((step.door, Sensor.CONTACT))):
+        return
+    rex = (step.door, Sensor.REX)
+    if facts.maglock and (record.before.get(rex) is True or record.first(rex, True)):
+        out.void = "somebody asked to leave meanwhile, and was let out"
+    else:
         out.found(FindingKind.NOT_HELD)
 
 
@@ -237,18 +207,20 @@ def _open(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
     moved = next((change for change in record.of(contact) if change.value is not facts.shut), None)
     if moved is None:
         words = {True: "closed", False: "open", None: "nothing"}
-        if not _crossed(contact, step, record, out):
+        if not crossed(contact, step, record, out):
             out.found(FindingKind.CONTACT_DEAD, value=words[facts.shut])
         return
     if facts.shut is False and moved.value is True:
         out.found(FindingKind.CONTACT_REVERSED)
-    _tied(step, moved, record, out)
+    tied(step, contact, record, out)
 
 
 def _close(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
     contact, bolt = (step.door, Sensor.CONTACT), (step.door, Sensor.BOLT)
     if record.before.get(contact) is not facts.shut and record.value(contact) is not facts.shut:
         out.found(FindingKind.CONTACT_NOT_BACK)
+    elif record.of(contact):
+        tied(step, contact, record, out)
     if not facts.bolt_fitted:
         return
     if record.value(bolt) is not True:
@@ -297,7 +269,7 @@ def _rex(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
         out.found(FindingKind.REX_REVERSED if record.first(rex, False) else FindingKind.REX_STUCK)
         return
     if pressed is None:
-        if not _crossed(rex, step, record, out):
+        if not crossed(rex, step, record, out):
             out.found(FindingKind.REX_DEAD)
         return
     if record.value(rex) is True:
@@ -306,7 +278,7 @@ def _rex(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
         let_go = record.first(bolt, False)
         if record.before.get(bolt) is True and (let_go is None or let_go.at_ms - pressed.at_ms > LETS_GO_MS):
             out.found(FindingKind.EGRESS_HELD)
-    _tied(step, pressed, record, out)
+    tied(step, rex, record, out)
 
 
 def _tamper(step: Step, record: Record, _facts: DoorFacts, out: Judgement) -> None:
@@ -317,12 +289,12 @@ def _tamper(step: Step, record: Record, _facts: DoorFacts, out: Judgement) -> No
         return
     tripped = record.first(tamper, True)
     if tripped is None:
-        if not _crossed(tamper, step, record, out):
+        if not crossed(tamper, step, record, out):
             out.found(FindingKind.TAMPER_DEAD)
         return
     if record.value(tamper) is True:
         out.found(FindingKind.TAMPER_OPEN)
-    _tied(step, tripped, record, out)
+    tied(step, tamper, record, out)
 
 
 def _end(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
@@ -346,53 +318,3 @@ _JUDGES: dict[StepKind, Callable[[Step, Record, DoorFacts, Judgement], None]] = 
     StepKind.TAMPER: _tamper,
     StepKind.END: _end,
 }
-
-
-# --- what moved that should not ---------------------------------------------------------------------------------
-
-
-def _crossed(wanted: Input, step: Step, record: Record, out: Judgement) -> bool:
-    """Whether exactly one other input moved in place of the wanted one: then the two cables are crossed."""
-    may = _MAY_MOVE[step.kind]
-    others = {
-        change.input
-        for change in record.changes
-        if change.input != wanted and not (change.door == step.door and change.sensor in may)
-    }
-    if len(others) != 1:
-        return False
-    door, sensor = others.pop()
-    out.found(FindingKind.CROSSED, wanted[1], other_door=door or "of the board", other_sensor=sensor)
-    return True
-
-
-def _tied(step: Step, wanted: Change, record: Record, out: Judgement) -> None:
-    """Inputs that moved at the same instant as the wanted one, and stayed so."""
-    may = _MAY_MOVE[step.kind]
-    for change in record.changes:
-        own = change.door == step.door and change.sensor in may
-        together = abs(change.at_ms - wanted.at_ms) <= TOGETHER_MS
-        if own or not together or record.value(change.input) is record.before.get(change.input):
-            continue
-        out.found(
-            FindingKind.TIED,
-            wanted.sensor,
-            other_door=change.door or "of the board",
-            other_sensor=change.sensor,
-        )
-
-
-def _unexpected(step: Step, record: Record, out: Judgement) -> None:
-    """Inputs of the door itself that moved, or lost their reading, though nobody touched them."""
-    named = {finding.detail.get("other_sensor") for finding in out.findings}
-    if any(finding.kind is FindingKind.SWAPPED for finding in out.findings):
-        named.add(Sensor.CONTACT)
-    for input_ in sorted({change.input for change in record.changes if change.door == step.door}):
-        if record.value(input_) is None:
-            _no_reading(input_, record, out)
-        elif input_[1] not in _MAY_MOVE[step.kind] and input_[1] not in named:
-            out.found(FindingKind.UNSTEADY, input_[1])
-
-
-def _no_reading(input_: Input, record: Record, out: Judgement) -> None:
-    out.found(_LINE_FAULTS.get(record.faults.get(input_, ""), FindingKind.NO_READING), input_[1])

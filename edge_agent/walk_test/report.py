@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from edge_agent.config_file import AgentFile
-from edge_agent.walk_test.findings import root_causes, text
+from edge_agent.walk_test.findings import is_hint, root_causes, text
 from edge_agent.walk_test.progress import Progress
 from edge_agent.walk_test.prompts import TITLES
 from edge_agent.walk_test.words import DoorFacts, Finding, Step, StepResult, Verdict
@@ -120,12 +120,12 @@ def _door(
 ) -> ReportedDoor:
     results = [(step, progress.result(step)) for step in steps]
     found = root_causes(finding for _, result in results if result for finding in result.findings)
-    verdict = _worst(result.verdict if result else Verdict.NOT_REACHED for _, result in results)
+    verdicts = [result.verdict if result else Verdict.NOT_REACHED for _, result in results]
     fitted = door in facts and facts[door].bolt_fitted
     return ReportedDoor(
         door=door,
         name=names.get(door, door),
-        verdict=verdict,
+        verdict=Verdict.FAILED if found else _worst(verdicts),
         bolt_limit_ms=facts[door].bolt_ms if fitted else None,
         steps=tuple(_step(step, result) for step, result in results),
         findings=tuple(_finding(finding) for finding in found),
@@ -134,7 +134,7 @@ def _door(
 
 def _step(step: Step, result: StepResult | None) -> ReportedStep:
     result = result or StepResult(step.key, Verdict.NOT_REACHED)
-    note = result.why or " ".join(text(finding).what for finding in result.findings)
+    note = result.why or " ".join(text(finding).what for finding in result.findings if not is_hint(finding))
     return ReportedStep(
         step=step.kind,
         title=TITLES[step.kind],

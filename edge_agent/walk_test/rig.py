@@ -97,7 +97,7 @@ class Rig:
 
     def lock(self, door: str) -> None:
         """Lock a door, unless somebody is just leaving by it or fire holds it open."""
-        if self._leaving_until.get(door, -1) > self.now_ms() or self.released_by_fire(door):
+        if self.letting_out_by(door) or self.released_by_fire(door):
             return
         self._hardware.doors[door].drive(DriveLock(released=False))
 
@@ -109,7 +109,15 @@ class Rig:
     @property
     def letting_out(self) -> bool:
         """Whether somebody is on the way out by a door whose lock its own timer will end."""
-        return any(until > self.now_ms() for until in self._leaving_until.values())
+        return any(self.letting_out_by(door) for door in self._leaving_until)
+
+    def letting_out_by(self, door: str) -> bool:
+        """Whether somebody is on the way out by this door."""
+        return self._leaving_until.get(door, -1) > self.now_ms()
+
+    def released(self, door: str) -> bool:
+        """Whether its lock is commanded to release."""
+        return self._hardware.doors[door].lock.released
 
     def tick(self) -> None:
         """Look at everything."""

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 
-from edge_agent.walk_test.judge import complete, judge
+from edge_agent.walk_test.findings import is_hint
+from edge_agent.walk_test.judge import complete, judge, moves_ms
 from edge_agent.walk_test.prompts import OPEN_FIRST, SHUT_FIRST, Answer, Prompts, instruction
 from edge_agent.walk_test.rig import Rig
 from edge_agent.walk_test.words import (
@@ -33,6 +34,9 @@ READER_UP_MS = 5_000
 
 DECIDE_MS = 600_000
 """After a failure the person may be away for a tool; then the test is ended, to be resumed."""
+
+LETTING_OUT_MS = 61_000
+"""The longest a configured release lasts, and a moment."""
 
 _LEAVES_UNLOCKED = frozenset({StepKind.UNLOCK, StepKind.OPEN})
 """The step after it locks the door, and watches it lock."""
@@ -141,13 +145,18 @@ class Runner:
         if self._rig.released_by_fire(step.door):
             raise _Again
         if step.kind is StepKind.REST:
-            shut = record.value((step.door, Sensor.CONTACT))
-            self._facts[step.door] = replace(facts, shut=True if shut is None else shut)
+            shut, locked = (
+                record.value((step.door, sensor)) is not False for sensor in (Sensor.CONTACT, Sensor.BOLT)
+            )
+            self._facts[step.door] = replace(facts, shut=shut, locked=locked)
         out = judge(step, record, facts)
         if step.kind is StepKind.OPEN and out.findings and not record.of((step.door, Sensor.CONTACT)):
             self._contact_unheard.add(step.door)
-        verdict = Verdict.FAILED if out.findings else Verdict.PASSED
-        return StepResult(step.key, verdict, tuple(out.findings), out.measured, at_ms=self._utc_ms())
+        if out.void:
+            verdict = Verdict.SKIPPED
+        else:
+            verdict = Verdict.PASSED if all(is_hint(finding) for finding in out.findings) else Verdict.FAILED
+        return StepResult(step.key, verdict, tuple(out.findings), out.measured, out.void, self._utc_ms())
 
     async def _prepared(self, step: Step) -> None:
         """What a step needs before it may begin."""
@@ -155,6 +164,10 @@ class Runner:
             self._prompts.say("FIRE ALARM: the doors flagged for it are released. The walk test waits for its end.")
             await self._wait(step, None, lambda: not self._rig.released_by_fire(step.door))
         facts = self._facts.get(step.door, DoorFacts())
+        if self._rig.letting_out_by(step.door):
+            await self._wait(step, LETTING_OUT_MS, lambda: not self._rig.released(step.door))
+            bolt = (step.door, Sensor.BOLT)
+            await self._wait(step, moves_ms(facts), lambda: self._rig.value(bolt) in {facts.locked, None})
         match step.kind:
             case StepKind.LOCK if self._rig.value((step.door, Sensor.BOLT)) is True:
                 # Once more, or gone on with after a pause: there is nothing to watch of a lock that is locked.

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TextIO
 
-from edge_agent.walk_test.findings import text
+from edge_agent.walk_test.findings import is_hint, text
 from edge_agent.walk_test.prompts import TITLES, Answer
 from edge_agent.walk_test.words import Step, StepResult, Verdict
 
@@ -80,6 +80,8 @@ class Terminal:
         measured = "".join(f", {name.removesuffix('_ms')} {value} ms" for name, value in result.measured.items())
         self._put(f"{_VERDICTS[result.verdict]}{measured}{': ' if result.why else ''}{result.why}")
         for finding in result.findings:
+            if is_hint(finding):
+                continue
             what, look_at = text(finding)
             self._put(f"   ! {what}\n     Look at: {look_at}")
         if result.verdict is Verdict.FAILED:

@@ -68,7 +68,8 @@ class DoorFacts:
     maglock: bool = False
     bolt_fitted: bool = True
     bolt_ms: int = 2_000  # longest a bolt may take before the agent calls it jammed
-    shut: bool | None = True  # how the contact read while the door was shut
+    shut: bool = True  # how the contact read while the door was shut
+    locked: bool = True  # how the bolt read while the door was locked
 
 
 class ReaderState(StrEnum):

@@ -34,6 +34,7 @@ from edge_agent.reader_keys import ReaderKeys
 from edge_agent.readers import Readers
 from edge_agent.refusals import Refusals
 from edge_agent.store import Store
+from edge_agent.watchdog import Watchdog
 from edge_agent.wired_readers import WiredReaders
 from protocol.messages import EventAck, StateSnapshot
 from protocol.signing import Keyring
@@ -50,7 +51,7 @@ class Agent:
     ``pin_factory`` is gpiozero's: LGPIOFactory on a Pi, MockFactory in a simulator. ``clock`` must be monotonic in
     step with ``time.monotonic``, which the drivers use. For a simulator's serial lines and broker see
     ``AgentFile.with_devices`` and ``with_broker``. ``edges`` are those of Wiegand readers: None for the kernel's, a
-    simulator's ``PinEdges`` of its pin factory.
+    simulator's ``PinEdges`` of its pin factory. ``watchdog`` is told that the doors are held, and of every beat.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Agent:
         clock: Clock | None = None,
         rng: random.Random | None = None,
         edges: EdgeSource | None = None,
+        watchdog: Watchdog | None = None,
     ) -> None:
         self.config = config
         self.session = uuid.uuid4().hex
@@ -68,6 +70,7 @@ class Agent:
         """Set once every door is held to what the disk says, before readers and network."""
         self.clock = clock or SystemClock(require_sync=config.require_sync)
         self._pin_factory = pin_factory
+        self._watchdog = watchdog or Watchdog(None)
         self._hardware: Hardware | None = None
         self._timer: TimedOutputs | None = None
         self._turn_pending = False
@@ -224,6 +227,7 @@ class Agent:
             },
         )
         self.ready.set()
+        self._watchdog.ready(f"{held} doors held")
         return timer
 
     def _make_inbox(self) -> Inbox:
@@ -294,8 +298,9 @@ class Agent:
         self.link.sender.wake()
 
     def _beat(self) -> None:
+        self.controller.reports()  # an agent that cannot say what its doors are is not well
+        self._watchdog.beat()
         if self.configuration.trial is not None:
-            self.controller.reports()  # an agent that cannot say what its doors are is not well
             self.configuration.beat()
         now = self.clock.mono_ms()
         if now < self._health_due_ms:

@@ -23,6 +23,7 @@ from edge_agent.config_file import AgentFile, ConfigError, load
 from edge_agent.database import DatabaseTooNew
 from edge_agent.one_at_a_time import Holding
 from edge_agent.walk_test import cli as walk_test
+from edge_agent.watchdog import Watchdog
 from protocol.signing import SigningKey
 from protocol.words import KeyRole
 
@@ -80,9 +81,10 @@ def _run(config: AgentFile, *, verbose: bool) -> int:
     held = False
     try:
         Holding(config.data, "the agent")  # until this process ends
-        agent = Agent(config, pin_factory=_pi_pins())
+        watchdog = Watchdog.of()
+        agent = Agent(config, pin_factory=_pi_pins(), watchdog=watchdog)
         held = True
-        asyncio.run(_until_told(agent))
+        asyncio.run(_until_told(agent, watchdog))
     except GPIOZeroError as error:
         print(f"doorward agent: GPIO: {error}; this program runs on a Raspberry Pi, and a laptop has "
               "'doorward simulate'", file=sys.stderr)  # fmt: skip
@@ -104,7 +106,7 @@ def _run(config: AgentFile, *, verbose: bool) -> int:
     os._exit(code)
 
 
-async def _until_told(agent: Agent) -> None:
+async def _until_told(agent: Agent, watchdog: Watchdog) -> None:
     task = asyncio.ensure_future(agent.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -112,6 +114,7 @@ async def _until_told(agent: Agent) -> None:
     try:
         await task
     except asyncio.CancelledError:
+        watchdog.stopping()
         # The locks' own timers end with the process: who is on the way out is let out first.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LETTING_OUT_S):

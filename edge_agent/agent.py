@@ -28,6 +28,7 @@ from edge_agent.inbox import Inbox
 from edge_agent.journal import Journal
 from edge_agent.link import AgentLink
 from edge_agent.outbox import Outbox
+from edge_agent.presence import Presence
 from edge_agent.pulse import Pulse
 from edge_agent.reader_display import Show
 from edge_agent.reader_keys import ReaderKeys
@@ -79,12 +80,14 @@ class Agent:
         self._own_key = config.signing_key.trusted(KeyRole.AGENT, site=config.site, agent=config.agent)
         self._keys = keyring(config.trust, (), self._own_key)
         self.store = Store(config.data / "state.db")
+        self.presence = Presence(config.data / "presence.db")
         self.journal = Journal(Outbox(config.data / "outbox.db"), self.clock, on_written=self._events_written)
         self.refusals = Refusals(self.clock, self.journal)
         self.controller = Controller(
             config,
             clock=self.clock,
             journal=self.journal,
+            presence=self.presence,
             on_change=self._changed,
             on_show=self._show,
             on_panic=self._panic,
@@ -167,6 +170,7 @@ class Agent:
             await self._close_credentials()
             await self.journal.close()
             self.store.close()
+            self.presence.close()
 
     async def _close_credentials(self) -> None:
         if self._looking is not None:

@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from edge_agent.access import Denied, decide
+from edge_agent import first_person, identification, second_person
+from edge_agent.access import MAX_READ_AGE_MS, Attempt, Calendar, Denied, Granted, decide
 from edge_agent.clock import Clock
 from edge_agent.config_file import AgentFile
-from edge_agent.door_state import DoorState, Granted
+from edge_agent.door_state import DoorState
+from edge_agent.door_state import Granted as Grant
+from edge_agent.identification import Shown
 from edge_agent.journal import Journal
+from edge_agent.movements import Movements
+from edge_agent.pin_desk import PinDesk
+from edge_agent.presence import Presence
 from edge_agent.reader_display import Show
+from edge_agent.reader_noise import ReaderNoise
 from edge_agent.rules import Rules
-from edge_agent.wiring import Passage
+from edge_agent.second_person import Waiting
+from edge_agent.wiring import Passage, ReaderWiring, SerialReaderWiring, WiegandWiring
 from protocol import credentials
-from protocol.words import EventKind
+from protocol.messages import Credential
+from protocol.words import Alarm, Denial, DoorMode, EventKind
 
 log = logging.getLogger(__name__)
-
-REFUSED_EVERY_MS = 60_000
-"""What noise at a reader is told at most this often, with its count."""
 
 
 class Doors(Protocol):
@@ -35,11 +41,24 @@ class Doors(Protocol):
     def rules(self) -> Rules:
         """The configuration in use."""
 
+    @property
+    def fire(self) -> bool:
+        """Whether the fire alarm is on."""
+
     def door_state(self, door: str) -> DoorState:
         """What is known of a door."""
 
-    def open_for(self, door: str, granted: Granted) -> None:
+    def interlock_free(self, door: str) -> bool:
+        """Whether the doors it is interlocked with are closed and locked, on evidence of this moment."""
+
+    def open_for(self, door: str, granted: Grant) -> None:
         """Somebody may pass."""
+
+    def follow_schedules(self) -> None:
+        """Bring every door to the mode it should have by now."""
+
+    def set_reader_alarm(self, reader: str, door: str, alarm: Alarm, *, on: bool) -> None:
+        """A reader of a door raises or clears an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +69,12 @@ class ReaderPlace:
     passage: Passage
 
 
-@dataclass(slots=True)
-class _Noise:
-    """Reads of one reader that were no reads, not yet told."""
-
-    count: int = 0
-    reason: str = ""
-    told_ms: int | None = None
-
-
 def reader_places(config: AgentFile) -> dict[str, ReaderPlace]:
     """Every reader of an agent, of whatever kind, by name."""
-    readers = (
-        *(reader for line in config.reader_lines for reader in line.readers),
-        *config.wiegand_readers,
-        *config.serial_readers,
-    )
+    readers: list[ReaderWiring | WiegandWiring | SerialReaderWiring] = [
+        reader for line in config.reader_lines for reader in line.readers
+    ]
+    readers += [*config.wiegand_readers, *config.serial_readers]
     return {reader.reader: ReaderPlace(reader.door, reader.passage) for reader in readers}
 
 
@@ -78,6 +87,7 @@ class BadgePath:
         doors: Doors,
         key: bytes,
         places: Mapping[str, ReaderPlace],
+        presence: Presence,
         clock: Clock,
         journal: Journal,
         on_show: Callable[[str, Show], None],
@@ -85,60 +95,207 @@ class BadgePath:
         self._doors = doors
         self._key = key
         self._places = dict(places)
+        self._presence = presence
         self._clock = clock
         self._journal = journal
         self._on_show = on_show
-        self._noise: dict[str, _Noise] = {}
+        self._pins = PinDesk(key)
+        self._movements = Movements(presence)
+        self._waiting: dict[str, Waiting] = {}  # door -> the first of two
+        self.noise = ReaderNoise(clock, journal)
+
+    def start(self) -> None:
+        """Take up what was left: a duress that nobody has cleared is one still."""
+        for door, reader in sorted(self._presence.duress()):
+            if self._places.get(reader) is not None and self._places[reader].door == door:
+                self._doors.set_reader_alarm(reader, door, Alarm.DURESS, on=True)
+            else:
+                self._presence.duress_cleared(door)
 
     def readers_of(self, door: str) -> tuple[str, ...]:
         """The names of a door's readers."""
         return tuple(name for name, place in self._places.items() if place.door == door)
 
+    # --- what readers say ---------------------------------------------------------------------------------------
+
     def card_read(self, reader: str, door: str, bits: int, data: bytes, read_ms: int) -> None:
         """A card at a reader (``bits`` left-aligned in ``data``), read at ``read_ms`` of the monotonic clock."""
-        rules = self._doors.rules
+        self.follow()
+        self._pin_missing(reader, door, self._pins.drop(reader))
         token = credentials.token(self._key, bits, data)
-        credential = rules.credentials.find(token)
-        decision = decide(
-            credential,
-            rules.settings(door),
-            self._doors.door_state(door).mode,
-            rules=rules.access,
-            schedules=rules.schedules,
-            now_utc_ns=self._clock.utc_ns(),
-            clock_trusted=self._clock.trusted(),
-            timezone=rules.timezone,
-            read_age_ms=max(0, self._clock.mono_ms() - read_ms),
-        )
-        if isinstance(decision, Denied):
-            who = None if credential is None else credential.cardholder
-            data_: dict[str, Any] = {"reader": reader, "reason": decision.reason, "cardholder": who}
-            self._journal.add(EventKind.ACCESS_DENIED, data_, door=door)
-        else:
-            by = {"reader": reader, "cardholder": decision.cardholder, "override": decision.override}
-            self._doors.open_for(door, Granted(by, override=decision.override))
-        self._on_show(reader, Show.DENIED if isinstance(decision, Denied) else Show.GRANTED)
+        attempt = self._attempt(reader, door, self._doors.rules.credentials.find(token), Shown.CARD, read_ms)
+        decision = decide(attempt)
+        asked = isinstance(decision, Denied) and decision.reason is Denial.PIN_MISSING
+        if asked and identification.wants_pin(attempt.door, card_suffices=attempt.card_suffices):
+            now = self._clock.mono_ms()
+            if not self._pins.resting(reader, token, now):
+                self._pins.await_pin(reader, token, now)
+                self._on_show(reader, Show.ENTER_PIN)
+                return
+            attempt = replace(attempt, shown=Shown.CARD_AT_REST)
+            decision = decide(attempt)
+        self._act(reader, attempt, decision)
 
     def keys_pressed(self, reader: str, door: str, keys: str, read_ms: int) -> None:
-        """Keys at a reader: '0' to '9', '*' clears, '#' enters."""
+        """Keys at a reader: '0' to '9', '*' clears, '#' enters. Ignored at a door that asks for no PIN."""
+        self.follow()
+        now, rules = self._clock.mono_ms(), self._doors.rules
+        settings = rules.settings(door)
+        if now - read_ms > MAX_READ_AGE_MS:
+            self._pin_missing(reader, door, self._pins.drop(reader))
+            return
+        if not identification.takes_keys(settings) and not self._pins.begun(reader):
+            return
+        for entered in self._pins.press(reader, keys, now):
+            credential, shown = self._pins.judge(reader, entered, settings, rules, now)
+            attempt = self._attempt(reader, door, credential, shown, read_ms)
+            self._act(reader, attempt, decide(attempt))
 
     def read_refused(self, reader: str, door: str, reason: str) -> None:
         """A reader sent what is no card and no key. Counted, and told at most once a minute a reader."""
-        noise = self._noise.setdefault(reader, _Noise())
-        noise.count += 1
-        noise.reason = reason
-        self._tell_noise(reader, door, noise)
+        self.noise.refused(reader, door, reason)
+
+    # --- what else happens --------------------------------------------------------------------------------------
+
+    def door_opened(self, door: str, closed_seen_ms: int) -> None:
+        """A door's contact shows it open; it was last seen closed at ``closed_seen_ms``."""
+        self._movements.opened(door, closed_seen_ms=closed_seen_ms, now_ms=self._clock.mono_ms())
+
+    def forgive(self, cardholder: str | None, by: str) -> int:
+        """Forget where a cardholder is, or everybody (None). How many were known."""
+        known = self._presence.forgive(cardholder)
+        self._journal.add(EventKind.PASSBACK_FORGIVEN, {"cardholder": cardholder, "known": known, "by": by})
+        return known
+
+    def clear_duress(self, door: str) -> bool:
+        """Somebody has looked after a door's duress alarm; whether there was one."""
+        readers = self._presence.duress_cleared(door)
+        for reader in readers:
+            self._doors.set_reader_alarm(reader, door, Alarm.DURESS, on=False)
+        return bool(readers)
+
+    def due_ms(self) -> int | None:
+        """Until when (monotonic) nothing changes by time alone."""
+        deadlines = [waiting.until_ms for waiting in self._waiting.values()]
+        entry = self._pins.due_ms()
+        return min(deadlines if entry is None else [*deadlines, entry], default=None)
 
     def follow(self) -> None:
-        """Do what is due by now."""
-        for reader, noise in self._noise.items():
-            if noise.count:
-                self._tell_noise(reader, self._places[reader].door, noise)
-
-    def _tell_noise(self, reader: str, door: str, noise: _Noise) -> None:
+        """Do what is due by now: PINs and second people that did not come, noise not yet told."""
         now = self._clock.mono_ms()
-        if noise.told_ms is not None and now - noise.told_ms < REFUSED_EVERY_MS:
+        for reader, card in self._pins.overdue(now):
+            self._pin_missing(reader, self._places[reader].door, card)
+        for door, waiting in list(self._waiting.items()):
+            if now >= waiting.until_ms or self._doors.door_state(door).mode is DoorMode.SECURED:
+                del self._waiting[door]
+                self._deny(waiting.reader, door, waiting.cardholder, Denial.SECOND_PERSON_MISSING)
+        self._pins.forget(self._doors.rules.pin_policy, now)
+        self.noise.follow()
+
+    def _place(self, reader: str, door: str) -> ReaderPlace:
+        return self._places.setdefault(reader, ReaderPlace(door, Passage.IN))
+
+    # --- judging ------------------------------------------------------------------------------------------------
+
+    def _attempt(self, reader: str, door: str, credential: Credential | None, shown: Shown, read_ms: int) -> Attempt:
+        rules, now, utc_ns = self._doors.rules, self._clock.mono_ms(), self._clock.utc_ns()
+        settings, trusted = rules.settings(door), self._clock.trusted()
+        came = trusted and first_person.came_today(self._presence.first_person(door), utc_ns, rules.timezone)
+        return Attempt(
+            credential=credential,
+            door=settings,
+            mode=self._doors.door_state(door).mode,
+            calendar=Calendar(
+                utc_ns=utc_ns,
+                clock_trusted=trusted,
+                timezone=rules.timezone,
+                schedules=rules.schedules,
+                holidays=rules.holidays,
+            ),
+            rules=rules.access,
+            shown=shown,
+            passage=self._place(reader, door).passage,
+            read_age_ms=max(0, now - read_ms),
+            now_ms=now,
+            fire=self._doors.fire,
+            position=None if credential is None else self._presence.position(credential.cardholder),
+            first_person_came=came,
+            interlock_free=settings.interlock is None or self._doors.interlock_free(door),
+        )
+
+    def _act(self, reader: str, attempt: Attempt, decision: Granted | Denied) -> None:
+        door, credential = attempt.door.door, attempt.credential
+        cardholder = None if credential is None else credential.cardholder
+        if decision.duress:
+            self._duress(reader, door, cardholder, opened=isinstance(decision, Granted))
+        if isinstance(decision, Denied):
+            self._deny(reader, door, cardholder, decision.reason)
+        elif attempt.door.two_person and not decision.override:
+            self._one_of_two(reader, attempt, decision)
+        else:
+            self._open(reader, attempt, decision, ())
+
+    def _one_of_two(self, reader: str, attempt: Attempt, decision: Granted) -> None:
+        door, now = attempt.door.door, self._clock.mono_ms()
+        waiting, first = second_person.arrive(
+            self._waiting.pop(door, None), attempt.door, decision.cardholder, reader, now
+        )
+        if waiting is None and first is not None:
+            self._open(reader, attempt, decision, (first,))
+        elif waiting is not None:
+            self._waiting[door] = waiting
+            data = {"reader": reader, "cardholder": decision.cardholder}
+            self._journal.add(EventKind.SECOND_PERSON_AWAITED, data, door=door)
+            self._on_show(reader, Show.SECOND_PERSON)
+
+    def _open(self, reader: str, attempt: Attempt, decision: Granted, others: tuple[str, ...]) -> None:
+        door, now = attempt.door.door, self._clock.mono_ms()
+        who = {"reader": reader, "cardholder": decision.cardholder}
+        together = {"with": list(others)} if others else {}
+        by = {**who, "override": decision.override, **_shown(attempt.shown), **together}
+        self._doors.open_for(door, Grant(by, override=decision.override))
+        self._on_show(reader, Show.GRANTED)
+        if decision.override:
+            self._journal.add(EventKind.OVERRIDE_USED, who, door=door)
+        if decision.passback_noted:
+            area = None if attempt.position is None else attempt.position.area
+            self._journal.add(EventKind.PASSBACK_NOTED, {**who, "known_in": area}, door=door)
+        people = (decision.cardholder, *others)
+        self._movements.granted(attempt.door, attempt.passage, people, self._doors.door_state(door), now)
+        self._note_first_person(reader, attempt)
+
+    def _note_first_person(self, reader: str, attempt: Attempt) -> None:
+        calendar, door, credential = attempt.calendar, attempt.door, attempt.credential
+        if credential is None or not calendar.clock_trusted or not first_person.is_one(door, credential):
             return
-        data = {"reader": reader, "reason": noise.reason, "count": noise.count}
-        self._journal.add(EventKind.CARD_READ_REFUSED, data, door=door)
-        noise.count, noise.told_ms = 0, now
+        before, periods = self._presence.first_person(door.door), calendar.schedules.get(door.schedule or "", ())
+        if first_person.is_news(before, periods, calendar.utc_ns, calendar.timezone, calendar.holidays):
+            self._presence.first_person_came(door.door, calendar.utc_ns)
+            data = {"reader": reader, "cardholder": credential.cardholder}
+            self._journal.add(EventKind.FIRST_PERSON_CAME, data, door=door.door)
+            self._doors.follow_schedules()
+
+    def _duress(self, reader: str, door: str, cardholder: str | None, *, opened: bool) -> None:
+        """Tell officers and nobody at the door. The alarm stays until one of them clears it."""
+        self._journal.add(EventKind.DURESS, {"reader": reader, "cardholder": cardholder, "opened": opened}, door=door)
+        self._presence.duress_began(door, reader)
+        self._doors.set_reader_alarm(reader, door, Alarm.DURESS, on=True)
+
+    def _pin_missing(self, reader: str, door: str, card: str | None) -> None:
+        """The PIN of a card did not come. Digits without a card are forgotten in silence."""
+        if card is None:
+            return
+        known = self._doors.rules.credentials.find(card)
+        cardholder = None if known is None else known.cardholder
+        self._deny(reader, door, cardholder, Denial.PIN_MISSING)
+
+    def _deny(self, reader: str, door: str, cardholder: str | None, reason: Denial) -> None:
+        data = {"reader": reader, "reason": reason, "cardholder": cardholder}
+        self._journal.add(EventKind.ACCESS_DENIED, data, door=door)
+        self._on_show(reader, Show.DENIED)
+
+
+def _shown(shown: Shown) -> dict[str, str]:
+    """What a grant says of what was shown besides a card. A duress is told by its own event alone."""
+    plain = Shown.CARD_AND_PIN if shown is Shown.CARD_AND_DURESS_PIN else shown
+    return {} if plain is Shown.CARD else {"shown": plain}

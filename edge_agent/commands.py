@@ -50,24 +50,29 @@ class Commands:
         except Refused as refused:
             self._refusals.answer(topic, command.id, refused.reason, refused.detail)
             return
-        if kind is CommandKind.TEST_LOCK:
-            self._done(command, self._controller.test_lock(command.door))
-        elif kind is CommandKind.ROTATE_READER_KEY:
-            self._rotate_key(topic, command)
-        elif self._controller.grant(command.door, {"command": command.id, "by": command.by}):
+        match kind:
+            case CommandKind.TEST_LOCK:
+                self._done(command, self._controller.test_lock(command.door))
+            case CommandKind.GRANT:
+                self._grant(topic, command)
+            case CommandKind.FORGIVE_PASSBACK:
+                self._done(command, {"known": self._controller.badges.forgive(_cardholder(command), command.by)})
+            case CommandKind.CLEAR_DURESS:
+                self._done(command, {"cleared": self._controller.badges.clear_duress(command.door)})
+            case _:
+                detail = f"{kind} is not carried out by this version"
+                self._refusals.answer(topic, command.id, Reason.UNKNOWN_KIND, detail)
+
+    def _grant(self, topic: str, command: Command) -> None:
+        reason = self._controller.grant(command.door, {"command": command.id, "by": command.by})
+        if reason is None:
             self._done(command, {})
+        elif reason is Denial.INTERLOCKED:
+            detail = f"a door that {command.door} is interlocked with is not closed and locked"
+            self._refusals.answer(topic, command.id, reason, detail)
         else:
             detail = f"{command.door} is secured; a grant does not pass a declaration"
-            self._refusals.answer(topic, command.id, Denial.DOOR_SECURED, detail)
-
-    def _rotate_key(self, topic: str, command: Command) -> None:
-        """Done is that it has begun; the reader's own event tells how it ended."""
-        reader = command.data.get("reader")
-        problem = self._readers.rotate_key(str(reader), command.door)
-        if problem is None:
-            self._done(command, {"reader": reader})
-        else:
-            self._refusals.answer(topic, command.id, Reason.NOT_POSSIBLE, problem)
+            self._refusals.answer(topic, command.id, reason, detail)
 
     def _done(self, command: Command, data: dict[str, object]) -> None:
         self._journal.add(EventKind.COMMAND_DONE, {"id": command.id, "kind": command.kind, **data}, door=command.door)
@@ -96,3 +101,9 @@ class Commands:
         if not fresh:
             raise Refused(Reason.DUPLICATE, "was carried out before")
         return CommandKind(command.kind)
+
+
+def _cardholder(command: Command) -> str | None:
+    """Whom to forgive; None: everybody."""
+    cardholder = command.data.get("cardholder")
+    return None if cardholder is None else str(cardholder)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.gpio import FailMode, LockKind
+from edge_agent import first_person, interlock
 from edge_agent.alarm_desk import AlarmDesk
 from edge_agent.alarm_groups import Weight
 from edge_agent.badge_path import BadgePath, reader_places
@@ -37,12 +38,13 @@ from edge_agent.effective_mode import effective_mode
 from edge_agent.hardware import DoorHardware, Hardware
 from edge_agent.journal import Journal
 from edge_agent.line_alarms import line_alarms
+from edge_agent.presence import Presence
 from edge_agent.reader_display import Show
 from edge_agent.rules import Rules
 from edge_agent.wiring import DoorWiring
-from protocol.messages import DeclarationSet
+from protocol.messages import DeclarationSet, DoorSettings
 from protocol.messages import DoorState as ReportedDoor
-from protocol.words import Alarm, DoorMode, EventKind
+from protocol.words import Alarm, Contact, Denial, DoorMode, EventKind
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ class Controller:
         *,
         clock: Clock,
         journal: Journal,
+        presence: Presence,
         on_change: Callable[[], None],
         on_show: Callable[[str, Show], None],
         on_panic: Callable[[], None],
@@ -87,12 +90,14 @@ class Controller:
         self._on_change = on_change
         self._on_panic = on_panic
         self._desk = AlarmDesk(journal, now_ms=clock.mono_ms, on_change=on_change)
+        self._presence = presence
         self._hardware: Hardware | None = None
         self._sets: tuple[DeclarationSet, ...] = ()
         self.badges = BadgePath(
             doors=self,
             key=config.credential_key,
             places=reader_places(config),
+            presence=presence,
             clock=clock,
             journal=journal,
             on_show=on_show,
@@ -109,6 +114,7 @@ class Controller:
             self.doors[wiring.door] = Door(wiring, hardware.doors[wiring.door], profile, initial(profile, now))
         self._set_modes()
         self.sample_all()
+        self.badges.start()
 
     def stop(self) -> None:
         """Lock every door, as at the end of the program; outputs stay driven. What fire holds open stays open, and
@@ -149,6 +155,16 @@ class Controller:
         """What is known of a door."""
         return self.doors[door].state
 
+    def interlock_free(self, door: str) -> bool:
+        """Whether the doors it is interlocked with are closed and locked, on evidence of this moment."""
+        name = self.rules.settings(door).interlock
+        if name is None:
+            return True
+        others = [one for one in self.doors if one != door and self.rules.settings(one).interlock == name]
+        for other in others:
+            self.sample(self.doors[other])
+        return interlock.free((self.doors[other].state for other in others), self._clock.mono_ms())
+
     def open_for(self, door: str, granted: Granted) -> None:
         """Somebody may pass."""
         self._step(self.doors[door], granted)
@@ -171,11 +187,15 @@ class Controller:
         self.sample_all()
         self._on_change()
 
-    def grant(self, door: str, by: Mapping[str, Any]) -> bool:
-        """Open once, as a badge would; False while the door is secured."""
+    def grant(self, door: str, by: Mapping[str, Any]) -> Denial | None:
+        """Open once, as a badge would; or why not."""
         held = self.doors[door]
+        if held.state.mode is DoorMode.SECURED:
+            return Denial.DOOR_SECURED
+        if not self.interlock_free(door):
+            return Denial.INTERLOCKED
         self._step(held, Granted(by))
-        return held.state.mode is not DoorMode.SECURED
+        return None
 
     def test_lock(self, door: str) -> dict[str, Any]:
         """Command the lock again; what its sensors say right after."""
@@ -261,7 +281,8 @@ class Controller:
 
     def due_ms(self) -> int | None:
         """Until when (monotonic) nothing changes by time alone."""
-        deadlines = (next_deadline_ms(door.profile, door.state) for door in self.doors.values())
+        deadlines = [next_deadline_ms(door.profile, door.state) for door in self.doors.values()]
+        deadlines.append(self.badges.due_ms())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     # --- what is said of the doors ------------------------------------------------------------------------------
@@ -293,11 +314,22 @@ class Controller:
     def _set_modes(self) -> None:
         utc_ns, trusted = self._clock.utc_ns(), self._clock.trusted()
         for name, door in self.doors.items():
+            settings = self.rules.settings(name)
             scheduled = self.rules.scheduled(name, utc_ns, clock_trusted=trusted)
+            if scheduled is DoorMode.UNLOCKED and not self._first_person_came(settings, utc_ns):
+                scheduled = DoorMode.CONTROLLED
             known = name in self.rules.doors
-            mode, ids = effective_mode(self.rules.settings(name), self.site, self._sets, scheduled, zones_known=known)
+            mode, ids = effective_mode(settings, self.site, self._sets, scheduled, zones_known=known)
             if (mode, ids) != (door.state.mode, door.state.declarations):
                 self._step(door, ModeSet(mode, ids))
+
+    def _first_person_came(self, settings: DoorSettings, utc_ns: int) -> bool:
+        """Whether a door may follow the unlocked period that holds now."""
+        if settings.first_person_group is None:
+            return True
+        periods = self.rules.schedules.get(settings.schedule or "", ())
+        came = self._presence.first_person(settings.door)
+        return first_person.came_in_period(came, periods, utc_ns, self.rules.timezone, self.rules.holidays)
 
     def _step(self, door: Door, given: Input) -> bool:
         """Step a door and perform the effects; whether its lock was commanded."""
@@ -312,6 +344,8 @@ class Controller:
                 self._desk.set(door.wiring.door, alarm, on=on, weight=self._weight(alarm, door))
             else:
                 self._journal.add(effect.kind, effect.data, door=door.wiring.door)
+        if door.state.leaf is Contact.OPEN and before.leaf is not Contact.OPEN:
+            self.badges.door_opened(door.wiring.door, before.closed_seen_ms)
         if effects or (door.state.contact, door.state.bolt) != (before.contact, before.bolt):
             self._on_change()
         return driven

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from edge_agent.credential_store import Credentials, MemoryCredentials
 from edge_agent.schedule import scheduled_mode
-from protocol.messages import AccessRule, AgentConfig, DoorSettings, Period
+from protocol.messages import AccessRule, AgentConfig, DoorSettings, Holiday, Period, PinPolicy
 from protocol.refusal import Reason, Refused
 from protocol.words import DoorMode, strictest
 
@@ -33,6 +33,8 @@ class Rules:
     credentials: Credentials = field(default_factory=MemoryCredentials)
     access: tuple[AccessRule, ...] = ()
     schedules: Mapping[str, tuple[Period, ...]] = field(default_factory=dict)
+    holidays: tuple[Holiday, ...] = ()
+    pin_policy: PinPolicy = field(default_factory=PinPolicy)
     no_looser_than: Rules | None = None
 
     def settings(self, door: str) -> DoorSettings:
@@ -77,11 +79,14 @@ def compile_rules(config: AgentConfig, credentials: Credentials | None = None) -
     doors = {settings.door: settings for settings in config.doors}
     if len(doors) < len(config.doors):
         raise Refused(Reason.MALFORMED, "two doors of one name")
-    used = {(f"door {one.door!r}", one.schedule) for one in config.doors}
+    used = {(f"door {one.door!r}", name) for one in config.doors for name in (one.schedule, one.card_only_schedule)}
     used |= {(f"a rule of group {rule.group!r}", rule.schedule) for rule in config.rules}
     for who, name in sorted(used, key=str):
         if name is not None and name not in config.schedules:
             raise Refused(Reason.MALFORMED, f"{who} follows schedule {name!r}, which is not in the bundle")
+    for holiday in config.holidays:
+        if holiday.last < holiday.first:
+            raise Refused(Reason.MALFORMED, f"holiday {holiday.name!r} ends before it begins")
     return Rules(
         version=config.version,
         timezone=timezone,
@@ -89,4 +94,6 @@ def compile_rules(config: AgentConfig, credentials: Credentials | None = None) -
         credentials=MemoryCredentials(config.credentials) if credentials is None else credentials,
         access=config.rules,
         schedules=config.schedules,
+        holidays=config.holidays,
+        pin_policy=config.pin_policy,
     )

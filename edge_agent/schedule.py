@@ -1,4 +1,4 @@
-"""Weekly schedules: what a door's schedule asks for at a moment, and whether a moment is inside some periods.
+"""Weekly schedules and holidays: what a door's schedule asks for at a moment, whether a moment is inside periods.
 
 Pure: the moment and the site's time zone are passed in. Periods are read on the wall's clock, so a day of 23 or
 25 hours needs no rule: what the clock on the wall shows decides. Whether the clock is right is the caller's to say.
@@ -7,8 +7,11 @@ Pure: the moment and the site's time zone are passed in. Periods are read on the
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from protocol.messages import Period
+from protocol.messages import Holiday, Period
 from protocol.words import DoorMode, strictest
+
+HOLIDAY = 7
+"""The day of a period that holds on holidays, when no other does."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -18,12 +21,19 @@ def local_time(utc_ns: int, zone: tzinfo) -> datetime:
     return (_EPOCH + timedelta(microseconds=utc_ns // 1000)).astimezone(zone)
 
 
-def inside(periods: Iterable[Period], when: datetime) -> bool:
+def inside(periods: Iterable[Period], when: datetime, holidays: Iterable[Holiday] = ()) -> bool:
     """Whether a local time lies in one of the periods. Their end is not included."""
-    return any(_covers(period, when.weekday(), f"{when:%H:%M}") for period in periods)
+    return any(covers(period, when, holidays) for period in periods)
 
 
-def scheduled_mode(periods: Iterable[Period] | None, utc_ns: int, zone: tzinfo, *, clock_trusted: bool) -> DoorMode:
+def scheduled_mode(
+    periods: Iterable[Period] | None,
+    utc_ns: int,
+    zone: tzinfo,
+    *,
+    clock_trusted: bool,
+    holidays: Iterable[Holiday] = (),
+) -> DoorMode:
     """What a schedule asks of a door: the strictest of the periods that hold now, else CONTROLLED.
 
     CONTROLLED also without a schedule, and whenever the clock is not to be trusted: a Pi that believes it is
@@ -32,11 +42,17 @@ def scheduled_mode(periods: Iterable[Period] | None, utc_ns: int, zone: tzinfo, 
     if periods is None or not clock_trusted:
         return DoorMode.CONTROLLED
     when = local_time(utc_ns, zone)
-    day, clock = when.weekday(), f"{when:%H:%M}"
-    modes = [period.mode for period in periods if _covers(period, day, clock)]
+    modes = [period.mode for period in periods if covers(period, when, holidays)]
     return strictest(*modes) if modes else DoorMode.CONTROLLED
 
 
-def _covers(period: Period, day: int, clock: str) -> bool:
+def covers(period: Period, when: datetime, holidays: Iterable[Holiday] = ()) -> bool:
+    """Whether a period holds at a local time."""
     # "HH:MM" sorts as time does, "24:00" included.
-    return day in period.days and period.start <= clock < period.end
+    return day_of(when, holidays) in period.days and period.start <= f"{when:%H:%M}" < period.end
+
+
+def day_of(when: datetime, holidays: Iterable[Holiday]) -> int:
+    """The day a local time belongs to, as periods count days: 0 is Monday, 7 a holiday. It changes at midnight."""
+    today = when.date()
+    return HOLIDAY if any(one.first <= today <= one.last for one in holidays) else when.weekday()

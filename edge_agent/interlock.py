@@ -1,0 +1,22 @@
+"""Interlock: of the doors of a vestibule, a badge opens one only while all the others are closed and locked.
+
+Pure. It bears on grants alone: a lock is never kept from locking, nor anybody from leaving.
+"""
+
+from collections.abc import Iterable
+
+from edge_agent.door_state import DoorState
+from protocol.proof import FRESH_MS
+from protocol.words import Contact
+
+
+def free(others: Iterable[DoorState], now_ms: int) -> bool:
+    """Whether fresh evidence shows every other door closed, and none is released."""
+    return all(
+        not other.released
+        and other.contact is Contact.CLOSED
+        and other.tampered is False
+        and other.sensed_at_ms is not None
+        and now_ms - other.sensed_at_ms <= FRESH_MS
+        for other in others
+    )

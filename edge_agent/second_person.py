@@ -1,0 +1,26 @@
+"""The two-person rule: a door opens for two people who show their badges within seconds, and for nobody alone.
+
+Pure. Each must be one whom the door would let in. Two badges of one cardholder are one person.
+"""
+
+from dataclasses import dataclass
+
+from protocol.messages import DoorSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The first of two, and until when (monotonic ms, exclusive) the second is waited for."""
+
+    cardholder: str
+    reader: str
+    until_ms: int
+
+
+def arrive(
+    waiting: Waiting | None, door: DoorSettings, cardholder: str, reader: str, now_ms: int
+) -> tuple[Waiting | None, str | None]:
+    """Somebody whom the door would let in. Who waits now; and if the door may open, the cardholder who came first."""
+    if waiting is not None and now_ms < waiting.until_ms and waiting.cardholder != cardholder:
+        return None, waiting.cardholder
+    return Waiting(cardholder, reader, now_ms + door.two_person_ms), None

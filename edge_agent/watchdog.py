@@ -16,7 +16,7 @@ ADDRESS = "NOTIFY_SOCKET"
 
 
 class Watchdog:
-    """One service manager to talk to. ``address`` is the path of its socket, '@…' for an abstract one; None: nobody."""
+    """The service manager. ``address``: its socket's path, or '@…' for an abstract one; None: nobody listens."""
 
     def __init__(self, address: str | None) -> None:
         self._address = f"\0{address[1:]}" if address and address.startswith("@") else address

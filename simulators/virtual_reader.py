@@ -83,8 +83,8 @@ class _Channel:
 class VirtualOsdpReader:
     """One reader on `line`. Methods may be called from any thread.
 
-    `key` None makes a reader without a secure channel, as an attacker or a careless installer would; with
-    `install_mode` it is as from the factory, and takes its first key over the default one (SCBK-D).
+    `key` None makes a reader as from the factory, in install mode: it takes its first key over the default one
+    (SCBK-D). libosdp's peripheral always has a secure channel.
     `on_shown` is called with each `Led` and `Buzzer`, on the line's thread.
     """
 
@@ -95,7 +95,6 @@ class VirtualOsdpReader:
         address: int,
         key: bytes | None,
         name: str = "",
-        install_mode: bool = False,
         on_shown: Callable[[Led | Buzzer], None] | None = None,
     ) -> None:
         self.line = line
@@ -108,7 +107,6 @@ class VirtualOsdpReader:
         self.refuse_keys = False
         """Whether it answers a new key with a NAK."""
         self._key = key
-        self._install_mode = install_mode
         self._on_shown = on_shown
         self._plugged = True
         self._frozen = False
@@ -229,7 +227,6 @@ class VirtualOsdpReader:
         capabilities = [
             {"function_code": code, "compliance_level": level, "num_items": items}
             for code, level, items in _CAPABILITIES
-            if self._key is not None or self._install_mode or code != osdp_sys.CAP_COMMUNICATION_SECURITY
         ]
         self._pd: Any = osdp_sys.PeripheralDevice(info, capabilities=capabilities)
         self._pd.set_command_callback(self._command)
@@ -275,6 +272,5 @@ class VirtualOsdpReader:
         if self.refuse_keys:
             return -1
         self._key = bytes(key)
-        self._install_mode = False
         self.keys_taken += 1
         return 0

@@ -11,8 +11,9 @@ import tty
 from collections.abc import Callable
 
 from drivers.osdp import open_serial
-from drivers.osdp.frames import Frame, FrameReader
+from drivers.osdp.frames import Block, Command, Frame, FrameReader, Reply, build
 from drivers.osdp.port import SerialLine
+from simulators.virtual_line import VirtualLine
 
 MARK = b"\xff"
 
@@ -22,6 +23,34 @@ OnFrame = Callable[[Frame], bytes | None]
 
 def passed(frame: Frame) -> bytes:
     return frame.raw
+
+
+class PlainReader:
+    """A reader without a secure channel, on a virtual line."""
+
+    def __init__(self, line: VirtualLine, address: int) -> None:
+        self.address = address
+        self._cards: list[bytes] = []
+        line.attach(self)
+
+    def swipe(self, bits: int, data: bytes) -> None:
+        self._cards.append(bytes([0, 1]) + bits.to_bytes(2, "little") + data)
+
+    def receive(self, data: bytes) -> bytes:
+        return b"".join(self._answer(command) for command in FrameReader(replies=False).feed(data))
+
+    def tick(self) -> bytes:
+        return b""
+
+    def _answer(self, command: Frame) -> bytes:
+        code, data = Reply.NAK, b"\x03"
+        if command.code == Command.ID:
+            code, data = Reply.PDID, bytes(12)
+        elif command.code == Command.CAP:
+            code, data = Reply.PDCAP, b"\x03\x01\x00\x08\x01\x00"  # card data, CRC; no word of a secure channel
+        elif command.code == Command.POLL:
+            code, data = (Reply.RAW, self._cards.pop(0)) if self._cards else (Reply.ACK, b"")
+        return build(self.address, code, data, sequence=command.sequence, reply=True)
 
 
 class Middle:
@@ -55,6 +84,23 @@ class Middle:
             line.close()
         os.close(self._master)
         os.close(self._slave)
+
+    @property
+    def protected(self) -> bool:
+        """Whether the reader has answered over a secure channel."""
+        return any(reply.block_type in (Block.SCS_16, Block.SCS_18) for reply in self.replies)
+
+    def once(self, forge: OnFrame) -> OnFrame:
+        """Passes everything on but the next frame, which is forged."""
+        done: list[Frame] = []
+
+        def on_frame(frame: Frame) -> bytes | None:
+            if done:
+                return frame.raw
+            done.append(frame)
+            return forge(frame)
+
+        return on_frame
 
     def to_panel(self, data: bytes) -> None:
         os.write(self._master, data)

@@ -1,4 +1,4 @@
-"""What moved in a step though it should not: crossed cables, inputs that touch, lines that lost their reading. Pure.
+"""What moved in a step though it should not: crossed cables, inputs that touch, lines without a reading. Pure."""
 
 from __future__ import annotations
 

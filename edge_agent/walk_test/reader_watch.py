@@ -25,11 +25,12 @@ from drivers.osdp import (
     open_serial,
 )
 from drivers.serial_reader import FRAMINGS, SerialReader
-from drivers.wiegand import CardFormat, EdgeSource, LgpioEdges, WiegandReader
+from drivers.wiegand import CardFormat, EdgeSource, KernelEdges, WiegandReader
 from edge_agent.config_file import AgentFile
+from edge_agent.reader_keys import ReaderKeys
 from edge_agent.walk_test.words import NewsKind, ReaderState
 from edge_agent.wired_readers import accepted, known_formats
-from edge_agent.wiring import KeypadKind, ReaderLine, SerialReaderWiring, WiegandWiring
+from edge_agent.wiring import KeypadKind, ReaderLine, ReaderWiring, SerialReaderWiring, WiegandWiring
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +60,12 @@ class ReaderWatch:
     ) -> None:
         self._on_news = on_news
         self._edges = edges
-        self._own_edges: LgpioEdges | None = None
         self._states: dict[str, ReaderState] = {}
         self._bus_of: dict[str, OsdpBus] = {}
         self._buses: list[OsdpBus] = []
+        keys = ReaderKeys(config.data / "reader-keys")
         for line in config.reader_lines:
-            self._add_line(line)
+            self._add_line(line, keys)
         formats = known_formats(config.wiegand_formats)
         self._wiegand_wiring = [(wiring, accepted(wiring, formats)) for wiring in config.wiegand_readers]
         self._wiegand: list[WiegandReader] = []
@@ -98,15 +99,12 @@ class ReaderWatch:
         for wiegand in self._wiegand:
             wiegand.stop()
         self._wiegand.clear()
-        if self._own_edges is not None:
-            self._own_edges.close()
-            self._own_edges = None
 
-    def _add_line(self, line: ReaderLine) -> None:
+    def _add_line(self, line: ReaderLine, keys: ReaderKeys) -> None:
         bus = OsdpBus(
             line.device,
             partial(open_serial, line.device, line.baud),
-            [OsdpReaderConfig(one.reader, one.address, one.key) for one in line.readers],
+            [_keyed(one, keys) for one in line.readers],
             on_event=self._osdp,
         )
         self._buses.append(bus)
@@ -119,9 +117,7 @@ class ReaderWatch:
         return SerialReader(wiring.reader, open_line, FRAMINGS[wiring.kind], on_event=self._wired)
 
     def _start_wiegand(self, wiring: WiegandWiring, formats: list[CardFormat]) -> None:
-        edges = self._edges
-        if edges is None:
-            edges = self._own_edges = self._own_edges or LgpioEdges()
+        edges = self._edges or KernelEdges()
         reader = WiegandReader(
             wiring.reader,
             data0=wiring.data0,
@@ -161,3 +157,9 @@ class ReaderWatch:
                 self._states[reader] = ReaderState.PORT
             case PortUp(reader):
                 self._states[reader] = ReaderState.UNKNOWABLE
+
+
+def _keyed(wiring: ReaderWiring, keys: ReaderKeys) -> OsdpReaderConfig:
+    """The reader with the key it holds, which may be another than that of its key file."""
+    held = keys.load(wiring.reader, wiring.key)
+    return OsdpReaderConfig(wiring.reader, wiring.address, held.key, held.candidate)

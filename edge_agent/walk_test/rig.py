@@ -58,10 +58,16 @@ class Rig:
         self._fire = False
         self._reread_due = 0
         self._values: dict[Input, bool | None] = {}
+        self._drivers: dict[Input, Any] = {}
         self._hardware = Hardware(config, pin_factory=pin_factory, timer=timer, post=post, listener=self)
         self.power_changed(*self._hardware.power())
-        self._values = self._read()
+        self._drivers = {
+            (door, sensor): driver
+            for door, hardware in self._hardware.doors.items()
+            for sensor, driver in _fitted(hardware)
+        }
         self._follow_fire()
+        self._values = self._read()
 
     # --- for the runner -----------------------------------------------------------------------------------------
 
@@ -126,8 +132,8 @@ class Rig:
             self._reread_due = now + REREAD_EVERY_MS
             for hardware in self._hardware.doors.values():
                 hardware.sample()
-        self._look()
         self._follow_fire()
+        self._look()
         for door in self._maglocks:
             if self._values.get((door, Sensor.REX)) is True:
                 self._let_out(door)
@@ -190,12 +196,9 @@ class Rig:
             self.lock_all()
 
     def _read(self) -> dict[Input, bool | None]:
-        values: dict[Input, bool | None] = {}
-        for door, hardware in self._hardware.doors.items():
-            for sensor, driver in _fitted(hardware):
-                values[door, sensor] = driver.value
+        values: dict[Input, bool | None] = {input_: driver.value for input_, driver in self._drivers.items()}
         if self._config.fire is not None:
-            values["", Sensor.FIRE] = self._hardware.fire()
+            values["", Sensor.FIRE] = self._fire
         if self._config.panic is not None:
             values["", Sensor.PANIC] = self._hardware.panic()
         power = self._config.power
@@ -215,12 +218,8 @@ class Rig:
                 self._note_fault(input_)
 
     def _note_fault(self, input_: Input) -> None:
-        door, sensor = input_
-        if self._record is None or not door:
-            return
-        driver = dict(_fitted(self._hardware.doors[door]))[sensor]
-        line = str(getattr(driver, "line", "normal"))
-        if line not in HEALTHY_LINES:
+        line = str(getattr(self._drivers.get(input_), "line", "normal"))  # an unsupervised input has none
+        if self._record is not None and line not in HEALTHY_LINES:
             self._record.faults[input_] = line
 
 

@@ -16,8 +16,7 @@ from drivers.osdp.port import open_serial
 from drivers.reads import CardRead, KeyPress, ReaderEvent, ReadRefused
 from drivers.serial_reader import FRAMINGS, SerialReader
 from drivers.timed_outputs import Timer
-from drivers.wiegand import FORMATS, CardFormat, EdgeSource, Parity, WiegandReader
-from drivers.wiegand.edges import LgpioEdges
+from drivers.wiegand import FORMATS, CardFormat, EdgeSource, KernelEdges, Parity, WiegandReader
 from drivers.wiegand.signals import ReaderSignals, Signal
 from edge_agent.config.agent_file import AgentFile
 from edge_agent.controller import Controller
@@ -61,7 +60,6 @@ class WiredReaders:
         self._journal = journal
         self._pin_factory = pin_factory
         self._edges = edges
-        self._own_edges: LgpioEdges | None = None
         self._wiegand = config.wiegand_readers
         self._doors = {wiring.reader: wiring.door for wiring in config.wiegand_readers}
         self._doors.update({wiring.reader: wiring.door for wiring in config.serial_readers})
@@ -97,9 +95,6 @@ class WiredReaders:
         for signals in self._signals.values():
             signals.close()
         self._signals.clear()
-        if self._own_edges is not None:
-            self._own_edges.close()
-            self._own_edges = None
 
     def show(self, reader: str, what: Show) -> None:
         """Have a reader show it, if it is one of these and has a lamp or a buzzer."""
@@ -119,7 +114,7 @@ class WiredReaders:
         edges = self._edges
         if edges is None:
             try:
-                edges = self._own_edges = LgpioEdges()
+                edges = KernelEdges()
             except OSError as error:
                 for wiring in self._wiegand:
                     self._failed(wiring.reader, str(error))

@@ -1,8 +1,9 @@
 """Wiegand readers and keypads on two GPIO pins each: edges, frames, card formats, keys, lamp and buzzer."""
 
 from drivers.reads import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
-from drivers.wiegand.edges import EdgeSource, LgpioEdges, Line, PinEdges, Watch
+from drivers.wiegand.edges import EdgeSource, Line, PinEdges, Watch
 from drivers.wiegand.formats import FORMATS, CardFormat, Parity
+from drivers.wiegand.kernel_edges import KernelEdges
 from drivers.wiegand.reader import WiegandReader
 
 __all__ = [
@@ -10,8 +11,8 @@ __all__ = [
     "CardFormat",
     "CardRead",
     "EdgeSource",
+    "KernelEdges",
     "KeyPress",
-    "LgpioEdges",
     "Line",
     "Parity",
     "PinEdges",

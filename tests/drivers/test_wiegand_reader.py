@@ -12,8 +12,8 @@ from gpiozero.pins.mock import MockFactory
 from drivers.wiegand import (
     FORMATS,
     CardRead,
+    KernelEdges,
     KeyPress,
-    LgpioEdges,
     Line,
     PinEdges,
     ReaderEvent,
@@ -21,8 +21,8 @@ from drivers.wiegand import (
     Refusal,
     WiegandReader,
 )
-from drivers.wiegand.edges import header_chip
 from drivers.wiegand.formats import to_bytes
+from drivers.wiegand.kernel_edges import Gaps, header_chip
 from drivers.wiegand.reader import MAX_PENDING
 from simulators.virtual_wiegand_reader import BitFault, VirtualWiegandReader
 from tests.support.waiting import until
@@ -248,38 +248,35 @@ def test_a_reader_that_could_accept_nothing_or_confuse_its_cards_cannot_be_made(
         make(formats=[FORMATS["h10306"], FORMATS["corporate-1000-35"]])
 
 
-class Chips:
-    """lgpio's few calls that tell one chip from another."""
-
-    error = RuntimeError
-
-    def __init__(self, labels: dict[int, str]) -> None:
-        self.labels = labels
-        self.open: list[int] = []
-
-    def gpiochip_open(self, chip: int) -> int:
-        self.open.append(chip)
-        return chip
-
-    def gpiochip_close(self, handle: int) -> None:
-        self.open.remove(handle)
-
-    def gpio_get_chip_info(self, handle: int) -> tuple[int, int, str, str]:
-        return 0, 54, f"gpiochip{handle}", self.labels[handle]
-
-
-def test_the_headers_chip_is_found_by_its_label_wherever_the_kernel_numbered_it(tmp_path: Path) -> None:
-    for name in ("gpiochip0", "gpiochip4", "gpiochip10", "gpiomem"):
+def test_of_several_chips_that_are_no_pis_header_the_first_is_taken_and_none_is_said(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=f"Wiegand readers need a GPIO chip, and {tmp_path} has none"):
+        KernelEdges(devices=tmp_path)
+    for name in ("gpiochip10", "gpiochip4", "gpiomem"):
         (tmp_path / name).touch()
-    chips = Chips({0: "gpio-brcmstb@107d508500", 4: "pinctrl-rp1", 10: "gpio-brcmstb@107d517c00"})
-    assert header_chip(chips, tmp_path) == 4
-    assert header_chip(Chips({0: "gpio-sim.0-node0", 4: "x", 10: "y"}), tmp_path) == 0
-    assert not chips.open, "every chip looked at is closed again"
-    with pytest.raises(OSError, match="has none"):
-        header_chip(chips, tmp_path / "nothing")
+    assert header_chip(tmp_path) == tmp_path / "gpiochip4"
+    with pytest.raises(OSError, match=r"there is no .*gpiochip7"):
+        KernelEdges(7, devices=tmp_path)
 
 
-def test_a_machine_without_gpio_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)  # lgpio leaves a named pipe where it is first imported
-    with pytest.raises(OSError, match=r"/dev/gpiochip99 cannot be opened for Wiegand readers"):
-        LgpioEdges(chip=99)
+async def test_a_pin_the_kernel_does_not_give_is_named(tmp_path: Path) -> None:
+    (tmp_path / "gpiochip0").touch()
+    with pytest.raises(OSError, match=r"pins 14 and 15 of .*gpiochip0 cannot be had for a Wiegand reader"):
+        KernelEdges(devices=tmp_path).watch(14, 15, lambda _line, _at_ns: None)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "losses"),
+    [
+        ([1, 2, 3, 4, 5, 6, 7], []),
+        ([1, 3, 2, 4, 6, 5, 7, 8, 9, 10], []),  # overtaken, nothing lost
+        ([1, 2, 3, 900, 901, 902, 903, 904], [903]),
+        ([1, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13], [6, 12]),
+        ([5, 6, 7, 8, 9], [8]),  # lost before the first
+        ([2**32 - 1, 0, 1, 2, 3], []),  # the kernel counts on from nought
+    ],
+)
+def test_events_the_kernel_dropped_are_missed_by_their_numbers(numbers: list[int], losses: list[int]) -> None:
+    gaps = Gaps()
+    if numbers[0] > 2**31:
+        gaps._highest = numbers[0] - 1
+    assert [number for number in numbers if gaps.lost(number)] == losses

@@ -137,7 +137,7 @@ async def test_without_a_gpio_chip_the_doors_are_held_and_the_reader_is_said_to_
     def no_chip() -> None:
         raise OSError("Wiegand readers need a GPIO chip, and /dev has none")
 
-    monkeypatch.setattr("edge_agent.wired_readers.LgpioEdges", no_chip)
+    monkeypatch.setattr("edge_agent.wired_readers.KernelEdges", no_chip)
     pi = machine(tmp_path, district, wiegand_readers=[WIEGAND])
     async with pi.running() as agent:
         assert all(door.holds for door in pi.doors.values())

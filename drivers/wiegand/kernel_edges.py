@@ -1,0 +1,175 @@
+"""Edges of a GPIO character device, asked of the kernel itself (linux/gpio.h, version 2: Linux 5.10 and later).
+
+The moment of an edge is the kernel's, taken in the interrupt (CLOCK_MONOTONIC): what a busy program does between
+the edge and its handling does not move it.
+
+Why not lgpio, which drives all other pins: it asks for each line by itself, with room for 16 edges a line, reads
+them on a timer, and cannot say that the kernel had to drop one. Here both lines of a reader are one request, with
+room for a thousand edges, in the order they happened; the kernel numbers them, so that a dropped one shows. On
+real kernel GPIO, with the program stopped while twenty cards were read, lgpio saw none of them, this all twenty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import struct
+from pathlib import Path
+
+from drivers.wiegand.edges import Line, OnEdge, Watch
+
+_log = logging.getLogger(__name__)
+
+HEADER_LABELS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")
+"""Labels of the chip behind a Pi's 40-pin header: Pi 5, Pi 4, all before."""
+
+BUFFERED_EDGES = 1024
+"""What the kernel keeps at most (64 lines of 16): a second of the fastest reader."""
+
+_CONSUMER = b"doorward-wiegand"
+
+# linux/gpio.h; the layout is the same on every machine.
+_GET_CHIPINFO = 0x8044B401
+_GET_LINE = 0xC250B407
+_CHIP_INFO = struct.Struct("=32s32sI")  # name, label, lines
+_REQUEST = struct.Struct("=64I32sQI20x240xII20xi")  # lines, consumer, flags, attributes, count, buffer, descriptor
+_EVENT = struct.Struct("=QIIII24x")  # time, kind, line, number in the request, number on the line
+_INPUT, _FALLING, _PULL_UP = 1 << 2, 1 << 5, 1 << 8
+_FELL = 2
+_NUMBERS = 1 << 32
+_LATE = 3  # the two lines' events may overtake each other, no more
+
+
+class KernelEdges:
+    """Falling edges of lines of /dev/gpiochipN; ``chip`` None finds the one behind the 40-pin header.
+
+    ``watch`` is called on a running loop, and edges are told on it. Raises OSError if there is no such chip.
+    """
+
+    def __init__(self, chip: int | None = None, *, devices: Path = Path("/dev")) -> None:
+        self._device = header_chip(devices) if chip is None else devices / f"gpiochip{chip}"
+        if not self._device.exists():
+            raise OSError(f"Wiegand readers need a GPIO chip, and there is no {self._device}")
+
+    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> Watch:
+        """Watch two pins (BCM numbers), pulled up. Raises OSError if a pin cannot be had.
+
+        A gap in the kernel's numbers is told as two edges at one moment, which no reader makes: the frame they
+        fall into is refused.
+        """
+        loop = asyncio.get_running_loop()
+        lines = (data0, data1)
+        request = bytearray(
+            _REQUEST.pack(
+                *lines, *[0] * 62, _CONSUMER, _INPUT | _FALLING | _PULL_UP, 0, len(lines), BUFFERED_EDGES, 0
+            )
+        )
+        try:
+            chip = os.open(self._device, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.ioctl(chip, _GET_LINE, request, True)
+            finally:
+                os.close(chip)
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"pins {data0} and {data1} of {self._device} cannot be had for a Wiegand reader: {error.strerror}",
+            ) from error
+        descriptor = _REQUEST.unpack(request)[-1]
+        os.set_blocking(descriptor, False)
+        return _KernelWatch(loop, descriptor, {data0: Line.DATA0, data1: Line.DATA1}, on_edge)
+
+
+class _KernelWatch:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, descriptor: int, lines: dict[int, Line], on_edge: OnEdge
+    ) -> None:
+        self._loop = loop
+        self._descriptor: int | None = descriptor
+        self._lines = lines
+        self._on_edge = on_edge
+        self._gaps = Gaps()
+        loop.add_reader(descriptor, self._readable)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _readable(self) -> None:
+        if self._descriptor is None:
+            return
+        try:
+            data = os.read(self._descriptor, BUFFERED_EDGES * _EVENT.size)
+        except BlockingIOError:
+            return
+        except OSError:
+            _log.exception("a Wiegand reader's lines are gone")
+            self.close()
+            return
+        for at_ns, kind, offset, number, _ in _EVENT.iter_unpack(data):
+            line = self._lines[offset]
+            if kind == _FELL:
+                self._on_edge(line, at_ns)
+            if self._gaps.lost(number):
+                _log.warning("the kernel had to drop edges of a Wiegand reader: the program was held off")
+                self._on_edge(line, at_ns)
+
+
+class Gaps:
+    """Finds lost events by their numbers, which count up from 1 and may be told a little out of turn."""
+
+    def __init__(self) -> None:
+        self._highest = 0
+        self._missing = 0
+        self._since = 0
+
+    def lost(self, number: int) -> bool:
+        """Take the next event's number. True, once for each gap, when the gap has not closed by now."""
+        ahead = (number - self._highest) % _NUMBERS
+        if ahead < _NUMBERS // 2:
+            self._highest = number
+            if ahead > 1:
+                self._missing += ahead - 1
+                self._since = 0
+        else:
+            self._missing = max(0, self._missing - 1)  # it was only late
+        self._since += 1
+        if not self._missing or self._since <= _LATE:
+            return False
+        self._missing = 0
+        return True
+
+
+def header_chip(devices: Path = Path("/dev")) -> Path:
+    """The device of the chip behind a Pi's header: gpiochip0, but gpiochip4 on a Pi 5 with an older kernel.
+
+    Elsewhere (another board) the first one. Raises OSError if there is none.
+    """
+    chips = sorted(devices.glob("gpiochip[0-9]*"), key=lambda path: int(path.name.removeprefix("gpiochip")))
+    if not chips:
+        raise OSError(f"Wiegand readers need a GPIO chip, and {devices} has none")
+    labels = {chip: _label(chip) for chip in chips}
+    for chip, label in labels.items():
+        if label in HEADER_LABELS:
+            return chip
+    _log.info("no GPIO chip is a Pi's header %s; taking %s", list(labels.values()), chips[0])
+    return chips[0]
+
+
+def _label(chip: Path) -> str:
+    """What the kernel calls the chip; empty if it cannot be asked."""
+    info = bytearray(_CHIP_INFO.size)
+    try:
+        descriptor = os.open(chip, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.ioctl(descriptor, _GET_CHIPINFO, info, True)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return ""
+    label: bytes = _CHIP_INFO.unpack(info)[1]
+    return label.split(b"\0", 1)[0].decode("ascii", "replace")

@@ -1,0 +1,166 @@
+"""What holds of every attempt whatever, tried on some thousands that nobody would think of."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent import interlock, second_person, throttle
+from edge_agent.access import Attempt, Denied, Granted, decide
+from edge_agent.door_state import DoorState
+from edge_agent.identification import Shown
+from edge_agent.passback import Position
+from edge_agent.throttle import Tries
+from edge_agent.wiring import Passage
+from protocol.messages import Clearance, Credential, PinPolicy
+from protocol.proof import FRESH_MS
+from protocol.words import Contact, DoorMode, Identification, Passback
+from tests.support.attempts import DOOR, HOUR_NS, MONDAY_NOON, MORNING_RULE, NOON_MS, STAFF_RULE, but
+from tests.support.attempts import attempt as tried
+
+AREAS = st.sampled_from([None, "gym", "library"])
+NEAR_NOON = st.one_of(st.none(), st.integers(NOON_MS - 2, NOON_MS + 2))
+CREDENTIALS = st.builds(
+    Credential,
+    token=st.just("0" * 64),
+    cardholder=st.just("ch-1"),
+    groups=st.sampled_from([(), ("staff",), ("staff", "principals")]),
+    override=st.booleans(),
+    suspended=st.booleans(),
+    valid_from_ms=NEAR_NOON,
+    valid_until_ms=NEAR_NOON,
+    duress=st.booleans(),
+    clearances=st.sampled_from([(), (Clearance(name="check", valid_until_ms=NOON_MS - 1),)]),
+    passback_exempt=st.booleans(),
+)
+
+
+@st.composite
+def attempts(draw: st.DrawFn) -> Attempt:
+    door = but(
+        DOOR,
+        identification=draw(st.sampled_from(Identification)),
+        card_only_schedule=draw(st.sampled_from([None, "mornings"])),
+        area_from=draw(AREAS),
+        area_to=draw(AREAS),
+        passback=draw(st.sampled_from(Passback)),
+        first_person_group=draw(st.sampled_from([None, "principals"])),
+        first_person_for_all=draw(st.booleans()),
+    )
+    return tried(
+        door=door,
+        credential=draw(st.one_of(st.none(), CREDENTIALS)),
+        mode=draw(st.sampled_from(DoorMode)),
+        utc_ns=MONDAY_NOON - draw(st.sampled_from([0, 2])) * HOUR_NS,
+        clock_trusted=draw(st.booleans()),
+        rules=draw(st.sampled_from([(), (STAFF_RULE,), (MORNING_RULE,)])),
+        shown=draw(st.sampled_from(Shown)),
+        passage=draw(st.sampled_from(Passage)),
+        read_age_ms=draw(st.sampled_from([0, 2_000, 2_001])),
+        fire=draw(st.booleans()),
+        position=draw(st.one_of(st.none(), st.builds(Position, AREAS, st.sampled_from([None, 999_999, 1])))),
+        first_person_came=draw(st.booleans()),
+        interlock_free=draw(st.booleans()),
+    )
+
+
+@given(attempts())
+def test_a_secured_door_opens_for_override_credentials_only(attempt: Attempt) -> None:
+    decision = decide(replace(attempt, mode=DoorMode.SECURED))
+    if isinstance(decision, Granted):
+        assert attempt.credential is not None
+        assert attempt.credential.override
+        assert decision.override
+
+
+@given(attempts())
+def test_nobody_unknown_suspended_or_without_a_rule_is_ever_let_in(attempt: Attempt) -> None:
+    credential = attempt.credential
+    if credential is None or credential.suspended or not attempt.rules or "staff" not in credential.groups:
+        assert isinstance(decide(attempt), Denied)
+
+
+@given(attempts())
+def test_rules_are_passed_by_in_an_emergency_only(attempt: Attempt) -> None:
+    decision = decide(attempt)
+    if isinstance(decision, Granted) and decision.override:
+        assert attempt.mode is DoorMode.SECURED or attempt.fire
+
+
+@given(attempts())
+def test_a_duress_pin_opens_exactly_what_the_plain_one_opens(attempt: Attempt) -> None:
+    plain = decide(replace(attempt, shown=Shown.CARD_AND_PIN))
+    forced = decide(replace(attempt, shown=Shown.CARD_AND_DURESS_PIN))
+    assert replace(plain, duress=False) == replace(forced, duress=False)
+
+
+@given(attempts())
+def test_a_clock_that_is_not_trusted_opens_nothing_that_a_trusted_one_keeps_shut(attempt: Attempt) -> None:
+    doubted = replace(attempt, calendar=replace(attempt.calendar, clock_trusted=False))
+    if isinstance(decide(doubted), Granted):
+        believed = replace(attempt, calendar=replace(attempt.calendar, clock_trusted=True))
+        assert isinstance(decide(believed), Granted)
+
+
+@given(
+    st.builds(
+        PinPolicy,
+        attempts=st.integers(1, 6),
+        within_ms=st.integers(1_000, 9_000),
+        lockout_ms=st.integers(1_000, 9_000),
+    ),
+    st.lists(st.integers(0, 3_000), max_size=40),
+)
+def test_a_throttle_never_forgets_early_and_never_looks_at_more_pins_than_it_may(
+    policy: PinPolicy, gaps: list[int]
+) -> None:
+    tries, now = Tries(), 0
+    looked_at: list[int] = []
+    rested_from: int | None = None
+    for gap in gaps:
+        now += gap
+        if tries.resting(now):
+            assert rested_from is not None
+            continue
+        assert rested_from is None or now >= rested_from + policy.lockout_ms
+        if tries.forgotten(policy, now):
+            tries = Tries()
+        looked_at.append(now)
+        tries = throttle.wrong(tries, policy, now)
+        rested_from = now if tries.resting(now) else None
+    for first in looked_at:
+        window = [at for at in looked_at if first <= at < first + min(policy.within_ms, policy.lockout_ms)]
+        assert len(window) <= policy.attempts
+
+
+LEAVES = st.builds(
+    DoorState,
+    at_ms=st.just(10_000),
+    started_ms=st.just(0),
+    released=st.booleans(),
+    contact=st.sampled_from([None, Contact.OPEN, Contact.CLOSED]),
+    tampered=st.sampled_from([None, True, False]),
+    sensed_at_ms=st.sampled_from([None, 10_000, 10_000 - FRESH_MS, 9_999 - FRESH_MS]),
+)
+
+
+@given(st.lists(LEAVES, max_size=3))
+def test_an_interlocked_door_is_free_only_while_no_other_may_be_open(others: list[DoorState]) -> None:
+    if interlock.free(others, 10_000):
+        assert all(other.contact is Contact.CLOSED and not other.released for other in others)
+        assert all(other.sensed_at_ms is not None and other.sensed_at_ms >= 10_000 - FRESH_MS for other in others)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 12_000)), max_size=30))
+def test_a_two_person_door_never_opens_for_one_person_alone(arrivals: list[tuple[str, int]]) -> None:
+    door, waiting, now = but(DOOR, two_person=True), None, 0
+    shown: list[tuple[str, int]] = []
+    for cardholder, gap in arrivals:
+        now += gap
+        waiting, first = second_person.arrive(waiting, door, cardholder, "in", now)
+        if first is not None:
+            assert first != cardholder
+            assert any(who == first and now - at < door.two_person_ms for who, at in shown)
+            shown.clear()
+        else:
+            shown.append((cardholder, now))

@@ -59,9 +59,8 @@ class Commands:
                 self._done(command, {"known": self._controller.badges.forgive(_cardholder(command), command.by)})
             case CommandKind.CLEAR_DURESS:
                 self._done(command, {"cleared": self._controller.badges.clear_duress(command.door)})
-            case _:
-                detail = f"{kind} is not carried out by this version"
-                self._refusals.answer(topic, command.id, Reason.UNKNOWN_KIND, detail)
+            case CommandKind.ROTATE_READER_KEY:
+                self._rotate_key(topic, command)
 
     def _grant(self, topic: str, command: Command) -> None:
         reason = self._controller.grant(command.door, {"command": command.id, "by": command.by})
@@ -73,6 +72,15 @@ class Commands:
         else:
             detail = f"{command.door} is secured; a grant does not pass a declaration"
             self._refusals.answer(topic, command.id, reason, detail)
+
+    def _rotate_key(self, topic: str, command: Command) -> None:
+        """Done is that it has begun; the reader's own event tells how it ended."""
+        reader = command.data.get("reader")
+        problem = self._readers.rotate_key(str(reader), command.door)
+        if problem is None:
+            self._done(command, {"reader": reader})
+        else:
+            self._refusals.answer(topic, command.id, Reason.NOT_POSSIBLE, problem)
 
     def _done(self, command: Command, data: dict[str, object]) -> None:
         self._journal.add(EventKind.COMMAND_DONE, {"id": command.id, "kind": command.kind, **data}, door=command.door)

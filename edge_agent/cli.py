@@ -11,6 +11,7 @@ import secrets
 import signal
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from gpiozero.exc import GPIOZeroError
 
 from edge_agent import provisioning_cli
 from edge_agent.agent import Agent
-from edge_agent.config.cli import add_check, check
+from edge_agent.config.cli import add_check, add_setup_files, check, write_setup_files
 from edge_agent.config_file import AgentFile, ConfigError, load
 from edge_agent.database import DatabaseTooNew
 from edge_agent.one_at_a_time import Holding
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_check(
         actions.add_parser("check", help="tell every mistake of a configuration and its key files, touch nothing")
     )
+    add_setup_files(actions.add_parser("setup-files", help="write units, udev rules and first boot of this Pi"))
     keygen = actions.add_parser("keygen", help="make this agent's signing key, and print what central must trust")
     keygen.add_argument("directory", type=Path, help="where agent.jwk is to be (mode 0600, never overwritten)")
     keygen.add_argument("--kid", help="the key's name, unique in the district; default: one made up")
@@ -55,15 +57,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one; 0 done, 1 it failed, 2 the configuration is wrong."""
-    if arguments.action == "provision-reader":
-        return provisioning_cli.run(arguments)
-    if arguments.action == "walk-test":
-        return walk_test.run(arguments)
+    actions: dict[str, Callable[[argparse.Namespace], int]] = {
+        "check": check,
+        "provision-reader": provisioning_cli.run,
+        "setup-files": write_setup_files,
+        "walk-test": walk_test.run,
+    }
     try:
+        if arguments.action in actions:
+            return actions[arguments.action](arguments)
         if arguments.action == "keygen":
             return _keygen(arguments.directory, arguments.kid or f"agent-{secrets.token_hex(4)}")
-        if arguments.action == "check":
-            return check(arguments)
         config = load(arguments.config)
     except ConfigError as error:
         print(error, file=sys.stderr)

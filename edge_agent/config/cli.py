@@ -1,18 +1,23 @@
-"""``doorward agent check``: every mistake of a configuration before anybody climbs a ladder."""
+"""``doorward agent check`` and ``setup-files``: every mistake of a configuration, and the files of its Pi."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 
-from edge_agent.config import boards
+from edge_agent.config import boards, forms, machine, reading
 from edge_agent.config.agent_file import AgentFile
-from edge_agent.config.report import as_json
+from edge_agent.config.report import Report, as_json
+from edge_agent.config.setup_files import setup_files
 from edge_agent.config_file import examine, load
 
 EXIT_MISTAKES = 2
+
+ON_THE_PARTITION = ("user-data", "meta-data", "network-config")
+"""cloud-init looks for these on the boot partition itself."""
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +43,45 @@ def check(arguments: argparse.Namespace) -> int:
         return EXIT_MISTAKES
     print(summary(load(arguments.config)))
     return 0
+
+
+def add_setup_files(parser: argparse.ArgumentParser) -> None:
+    """Its arguments."""
+    parser.add_argument("config", type=Path, help="agent.yaml; its key files need not be there yet")
+    parser.add_argument("folder", type=Path, help="where to write them: the card's boot partition, or a new folder")
+    parser.add_argument(
+        "--usb",
+        action="append",
+        default=[],
+        type=_named,
+        metavar="NAME=ADAPTER",
+        help="call a USB adapter /dev/doorward/NAME; ADAPTER is its serial number, or its socket's ID_PATH_TAG",
+    )
+
+
+def write_setup_files(arguments: argparse.Namespace) -> int:
+    """Write the files of one Pi; 0 done, 2 the configuration is wrong. Raises ConfigError."""
+    report = Report(arguments.config)
+    form = reading.read(arguments.config, forms.AgentForm, report)
+    stack = machine.stack_of(form, report)
+    report.refuse_errors()
+    if stack is None:
+        print(f"{arguments.config}: board: needed to know the pins and overlays; add 'board: pi-4'", file=sys.stderr)
+        return EXIT_MISTAKES
+    for path, text in setup_files(form, stack, dict(arguments.usb)).items():
+        to = arguments.folder / (path if path.name in ON_THE_PARTITION else Path("doorward") / path)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text(text, encoding="utf-8")
+        print(to)
+    return 0
+
+
+def _named(text: str) -> tuple[str, str]:
+    """NAME=ADAPTER, nothing in it that a udev rule would read as more than a word."""
+    found = re.fullmatch(r"([a-z0-9-]+)=([A-Za-z0-9_.:-]+)", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=ADAPTER, as in rs485-0=A50285BI")
+    return found[1], found[2]
 
 
 def summary(config: AgentFile) -> str:

@@ -75,6 +75,16 @@ def open_page(digest: str, number: int, payload: bytes) -> Page:
     return taken
 
 
+def check_digest(digest: str, number: int, payload: bytes) -> bytes:
+    """The digest of these bytes; :class:`Refused` (oversized, wrong_digest) if it is not this one (64 hex digits)."""
+    codec.check_size(CredentialPage, payload)
+    found = hashlib.sha256(payload)
+    if found.hexdigest() != digest:
+        is_ = found.hexdigest()[:12]
+        raise Refused(Reason.WRONG_DIGEST, f"page {number} is {is_}, the configuration says {digest[:12]}")
+    return found.digest()
+
+
 def assemble(head: bytes, bodies: Iterable[bytes]) -> bytes:
     """The bytes of a page again."""
     return head + b",".join(bodies) + _LIST_ENDS

@@ -108,7 +108,14 @@ class CredentialStore:
         self._thread = ThreadPoolExecutor(1, "credentials")
         self._mending: asyncio.Task[None] | None = None
         self._decode = msgspec.json.Decoder(Credential).decode
-        self._open()
+        try:
+            self._open()
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            log.error("%s is damaged: %s", path, error)  # noqa: TRY400
+            self._reader.close()
+            self._take_over()
 
     def _open(self) -> None:
         self._writer = open_durable(self._path, _MIGRATIONS, look_through=False)  # look_through() does it meanwhile

@@ -26,7 +26,8 @@ RETRY_S = 0.25
 PAUSE_AFTER_FAULT_S = 1.0
 GOODBYE_S = 2.0
 PAGES_AGAIN_S = 30.0
-"""After so long, a page of credentials that did not come, or came wrong, is asked for again."""
+MOST_PAGES_AGAIN_S = 1_800.0
+"""After so long without another page of those wanted they are asked for again; later after twice as long."""
 
 
 class AgentLink:
@@ -137,6 +138,7 @@ class AgentLink:
     async def _hear_pages(self) -> None:
         """Listen to the pages of credentials that are wanted, and to no others."""
         heard: dict[str, str] = {}  # topic -> the digest it was subscribed for
+        again_s = PAGES_AGAIN_S
         while True:
             self._pages_wanted.clear()
             found = self._pages().wanted().items()
@@ -154,11 +156,13 @@ class AgentLink:
                 await asyncio.sleep(RETRY_S)
                 continue
             try:
-                async with asyncio.timeout(PAGES_AGAIN_S if wanted else None):
+                async with asyncio.timeout(again_s if wanted else None):
                     await self._pages_wanted.wait()
+                again_s = PAGES_AGAIN_S
             except TimeoutError:
                 heard.clear()
                 self._pages().ask_again()
+                again_s = min(2 * again_s, MOST_PAGES_AGAIN_S)
 
     async def _publish_state(self) -> None:
         await self._publish(TopicKind.STATE, codec.encode(self._snapshot()), retain=True, qos=0)

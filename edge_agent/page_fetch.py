@@ -11,6 +11,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 
+from edge_agent.credential_page import check_digest
 from edge_agent.credential_store import CredentialStore
 from edge_agent.refusals import Refusals
 from protocol.refusal import Reason, Refused
@@ -18,6 +19,10 @@ from protocol.refusal import Reason, Refused
 log = logging.getLogger(__name__)
 
 PAGES_AT_ONCE = 4
+"""So many new pages are listened to at a time; those that came wrong are listened to all along."""
+
+MOST_STAGING = 16
+"""Pages in memory on their way to the disk; more are refused, and asked for again later."""
 
 
 class PageFetch:
@@ -51,27 +56,37 @@ class PageFetch:
         self.ask_again()
 
     def ask_again(self) -> None:
-        """Try those pages again, too, that were not what they should be."""
+        """Try those pages anew that were not what they should be, or could not be kept."""
         self._passed_over.clear()
         self._on_wanted()
 
     def wanted(self) -> Mapping[int, str]:
         """Number and digest of the pages to listen to now."""
         found: dict[int, str] = {}
+        new = 0
         for number, digest in enumerate(self._digests):
-            if number not in self._passed_over and not self._store.holds(digest):
-                found[number] = digest
-                if len(found) == PAGES_AT_ONCE:
-                    break
+            if self._store.holds(digest) or (new == PAGES_AT_ONCE and number not in self._passed_over):
+                continue
+            found[number] = digest
+            new += number not in self._passed_over
         return found
 
     def receive(self, number: int, payload: bytes) -> None:
-        """A page arrived; :class:`Refused` if it was not wanted, and noted as refused later if it is not right."""
+        """A page arrived; :class:`Refused` if it was not wanted or is not the one named. Where the disk does not keep
+        it, that is noted as refused later."""
         if not payload:
             return  # central has taken it back
         digest = self.wanted().get(number)
         if digest is None or number in self._staging:
             raise Refused(Reason.DUPLICATE, f"page {number} is held, or not wanted now")
+        try:
+            check_digest(digest, number, payload)  # a millisecond; a wrong one must not keep the right one out
+        except Refused:
+            self._passed_over.add(number)
+            raise
+        if len(self._staging) >= MOST_STAGING:
+            self._passed_over.add(number)
+            raise Refused(Reason.NOT_KEPT, f"{MOST_STAGING} other pages are on their way to the disk")
         self._staging.add(number)
         work = asyncio.get_running_loop().create_task(self._stage(number, digest, payload))
         self._works.add(work)

@@ -35,6 +35,9 @@ dt { color: #333; } dd { margin: 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: 1mm 2mm; border-bottom: 0.3mm solid #999; }
 th { border-bottom: 0.5mm solid #000; }
+.steps, .passed { table-layout: fixed; }
+.steps th:first-child { width: 46mm; }
+.passed th:first-child { width: 46mm; }
 .verdict { white-space: nowrap; width: 26mm; }
 .time { white-space: nowrap; width: 24mm; }
 .failed { font-weight: bold; }
@@ -65,7 +68,8 @@ def render(signed: bytes, key: TrustedKey) -> str:
         f"<style>{_STYLE}</style></head><body>",
         _header(report, title),
         _summary(report),
-        *(_door(door) for door in report.doors),
+        *(_door(door) for door in report.doors if door.verdict is not Verdict.PASSED),
+        _passed([door for door in report.doors if door.verdict is Verdict.PASSED]),
         _signing(report, signed, key),
         f'<pre class="jws">{signed.decode().strip()}</pre>',
         "</body></html>",
@@ -118,17 +122,49 @@ def _summary(report: Report) -> str:
 
 
 def _door(door: ReportedDoor) -> str:
-    name = door.name if door.name == door.door else f"{door.name} ({door.door})"
     findings = "".join(
         f'<div class="finding"><p><b>{escape(finding.what)}</b></p><p>Look at: {escape(finding.look_at)}</p></div>'
         for finding in door.findings
     )
     rows = "".join(_step(step) for step in door.steps)
     return (
-        f'<section><div class="head"><h2>{escape(name)}</h2><h2>{_MARKS[door.verdict]}</h2></div>\n{findings}'
-        f'<table><thead><tr><th>Step</th><th class="verdict">Result</th><th class="time">Bolt</th><th>Seen</th></tr>'
-        f"</thead>{rows}</table></section>"
+        f'<section><div class="head"><h2>{escape(_name(door))}</h2><h2>{_MARKS[door.verdict]}</h2></div>\n{findings}'
+        f'<table class="steps"><thead><tr><th>Step</th><th class="verdict">Result</th><th class="time">Bolt</th>'
+        f"<th>Seen</th></tr></thead>{rows}</table></section>"
     )
+
+
+def _passed(doors: list[ReportedDoor]) -> str:
+    """Doors of which there is nothing to say but that all is well, a line each."""
+    if not doors:
+        return ""
+    rows = "".join(
+        f"<tr><td>{escape(_name(door))}</td><td>{escape(_tested(door))}</td>"
+        f'<td class="time">{_took(door, "retract_ms")}</td><td class="time">{_took(door, "throw_ms")}</td></tr>'
+        for door in doors
+    )
+    return (
+        '<section><div class="head"><h2>Passed whole</h2></div><table class="passed"><thead><tr><th>Door</th>'
+        f'<th>Tested</th><th class="time">Bolt back</th><th class="time">Bolt out</th></tr></thead>{rows}'
+        "</table></section>"
+    )
+
+
+def _tested(door: ReportedDoor) -> str:
+    titles = (step.title if step.reader is None else f"{step.title} {step.reader}" for step in door.steps)
+    return ", ".join(title.lower() if number else title for number, title in enumerate(titles))
+
+
+def _took(door: ReportedDoor, name: str) -> str:
+    """The bolt's time; the longest, if it was seen to move more than once."""
+    times = [step.measured[name] for step in door.steps if name in step.measured]
+    return f"{max(times)} ms" if times else "not seen" if door.door else ""
+
+
+def _name(door: ReportedDoor) -> str:
+    if not door.door:
+        return "The board's own inputs"
+    return door.name if door.name == door.door else f"{door.name} ({door.door})"
 
 
 def _step(step: ReportedStep) -> str:

@@ -30,6 +30,12 @@ from protocol.messages import Evidence
 from protocol.proof import FRESH_MS, proves_secure
 from protocol.words import Alarm, Bolt, Condition, Contact, Denial, DoorMode, EventKind, strictest
 
+REBOUND_MS = 300
+"""A leaf shut hard swings back for this long, unless the bolt has caught it: the same passage, and no force."""
+
+REX_HELD_MS = 10 * 60_000
+"""A request to exit that never ends for so long is a stuck sensor or a taped button. A school let out is shorter."""
+
 
 def step(profile: DoorProfile, state: DoorState, given: Input, now_ms: int) -> tuple[DoorState, tuple[Effect, ...]]:
     """The state after an input at ``now_ms``, and what to do, in order: the lock first, then the events.
@@ -40,8 +46,9 @@ def step(profile: DoorProfile, state: DoorState, given: Input, now_ms: int) -> t
     now = max(now_ms, state.at_ms)
     after, events = _take(profile, state, given, now)
     after = _run_held_time(state, after, now)
+    after, warning = _warn(profile, after, now)
     after, drive = _command_lock(profile, state, after, given, now)
-    after = _judge(profile, after, now)
+    after, events = _judge(profile, after, now), (*events, *warning)
     if drive is None and not events and after.condition is state.condition and after.alarms == state.alarms:
         return after, ()
     effects: list[Effect] = [] if drive is None else [drive]
@@ -76,7 +83,9 @@ def next_deadline_ms(profile: DoorProfile, state: DoorState) -> int | None:
     if state.release_until_ms is not None:
         deadlines.append(state.release_until_ms)
     if state.held_from_ms is not None:
-        deadlines.append(state.held_from_ms + profile.held_ms)
+        deadlines.extend((state.held_from_ms + profile.held_ms, _warning_due(profile, state.held_from_ms)))
+    if state.rex_until_ms > state.at_ms:
+        deadlines.append(state.rex_from_ms + REX_HELD_MS)
     if state.contact is Contact.CLOSED and state.bolt is Bolt.RETRACTED and not state.released:
         deadlines.append(state.bolt_due_ms + profile.bolt_ms)
     return min((deadline for deadline in deadlines if deadline > state.at_ms), default=None)
@@ -96,7 +105,8 @@ def _take(profile: DoorProfile, state: DoorState, given: Input, now: int) -> tup
             return _grant(profile, state, given, now)
         case RexPressed():
             running = state.rex_until_ms > now
-            state = replace(state, rex_until_ms=max(state.rex_until_ms, now + profile.unlock_ms))
+            until = max(state.rex_until_ms, now + profile.unlock_ms)
+            state = replace(state, rex_until_ms=until, rex_from_ms=state.rex_from_ms if running else now)
             return state, () if running else (Emit(EventKind.REQUEST_TO_EXIT, {"releases": profile.rex_releases}),)
         case FireChanged(active):
             return replace(state, fire=active), ()
@@ -120,7 +130,10 @@ def _grant(profile: DoorProfile, state: DoorState, given: Granted, now: int) -> 
     if state.mode is DoorMode.SECURED and not given.override:
         return state, (Emit(EventKind.ACCESS_DENIED, {**given.by, "reason": Denial.DOOR_SECURED}),)
     until = max(state.grant_until_ms, now + profile.unlock_ms)
-    return replace(state, grant_until_ms=until, grant_used=False), (Emit(EventKind.ACCESS_GRANTED, given.by),)
+    # Who comes through an open door with a badge of their own has their own time for it.
+    held_from = None if state.held_from_ms is None else now
+    state = replace(state, grant_until_ms=until, grant_used=False, held_from_ms=held_from, warned=False)
+    return state, (Emit(EventKind.ACCESS_GRANTED, given.by),)
 
 
 def _sense(profile: DoorProfile, state: DoorState, given: Sensed, now: int) -> DoorState:
@@ -155,7 +168,8 @@ def _tampered(profile: DoorProfile, state: DoorState, given: Sensed) -> bool | N
 
 def _opened(state: DoorState, now: int) -> DoorState:
     # An agent that finds a door open at its start did not see it forced.
-    forced = state.leaf is Contact.CLOSED and not _had_right(state)
+    rebound = now < state.rebound_until_ms and not state.bolt_arrived
+    forced = state.leaf is Contact.CLOSED and not rebound and not _had_right(state)
     return replace(
         state,
         leaf=Contact.OPEN,
@@ -172,6 +186,7 @@ def _closed(state: DoorState, at: int, now: int) -> DoorState:
     return replace(
         state,
         leaf=Contact.CLOSED,
+        rebound_until_ms=now + REBOUND_MS if state.leaf is Contact.OPEN and not state.forced else NEVER,
         grant_until_ms=min(state.grant_until_ms, now) if used else state.grant_until_ms,
         bolt_due_ms=max(state.locked_at_ms, at),
         bolt_arrived=False,
@@ -208,13 +223,26 @@ def _follow_bolt(state: DoorState, before: DoorState, at: int) -> DoorState:
 
 def _run_held_time(before: DoorState, state: DoorState, now: int) -> DoorState:
     """The time to stand open runs only while it is not everybody's right to pass."""
-    if _free(state):
-        return state if state.held_from_ms is None else replace(state, held_from_ms=None)
-    if _free(before):
+    if _free(before) and not _free(state):
         state = replace(state, free_until_ms=now)
-    if state.leaf is not Contact.OPEN:
-        return state if state.held_from_ms is None else replace(state, held_from_ms=None)
+    if _free(state) or state.leaf is not Contact.OPEN:
+        return state if state.held_from_ms is None else replace(state, held_from_ms=None, warned=False)
     return state if state.held_from_ms is not None else replace(state, held_from_ms=now)
+
+
+def _warning_due(profile: DoorProfile, held_from_ms: int) -> int:
+    """Never in the first half of the time: a door that is only just used is not to be beeped at."""
+    return held_from_ms + profile.held_ms - min(profile.held_warning_ms, profile.held_ms // 2)
+
+
+def _warn(profile: DoorProfile, state: DoorState, now: int) -> tuple[DoorState, tuple[Emit, ...]]:
+    """Say, once, that the door's time to stand open is nearly over. Of a forced door it is no use."""
+    if state.warned or state.held_from_ms is None or state.forced or profile.held_warning_ms == 0:
+        return state, ()
+    left = state.held_from_ms + profile.held_ms - now
+    if now < _warning_due(profile, state.held_from_ms) or left <= 0:
+        return state, ()
+    return replace(state, warned=True), (Emit(EventKind.HELD_WARNING, {"in_ms": left}),)
 
 
 # --- the lock -----------------------------------------------------------------------------------------------
@@ -332,6 +360,7 @@ def _alarms(profile: DoorProfile, state: DoorState, *, fresh: bool, held: bool, 
         Alarm.TAMPER: bool(state.tampered),
         Alarm.NO_EVIDENCE: silent,
         Alarm.FIRE: fire_released(profile, state),
+        Alarm.REX_HELD: state.rex_until_ms > now and now - state.rex_from_ms >= REX_HELD_MS,
     }
     return frozenset(alarm for alarm, on in present.items() if on)
 

@@ -27,6 +27,7 @@ class DoorProfile:
     fail_safe: bool  # unlocked without power
     fire_release: bool  # has effect only on a fail-safe lock
     rex_releases: bool  # maglock: REX cuts the lock in every mode. A strike's egress is mechanical
+    held_warning_ms: int = 0  # so long before it counts as held, whoever stands there is warned; 0: never
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class DoorState:
     grant_until_ms: int = NEVER
     grant_used: bool = False  # the door has opened since the grant
     rex_until_ms: int = NEVER
+    rex_from_ms: int = NEVER  # since when requests to exit have followed each other without a gap
     free_until_ms: int = NEVER  # when the last unlocked mode or fire ended
 
     # The last sample of the sensors, as it came.
@@ -65,7 +67,9 @@ class DoorState:
     # What follows from the samples before it.
     leaf: Contact | None = None  # the last position known, though the contact may be silent now
     closed_seen_ms: int = NEVER  # the last sample that showed it closed
+    rebound_until_ms: int = NEVER  # a leaf that swings open again until then was shut too hard, not forced
     held_from_ms: int | None = None  # since when its time to stand open runs
+    warned: bool = False  # that this time is nearly over
     forced: bool = False  # until closed and proven secure again
     bolt_due_ms: int = 0  # since when the bolt is under way
     bolt_arrived: bool = False  # thrown since then

@@ -92,6 +92,7 @@ class Alarm(StrEnum):
     BATTERY_LOW = "battery_low"
     READER_POWER = "reader_power"
     MAINTENANCE = "maintenance"  # the same alarm so often that the fault is the hardware's, not an intruder's
+    REX_HELD = "rex_held"  # a request to exit without end: meanwhile nobody's passing counts as forced
     OUTBOX_FILLING = "outbox_filling"
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from edge_agent.door_machine import evidence, next_deadline_ms, step
+from edge_agent.door_machine import REBOUND_MS, evidence, next_deadline_ms, step
 from edge_agent.door_state import (
     DoorProfile,
     DriveLock,
@@ -72,6 +72,7 @@ class World:
     fire: bool = False
     output_until: float = 0.0  # the lock's output is released before this time
     locked_order: int = 0  # when, in acts, the output was last commanded to lock
+    shut_at: int = -REBOUND_MS  # when it was last told to have been shut
     rights: list[Right] = field(default_factory=list)
     delivered: list[Sample] = field(default_factory=list)
     waiting: list[Sample] = field(default_factory=list)
@@ -116,6 +117,9 @@ class World:
             and bool(known_leaf)
             and known_leaf[-1].contact is Contact.CLOSED
         )
+        shut = sample.order > newest and sample.contact is Contact.CLOSED and bool(known_leaf)
+        if shut and known_leaf[-1].contact is Contact.OPEN:
+            self.shut_at = self.now
         forced_before = Alarm.FORCED in self.state.alarms
         self.give(Sensed(sample.contact, sample.bolt, sample.tampered, at_ms=sample.at if late else None))
         if opened and not forced_before:
@@ -254,7 +258,7 @@ class World:
     def check_opening(self, last_closed: Sample, *, forced: bool) -> None:
         """It was seen to open: forced exactly if nobody could have had the right since it was seen closed."""
         during = [right for right in self.rights if right.start <= self.now and right.end > last_closed.at]
-        if not during:
+        if not during and self.now >= self.shut_at + REBOUND_MS:
             assert forced, "opened with no right, and not called forced"
         if any(right.why != "grant" for right in during):
             assert not forced, f"called forced though {during}"
@@ -278,6 +282,7 @@ def profile_of(flags: int, times: int) -> DoorProfile:
         bolt_ms=(100, 2_000, 2_000, 10_000)[times & 3],
         unlock_ms=(500, 1_000, 5_000, 60_000)[times >> 2 & 3],
         held_ms=(1_000, 3_000, 30_000, 3_600_000)[times >> 4 & 3],
+        held_warning_ms=(0, 500, 10_000, 3_600_000)[times >> 6 & 3],
     )
 
 

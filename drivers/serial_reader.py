@@ -30,6 +30,12 @@ STALL_S = 0.2
 GONE_S = 0.3
 """A module that repeats a card it still sees does so about every 65 ms: after this, the card was taken away."""
 
+BEAT_S = 0.5
+"""How often the driver notes that the loop runs: bytes carry no time, so a read is as old as the last note."""
+
+HELD_OFF_S = 1.0
+"""Without a note for so long the loop was held off, and what arrived may have waited since."""
+
 _STX = 0x02
 _DIGITS = 12
 _HEX = frozenset(b"0123456789ABCDEF")
@@ -120,7 +126,8 @@ class SerialReader:
     """One module. ``on_event`` is called on the loop :meth:`start` was called on.
 
     ``open_line`` opens the port (``lambda: open_serial(device, 9600)``) and is called again, with back-off, after
-    a failure; PortDown and PortUp are told once each, with the reader's name as their line.
+    a failure; PortDown and PortUp are told once each, with the reader's name as their line. What may have waited
+    while the loop was held off is told with the earliest time it can have come, so that it can be judged by its age.
     """
 
     def __init__(
@@ -142,6 +149,8 @@ class SerialReader:
         self._keeper = PortKeeper(name, open_line, on_open=self._opened, tell=self._port)
         self._line: Line | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._beating: asyncio.TimerHandle | None = None
+        self._beat_s = 0.0
 
     @property
     def listening(self) -> bool:
@@ -153,13 +162,21 @@ class SerialReader:
         if self._loop is not None:
             raise RuntimeError(f"reader {self.name} is already started")
         self._loop = asyncio.get_running_loop()
+        self._beat()
         self._keeper.start()
 
     def stop(self) -> None:
         """Close the port. No event comes after it. May be started again."""
         self._keeper.stop()
         self._close()
+        if self._beating is not None:
+            self._beating.cancel()
         self._loop = None
+
+    def _beat(self) -> None:
+        self._beat_s = self._clock()
+        if self._loop is not None:
+            self._beating = self._loop.call_later(BEAT_S, self._beat)
 
     def _opened(self, line: Line) -> None:
         if self._loop is None:
@@ -191,8 +208,9 @@ class SerialReader:
                 self._lost("the port hung up")
             return
         self._keeper.steady()
-        at = self._clock()
-        for found in self._decoder.feed(data, at):
+        now = self._clock()
+        at = now if now - self._beat_s <= HELD_OFF_S else self._beat_s
+        for found in self._decoder.feed(data, now):
             if isinstance(found, Refusal):
                 self.refused[found] += 1
                 self._on_event(ReadRefused(self.name, found, at))

@@ -133,6 +133,13 @@ async def test_a_module_that_repeats_a_held_card_reads_once_until_it_is_taken_aw
     rig.outside.unplug()
 
 
+async def test_a_card_that_may_have_waited_while_the_loop_was_held_off_is_as_old_as_it_can_be(rig: Rig) -> None:
+    rig.outside.swipe(CARD)
+    rig.now += 5  # without a turn of the loop
+    await until(lambda: rig.cards, "the card")
+    assert rig.events[-1].at == 1000.0
+
+
 def test_a_held_card_counts_as_held_while_the_pauses_are_short_and_not_after() -> None:
     decoder = FrameDecoder(FRAMINGS["rdm6300"])
     frame = b"\x024F00A1B2C39F\x03"

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from gpiozero import InputDevice
@@ -114,6 +115,52 @@ async def test_a_serial_port_that_vanishes_is_an_alarm_until_it_is_back(
             allow(agent, pi, district, 40, TAG)
             reader.swipe(TAG)
             await until(lambda: pi.doors["door-1"].released, "the release")
+
+
+@pytest.mark.parametrize("keypad", ["4-bit", "8-bit"])
+async def test_a_card_and_its_pin_typed_at_a_wiegand_keypad_open_the_door(
+    tmp_path: Path, district: TestDistrict, keypad: str
+) -> None:
+    pi = machine(tmp_path, district, wiegand_readers=[WIEGAND | {"keypad": keypad}])
+    reader = VirtualWiegandReader(pi.factory, data0=14, data1=15, keypad_bits=int(keypad[0]))
+    key = district.credential_key
+    token = credentials.token(key, *CARD)
+    fields = cardholder(token)
+    (holder,) = fields["credentials"]
+    fields["credentials"] = (msgspec.structs.replace(holder, pin=credentials.pin_token(key, token, "4711")),)
+    door = pi.settings("door-0", identification="card_and_pin")
+    async with pi.running(edges=PinEdges(pi.factory)) as agent:
+        agent.configuration.receive(district.config(pi, doors=(door, pi.settings("door-1")), **fields))
+        reader.swipe(*CARD)
+        reader.type_keys("4712#")
+        (denied,) = await events(agent, EventKind.ACCESS_DENIED)
+        assert denied["reason"] == "wrong_pin"
+        assert pi.doors["door-0"].holds
+        reader.swipe(*CARD)
+        await until(lambda: lit(pi, LED), "the asking for a PIN")
+        reader.type_keys("99*4711#")
+        await until(lambda: pi.doors["door-0"].released, "the release")
+
+
+async def test_a_read_that_waited_too_long_on_the_wires_opens_nothing(tmp_path: Path, district: TestDistrict) -> None:
+    pi = machine(tmp_path, district, wiegand_readers=[WIEGAND])
+    long_ago = VirtualWiegandReader(pi.factory, data0=14, data1=15, clock=lambda: time.monotonic_ns() - 3_000_000_000)
+    async with pi.running(edges=PinEdges(pi.factory)) as agent:
+        allow(agent, pi, district, *CARD)
+        long_ago.swipe(*CARD)
+        (denied,) = await events(agent, EventKind.ACCESS_DENIED)
+        assert denied["reason"] == "read_too_old"
+        assert pi.doors["door-0"].holds
+
+
+async def test_noise_on_a_readers_wires_is_told_with_its_reason(tmp_path: Path, district: TestDistrict) -> None:
+    pi = machine(tmp_path, district, wiegand_readers=[WIEGAND])
+    reader = VirtualWiegandReader(pi.factory, data0=14, data1=15)
+    async with pi.running(edges=PinEdges(pi.factory)) as agent:
+        reader.spoil_next(BitFault.MISS)
+        reader.swipe(*CARD)
+        (refused,) = await events(agent, EventKind.CARD_READ_REFUSED)
+        assert (refused["reader"], refused["reason"], refused["count"]) == ("door-0-in", "too_few_bits", 1)
 
 
 async def test_a_wiegand_reader_blinks_while_its_door_is_secured(tmp_path: Path, district: TestDistrict) -> None:

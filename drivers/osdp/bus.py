@@ -354,6 +354,9 @@ class OsdpBus:
         self._watch_line(now)
 
     def _heal(self, panel: Panel, reader: ReaderState, now: float, *, secure: bool) -> None:
+        silent = reader.silent(now)
+        if silent:
+            self._go_offline(reader, OfflineReason.SILENT, now)
         if reader.resting:
             if now >= reader.rest_until and not panel.enabled(reader.offset):
                 if reader.answered_before and reader.keys.swap(now):
@@ -364,11 +367,8 @@ class OsdpBus:
                 panel.enable(reader.offset)
                 self._pump()
             return
-        silent = reader.silent(now)
-        lost = reader.online and not secure and not silent
-        if silent:
-            self._go_offline(reader, OfflineReason.SILENT, now)
-        elif lost or (not secure and now - reader.tried_at > HANDSHAKE_S):
+        lost = reader.online and not secure
+        if lost or (not silent and not secure and now - reader.tried_at > HANDSHAKE_S):
             self._go_offline(reader, OfflineReason.NO_SECURE_CHANNEL, now)
         if silent or lost or (not secure and reader.gives_up(now)):
             shared = any(other.online for other in self._readers)

@@ -167,15 +167,12 @@ class Agent:
             self.wired_readers.stop()
             self.controller.stop()
             self.configuration.stop()
-            await self._close_credentials()
+            if self._looking is not None:
+                self._looking.cancel()
+            self.credentials.close()
             await self.journal.close()
             self.store.close()
             self.presence.close()
-
-    async def _close_credentials(self) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-        await asyncio.get_running_loop().run_in_executor(None, self.credentials.close)
 
     def close(self) -> None:
         """Give up the pins, after :meth:`run` has ended. Fail-safe locks release then; a Pi's process just ends."""

@@ -1,0 +1,75 @@
+"""The keys readers were given in service: on the disk before on the wire, and nobody else's to read."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edge_agent.reader_keys import Held, ReaderKeys
+
+FIRST = bytes.fromhex("8f1c0a5be2774d9630c4a8f35d1e62b9")
+
+
+def kept(folder: Path) -> ReaderKeys:
+    return ReaderKeys(folder / "reader-keys")
+
+
+def test_a_reader_without_a_rotated_key_has_that_of_its_file(tmp_path: Path) -> None:
+    assert kept(tmp_path).load("front", FIRST) == Held(FIRST)
+    assert not (tmp_path / "reader-keys").exists(), "nothing is written before it is needed"
+
+
+def test_a_candidate_survives_a_power_cut_until_it_is_confirmed_or_dropped(tmp_path: Path) -> None:
+    keys = kept(tmp_path)
+    keys.load("front", FIRST)
+    new = keys.propose("front")
+    assert kept(tmp_path).load("front", FIRST) == Held(FIRST, new)
+    keys.confirm("front", new)
+    assert kept(tmp_path).load("front", FIRST) == Held(new)
+    again = keys.propose("front")
+    assert kept(tmp_path).load("front", FIRST) == Held(new, again)
+    keys.drop("front")
+    assert kept(tmp_path).load("front", FIRST) == Held(new)
+
+
+def test_a_key_file_replaced_later_counts_again(tmp_path: Path) -> None:
+    keys = kept(tmp_path)
+    keys.load("front", FIRST)
+    keys.confirm("front", keys.propose("front"))
+    exchanged = bytes.fromhex("00112233445566778899aabbccddeeff")
+    assert kept(tmp_path).load("front", exchanged) == Held(exchanged)
+
+
+def test_only_the_agent_may_read_them_and_no_first_key_is_among_them(tmp_path: Path) -> None:
+    keys = kept(tmp_path)
+    keys.load("front", FIRST)
+    keys.confirm("front", keys.propose("front"))
+    folder = tmp_path / "reader-keys"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    (file,) = folder.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert FIRST.hex() not in file.read_text()
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"key": "12"}', "\x00", "key"])
+def test_a_damaged_file_is_said_so_and_the_first_key_used(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = kept(tmp_path)
+    keys.load("front", FIRST)
+    new = keys.propose("front")
+    (file,) = (tmp_path / "reader-keys").iterdir()
+    text = json.dumps(json.loads(file.read_text()) | {"key": "12"}) if damage == "key" else damage
+    file.write_text(text)
+    assert kept(tmp_path).load("front", FIRST) == Held(FIRST)
+    assert "reader front gets its first key" in caplog.text
+    assert new.hex() not in caplog.text
+
+
+def test_a_key_that_cannot_be_kept_is_not_handed_out(tmp_path: Path) -> None:
+    (tmp_path / "reader-keys").write_text("a file where the folder should be")
+    keys = kept(tmp_path)
+    keys.load("front", FIRST)
+    with pytest.raises(OSError, match="exists"):
+        keys.propose("front")
+    assert "8f1c" not in repr(keys.load("front", FIRST))

@@ -24,6 +24,7 @@ from edge_agent.door_state import (
     DoorProfile,
     DoorState,
     DriveLock,
+    Emit,
     FireChanged,
     Granted,
     Input,
@@ -89,6 +90,7 @@ class Controller:
         self._journal = journal
         self._on_change = on_change
         self._on_panic = on_panic
+        self._on_show = on_show
         self._desk = AlarmDesk(journal, now_ms=clock.mono_ms, on_change=on_change)
         self._presence = presence
         self._hardware: Hardware | None = None
@@ -344,6 +346,9 @@ class Controller:
                 self._desk.set(door.wiring.door, alarm, on=on, weight=self._weight(alarm, door))
             else:
                 self._journal.add(effect.kind, effect.data, door=door.wiring.door)
+            if isinstance(effect, Emit) and effect.kind is EventKind.HELD_WARNING:
+                for reader in self.readers_of(door.wiring.door):
+                    self._on_show(reader, Show.WARNING)
         if door.state.leaf is Contact.OPEN and before.leaf is not Contact.OPEN:
             self.badges.door_opened(door.wiring.door, before.closed_seen_ms)
         if effects or (door.state.contact, door.state.bolt) != (before.contact, before.bolt):
@@ -373,6 +378,7 @@ def _profile(wiring: DoorWiring, rules: Rules) -> DoorProfile:
         bolt_ms=settings.bolt_ms,
         unlock_ms=settings.unlock_ms,
         held_ms=settings.held_ms,
+        held_warning_ms=settings.held_warning_ms,
         fail_safe=wiring.lock.fail_mode is FailMode.FAIL_SAFE,
         fire_release=settings.fire_release,
         rex_releases=wiring.lock.kind is LockKind.MAGLOCK,

@@ -65,12 +65,15 @@ def agent_config(
         if not mine.isdisjoint(rule.doors)
     )
     named = {door.settings.schedule for door in agent.doors} | {rule.schedule for rule in rules}
+    named |= {door.settings.card_only_schedule for door in agent.doors}
     return AgentConfig(
         audience=topics.of_agent(TopicKind.CONFIG, agent.site, agent.agent),
         version=version,
         timezone=site.timezone,
         doors=tuple(door.settings for door in agent.doors),
         schedules={name: periods for name, periods in inventory.schedules.items() if name in named},
+        holidays=site.holidays,
+        pin_policy=inventory.pin_policy,
         rules=rules,
         credentials=share.inline,
         credential_pages=tuple(page.digest for page in share.pages),

@@ -1,11 +1,11 @@
-"""Momentary acts on a door: opens it once, or tests its lock. Signed for one agent, short-lived, and audited.
+"""Momentary acts on a door: opens it once, tests its lock, and so on. Signed for one agent, short-lived, and audited.
 
 The answer is the agent's: a ``command_done`` or ``message_refused`` event that carries the command's id.
 """
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -50,8 +50,13 @@ class CommandService:
         self._clock = clock
         self._publish = publish
 
-    async def send(self, site: str, door: str, kind: CommandKind, by: str) -> SentCommand:
-        """Send one; KeyError if there is no such door, NotConnected if it was not sent, or not surely."""
+    async def send(
+        self, site: str, door: str, kind: CommandKind, by: str, data: Mapping[str, str] | None = None
+    ) -> SentCommand:
+        """Send one, with the ``data`` its kind asks for.
+
+        KeyError if there is no such door, NotConnected if it was not sent, or not surely.
+        """
         agent = self._inventory.doors[site, door].agent
         now_ms = self._clock.utc_ms()
         command = Command(
@@ -62,11 +67,12 @@ class CommandService:
             by=by,
             issued_ms=now_ms,
             expires_ms=now_ms + LIFE_MS,
+            data=dict(data or {}),
         )
 
         def record() -> None:
             with writing(self._engine) as connection:
-                detail = {"kind": kind.value, "id": command.id}
+                detail = {"kind": kind.value, "id": command.id, **command.data}
                 audit.append(connection, now_ms, by, "commanded", f"{site}/{door}", detail=detail)
 
         await asyncio.to_thread(record)

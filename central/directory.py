@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from central import access_checks
 from central.directory_file import DistrictFile, DoorEntry, PeriodEntry, RuleEntry, SiteEntry
 from central.inventory import Agent, Door, Inventory, Site
 from central.yaml_source import DirectoryError, YamlSource
 from protocol import topics
-from protocol.messages import AccessRule, Credential, DoorSettings, Period, TrustedKey
+from protocol.messages import AccessRule, Credential, DoorSettings, Holiday, Period, PinPolicy, TrustedKey
 from protocol.words import KeyRole
 
 __all__ = ["DirectoryError", "load_directory"]
@@ -32,7 +33,8 @@ def load_directory(path: Path) -> Inventory:
         raise DirectoryError("\n".join(checker.problems[:MOST_PROBLEMS]))
     return Inventory(
         file.district.name,
-        tuple(_site(entry, file.district.timezone) for entry in file.sites),
+        tuple(_site(entry, file) for entry in file.sites),
+        pin_policy=_plain(file.pin_policy, PinPolicy),
         schedules=checker.schedules,
         credentials=tuple(_plain(entry, Credential) for entry in file.credentials),
     )
@@ -60,6 +62,8 @@ class _Checker:
             begin, end = credential.valid_from_ms, credential.valid_until_ms
             if begin is not None and end is not None and begin >= end:
                 self._tell(f"{at}.valid_until_ms", "is not after valid_from_ms")
+        for at, what in access_checks.problems(self._file):
+            self._tell(at, what)
 
     def _schedule(self, name: str, value: object) -> None:
         at = f".schedules.{name}"
@@ -120,7 +124,7 @@ class _Checker:
         self.problems.append(self._source.problem(at, what))
 
 
-def _site(entry: SiteEntry, timezone: str) -> Site:
+def _site(entry: SiteEntry, file: DistrictFile) -> Site:
     agents = tuple(
         Agent(
             site=entry.site,
@@ -134,9 +138,10 @@ def _site(entry: SiteEntry, timezone: str) -> Site:
     return Site(
         site=entry.site,
         name=entry.name,
-        timezone=entry.timezone or timezone,
+        timezone=entry.timezone or file.district.timezone,
         agents=agents,
         rules=tuple(_rule(rule, doors) for rule in entry.rules),
+        holidays=tuple(_plain(holiday, Holiday) for holiday in (*file.holidays, *entry.holidays)),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
-from protocol.messages import AccessRule, Credential, DoorSettings, Name, Period, ShortText
+from protocol.messages import AccessRule, Credential, DoorSettings, Holiday, Name, Period, PinPolicy, ShortText
 
 KeyX = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$")]
 Group = Annotated[str, Meta(pattern=r"^(\*|[a-z0-9][a-z0-9-]{0,47})$")]
@@ -29,6 +29,14 @@ class DistrictEntry(Entry, frozen=True, kw_only=True):
 
 class PeriodEntry(Period, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One period of a schedule."""
+
+
+class HolidayEntry(Holiday, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Days on which only the periods of day 7 hold."""
+
+
+class PinPolicyEntry(PinPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When keypads rest after wrong PINs."""
 
 
 class KeyEntry(Entry, frozen=True, kw_only=True):
@@ -64,6 +72,8 @@ class SiteEntry(Entry, frozen=True, kw_only=True):
     timezone: ShortText | None = None  # else the district's
     agents: list[AgentEntry]
     rules: list[RuleEntry] = field(default_factory=list)
+    areas: list[Name] = field(default_factory=list)  # what doors lead from and to
+    holidays: list[HolidayEntry] = field(default_factory=list)  # beside the district's
 
 
 class CredentialEntry(Credential, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,4 +86,6 @@ class DistrictFile(Entry, frozen=True, kw_only=True):
     district: DistrictEntry
     sites: list[SiteEntry]
     schedules: dict[str, Any] = field(default_factory=dict)
+    holidays: list[HolidayEntry] = field(default_factory=list)
+    pin_policy: PinPolicyEntry = field(default_factory=PinPolicyEntry)
     credentials: list[CredentialEntry] = field(default_factory=list)

@@ -6,7 +6,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from protocol.messages import AccessRule, Credential, DoorSettings, Period, Scope, TrustedKey
+from protocol.messages import (
+    AccessRule,
+    Credential,
+    DoorSettings,
+    Holiday,
+    Period,
+    PinPolicy,
+    Scope,
+    TrustedKey,
+)
 from protocol.words import ScopeKind, door_mode_for
 
 
@@ -43,6 +52,7 @@ class Site:
     timezone: str  # IANA name
     agents: tuple[Agent, ...]
     rules: tuple[AccessRule, ...] = ()  # their doors are named, never '*'
+    holidays: tuple[Holiday, ...] = ()  # the district's and its own
 
     @property
     def doors(self) -> Iterator[Door]:
@@ -66,8 +76,10 @@ class Inventory:
         *,
         schedules: Mapping[str, tuple[Period, ...]] | None = None,
         credentials: tuple[Credential, ...] = (),
+        pin_policy: PinPolicy | None = None,
     ) -> None:
         self.name = name
+        self.pin_policy = pin_policy or PinPolicy()
         self.sites: Mapping[str, Site] = {site.site: site for site in sites}
         self.agents: Mapping[tuple[str, str], Agent] = {
             (site.site, agent.agent): agent for site in sites for agent in site.agents

@@ -1,15 +1,16 @@
 """The district as it is now: overview, sites, doors; and momentary acts on a door."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.concurrency import run_in_threadpool
 
 from central.api.answers import encoded
 from central.api.problems import Problem, documented
 from central.api.security import Commander, SignedIn
 from central.api.services import Central
+from central.roles import Right, may, roles_with
 from central.view_types import DoorDetail, Overview, SiteView
 from central.views import stored_event
 from protocol.mqtt import NotConnected
@@ -41,7 +42,27 @@ class CommandBody(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"kind": "grant"}]}, extra="forbid")
 
-    kind: CommandKind = Field(description="grant: open once, as a badge would; test_lock: command the lock again")
+    kind: CommandKind = Field(
+        description="grant: open once, as a badge would; test_lock: command the lock again; clear_duress: somebody "
+        "has looked after its duress alarm; forgive_passback: its agent forgets where a cardholder is, or everybody; "
+        "rotate_reader_key: give a reader a new key"
+    )
+    cardholder: str | None = Field(
+        default=None, max_length=200, description="Whom forgive_passback means; all whom the agent knows if left out"
+    )
+    reader: str | None = Field(default=None, max_length=48, description="Which reader rotate_reader_key means")
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.cardholder is not None and self.kind is not CommandKind.FORGIVE_PASSBACK:
+            raise ValueError(f"{self.kind} concerns no cardholder; leave cardholder out")
+        if (self.reader is not None) is not (self.kind is CommandKind.ROTATE_READER_KEY):
+            raise ValueError("reader goes with rotate_reader_key and nothing else")
+        return self
+
+    def data(self) -> dict[str, str]:
+        """What goes with the command."""
+        return {name: value for name in ("cardholder", "reader") if (value := getattr(self, name)) is not None}
 
 
 class CommandView(BaseModel):
@@ -121,7 +142,7 @@ async def door(site: SiteName, door: DoorName, central: Central, _: SignedIn) ->
 @router.post(
     "/sites/{site}/doors/{door}/commands",
     tags=["district"],
-    summary="Open a door once, or test its lock",
+    summary="A momentary act: open a door once, test its lock, and so on",
     status_code=202,
     responses=documented(401, 403, 404, 422, 503),
 )
@@ -129,8 +150,11 @@ async def command(site: SiteName, door: DoorName, body: CommandBody, central: Ce
     """Send a momentary act. It is refused by the agent while a declaration holds the door."""
     if (site, door) not in central.inventory.doors:
         raise Problem(404, f"{site} has no door {door!r}.")
+    if body.kind is CommandKind.CLEAR_DURESS and not may(who.role, Right.RELEASE):
+        able = " or ".join(role for role in roles_with(Right.RELEASE) if may(role, Right.COMMAND))
+        raise Problem(403, f"A {who.role} may not clear a duress alarm; who may: {able}.", "not_allowed")
     try:
-        sent = await central.commands.send(site, door, body.kind, who.username)
+        sent = await central.commands.send(site, door, body.kind, who.username, body.data())
     except NotConnected:
         raise Problem(503, "There is no broker just now; the command may not have been sent.", "no_broker") from None
     return CommandView(id=sent.id, expires_ms=sent.expires_ms)

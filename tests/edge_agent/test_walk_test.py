@@ -9,7 +9,8 @@ from edge_agent.walk_test.runner import Ending
 from edge_agent.walk_test.words import Verdict
 from simulators.virtual_door import DoorInput
 from simulators.virtual_switch import WireFault
-from simulators.walked_site import WalkedSite, Walker
+from simulators.walked_site import WalkedSite
+from simulators.walker import Walker
 from tests.support.walks import School, found, walk
 
 

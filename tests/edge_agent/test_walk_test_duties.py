@@ -17,7 +17,8 @@ from protocol import topics
 from protocol.messages import AgentConfig, Declaration, DeclarationSet, DoorSettings, Scope
 from protocol.topics import TopicKind
 from protocol.words import ScopeKind
-from simulators.walked_site import WalkedSite, Walker
+from simulators.walked_site import WalkedSite
+from simulators.walker import Walker
 from tests.support.walks import School, found, walk
 
 STRIKE, OTHER, MAGLOCK = "door-0", "door-1", "door-2"
@@ -125,18 +126,16 @@ async def test_fire_releases_the_flagged_doors_at_once_and_the_walk_waits_for_it
     configure(school, *(DoorSettings(door=one.door, name=one.door, fire_release=True) for one in school.config.doors))
     with WalkedSite(school.config) as site:
         walker = Walker(site)
-        assert site.fire_wire is not None
-        burning = site.fire_wire.drive
         seen: dict[str, bool] = {}
 
         def fire(step: Step) -> None:
             if step.kind is StepKind.LOCK and step.door == MAGLOCK and not seen:
                 now = site.timer.now()
-                site.timer.at(now + 0.1, lambda: burning(None))
+                site.timer.at(now + 0.1, lambda: site.trip("fire", True))
                 site.timer.at(
                     now + 0.2, lambda: seen.update({name: one.released for name, one in site.doors.items()})
                 )
-                site.timer.at(now + 30.0, lambda: burning(False))
+                site.timer.at(now + 30.0, lambda: site.trip("fire", False))
 
         walker.on_step = fire
         outcome = await walk(site, walker, doors=(MAGLOCK,))
@@ -150,13 +149,11 @@ async def test_the_panic_button_locks_every_door_ends_the_walk_and_is_declared_o
     config = school.config
     with WalkedSite(config) as site:
         walker = Walker(site)
-        assert site.panic_wire is not None
-        press = site.panic_wire.drive
 
         def panic(step: Step) -> None:
             if step.kind is StepKind.OPEN:
-                site.timer.at(site.timer.now() + 0.2, lambda: press(False))
-                site.timer.at(site.timer.now() + 0.5, lambda: press(None))
+                site.timer.at(site.timer.now() + 0.2, lambda: site.trip("panic", True))
+                site.timer.at(site.timer.now() + 0.5, lambda: site.trip("panic", False))
 
         walker.on_step = panic
         outcome = await walk(site, walker)

@@ -14,7 +14,8 @@ from edge_agent.walk_test.words import Step, StepKind
 from edge_agent.wiring import LockWiring
 from simulators.virtual_door import DoorInput, VirtualDoor
 from simulators.virtual_switch import WireFault
-from simulators.walked_site import WalkedSite, Walker
+from simulators.walked_site import WalkedSite
+from simulators.walker import Walker
 from tests.support.walks import School, found, walk
 
 STRIKE, OTHER, MAGLOCK = "door-0", "door-1", "door-2"

@@ -25,7 +25,8 @@ from protocol.refusal import Refused
 from protocol.signing import SigningKey
 from simulators.virtual_door import DoorInput
 from simulators.virtual_switch import WireFault
-from simulators.walked_site import WalkedSite, Walker
+from simulators.walked_site import WalkedSite
+from simulators.walker import Walker
 from tests.support.walks import School, found, walk
 
 FIRST, SECOND = "door-0", "door-1"

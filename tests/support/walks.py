@@ -16,7 +16,8 @@ from protocol.messages import TrustedKey
 from protocol.mqtt import BrokerAddress
 from protocol.signing import SigningKey
 from protocol.words import KeyRole
-from simulators.walked_site import WalkedSite, Walker
+from simulators.walked_site import WalkedSite
+from simulators.walker import Walker
 
 FIRE_PIN, PANIC_PIN = 44, 45
 PINS_A_DOOR = 5
@@ -82,12 +83,10 @@ async def walk(site: WalkedSite, walker: Walker, *, locked_at_the_end: bool = Tr
     """Walk a site to the end, or to where the walker stops."""
     test = Walk(
         site.config,
-        pin_factory=site.factory,
         prompts=walker,
         by="facilities",
         clock=SystemClock(require_sync=False),
-        timer=site.timer,
-        pause=site.pause,
+        **site.options,
         **options,
     )
     try:

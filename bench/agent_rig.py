@@ -65,9 +65,10 @@ class Rig:
         *,
         readers: tuple[ReaderOnLine, ...] = (),
         bolt_travel_s: float = 0.0,
+        credential_key: bytes | None = None,
     ) -> None:
         self.district = SigningKey.generate("district-1")
-        self.credential_key = secrets.token_bytes(32)
+        self.credential_key = credential_key or secrets.token_bytes(32)
         self.names = [door_name(number) for number in range(doors)]
         self.pin_factory: Any = ExpandedFactory()
         self._timer = TimedOutputs()

@@ -30,11 +30,13 @@ BARS = (
     Bar("edge_closure_ms_p99", at_most=25),
     Bar("badge_ms_p99", at_most=120),
     Bar("ingest_ratio", at_least=0.4),
+    Bar("credential_p99_ms", at_most=5),
+    Bar("agent_rss_mib_250k", at_most=60),
     Bar("agent_rss_mib", at_most=60),
     Bar("agent_idle_cpu_percent", at_most=3),
 )
 
-MEASUREMENTS = ("closure", "edge_closure", "badge", "ingest", "idle_agent")
+MEASUREMENTS = ("closure", "edge_closure", "badge", "ingest", "credentials", "idle_agent")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,219 @@
+"""The badge path of an agent at doors without hardware: real door machines, a real presence.db, a clock one steps."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from edge_agent import interlock
+from edge_agent.badge_path import BadgePath, ReaderPlace
+from edge_agent.credential_store import MemoryCredentials
+from edge_agent.door_machine import step
+from edge_agent.door_state import DoorProfile, DoorState, DriveLock, Granted, Input, ModeSet, Sensed, Tick, initial
+from edge_agent.effective_mode import effective_mode
+from edge_agent.journal import Journal
+from edge_agent.presence import Presence
+from edge_agent.reader_display import Show
+from edge_agent.rules import Rules
+from edge_agent.wiring import Passage
+from protocol import credentials
+from protocol.messages import AccessRule, Credential, DoorSettings
+from protocol.words import Alarm, Bolt, Contact, DoorMode, EventKind
+from tests.support.attempts import CHICAGO
+
+KEY = bytes(32)
+UNLOCK_MS = 5_000
+
+
+def ns(text: str) -> int:
+    """A moment by Chicago's clock, nanoseconds since 1970."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=CHICAGO).timestamp()) * 1_000_000_000
+
+
+def card(number: int) -> bytes:
+    return number.to_bytes(4, "big")
+
+
+def person(number: int, *, pin: str | None = None, duress: str | None = None, **fields: Any) -> Credential:
+    """Cardholder ch-<number>, with card <number>, who is of the staff."""
+    token = credentials.token(KEY, 26, card(number))
+    return Credential(
+        token=token,
+        pin=None if pin is None else credentials.pin_token(KEY, token, pin),
+        duress_pin=None if duress is None else credentials.pin_token(KEY, token, duress),
+        **{"cardholder": f"ch-{number}", "groups": ("staff",)} | fields,
+    )
+
+
+def pin_person(name: str, pin: str, **fields: Any) -> Credential:
+    """Somebody without a card."""
+    token = credentials.pin_only_token(KEY, pin)
+    return Credential(token=token, cardholder=name, groups=("staff",), **fields)
+
+
+class Desk:
+    """Doors "front" and "back", each with a reader "...-in" and "...-out". It is the badge path's clock, journal and
+    doors at once; ``events`` and ``shown`` are what happened, ``alarms`` what is on.
+    """
+
+    boot = "boot"
+
+    def __init__(self, folder: Path, *people: Credential, **front: Any) -> None:
+        self.now, self.utc, self.trust, self.fire = 1_000_000, ns("2026-11-24T12:00:00"), True, False
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.shown: list[tuple[str, Show]] = []
+        self.alarms: set[tuple[str, str, Alarm]] = set()
+        self.mode = DoorMode.CONTROLLED
+        doors = (DoorSettings(door="front", name="Front", **front), DoorSettings(door="back", name="Back"))
+        self.rules = Rules(
+            timezone=CHICAGO,
+            doors={settings.door: settings for settings in doors},
+            credentials=MemoryCredentials(people),
+            access=(AccessRule(group="staff", doors=("front", "back")),),
+        )
+        self._folder = folder
+        self.states = {settings.door: initial(_profile(settings.door), self.now) for settings in doors}
+        self.restart()
+        for door in self.states:
+            self.close(door)
+
+    def restart(self) -> None:
+        """The program ends and starts again; the doors stay as they are."""
+        if hasattr(self, "presence"):
+            self.presence.close()
+        self.alarms.clear()
+        self.presence = Presence(self._folder / "presence.db")
+        self.badges = BadgePath(
+            doors=self,
+            key=KEY,
+            places={
+                f"{door}-{passage}": ReaderPlace(door, passage) for door in ("front", "back") for passage in Passage
+            },
+            presence=self.presence,
+            clock=self,
+            journal=cast("Journal", self),
+            on_show=lambda reader, what: self.shown.append((reader, what)),
+        )
+        self.badges.start()
+
+    def change(self, **rules: Any) -> None:
+        """Another configuration: fields of Rules."""
+        self.rules = replace(self.rules, **rules)
+
+    # --- what people do -----------------------------------------------------------------------------------------
+
+    def swipe(self, number: int, reader: str = "front-in", age_ms: int = 0) -> Show:
+        """Hold a card to a reader; what it shows then."""
+        self.badges.card_read(reader, reader.split("-", maxsplit=1)[0], 26, card(number), self.now - age_ms)
+        return self.shown[-1][1]
+
+    def keys(self, keys: str, reader: str = "front-in", age_ms: int = 0) -> Show | None:
+        """Press keys at a reader; what it shows last."""
+        self.badges.keys_pressed(reader, reader.split("-", maxsplit=1)[0], keys, self.now - age_ms)
+        return self.shown[-1][1] if self.shown else None
+
+    def later(self, ms: int) -> None:
+        """Time passes, and what is due by then is done."""
+        self.now += ms
+        self.utc += ms * 1_000_000
+        self.badges.follow()
+        for door in self.states:
+            self._step(door, Tick())
+            if self.states[door].contact is Contact.CLOSED:
+                self.close(door)  # sampled, and still closed
+
+    def open(self, door: str = "front") -> None:
+        """The leaf opens."""
+        before = self.states[door]
+        self._step(door, Sensed(Contact.OPEN, Bolt.RETRACTED))
+        if before.leaf is not Contact.OPEN:
+            self.badges.door_opened(door, before.closed_seen_ms)
+
+    def close(self, door: str = "front") -> None:
+        """The leaf closes and the bolt throws."""
+        self._step(door, Sensed(Contact.CLOSED, Bolt.THROWN))
+
+    def walk_through(self, door: str = "front") -> None:
+        """Somebody goes through, and the door closes and locks behind them."""
+        self.open(door)
+        self.now += 1
+        self.close(door)
+
+    # --- what is seen -------------------------------------------------------------------------------------------
+
+    def released(self, door: str = "front") -> bool:
+        """Whether a lock is released."""
+        return self.states[door].released
+
+    def reasons(self) -> list[str]:
+        """Of every denial so far."""
+        return [data["reason"] for kind, data in self.events if kind == EventKind.ACCESS_DENIED]
+
+    def of(self, *kinds: EventKind) -> list[dict[str, Any]]:
+        """The data of every event of some kinds."""
+        return [data for kind, data in self.events if kind in kinds]
+
+    def everything(self) -> str:
+        """All that was written, as one text."""
+        return json.dumps(self.events)
+
+    # --- Doors, Clock and Journal -------------------------------------------------------------------------------
+
+    def door_state(self, door: str) -> DoorState:
+        return self.states[door]
+
+    def interlock_free(self, door: str) -> bool:
+        for name in self.states:
+            if self.states[name].contact is Contact.CLOSED:
+                self.close(name)  # a sample, as the controller takes one
+        return interlock.free((state for name, state in self.states.items() if name != door), self.now)
+
+    def open_for(self, door: str, granted: Granted) -> None:
+        self._step(door, granted)
+
+    def follow_schedules(self) -> None:
+        for door in self.states:
+            mode, ids = effective_mode(self.rules.settings(door), "site", (), self.mode, zones_known=True)
+            self._step(door, ModeSet(mode, ids))
+
+    def set_reader_alarm(self, reader: str, door: str, alarm: Alarm, *, on: bool) -> None:
+        (self.alarms.add if on else self.alarms.discard)((reader, door, alarm))
+
+    def mono_ms(self) -> int:
+        return self.now
+
+    def utc_ns(self) -> int:
+        return self.utc
+
+    def trusted(self) -> bool:
+        return self.trust
+
+    def add(self, kind: EventKind, data: Mapping[str, Any] | None = None, *, door: str | None = None) -> None:
+        self.events.append((str(kind), json.loads(json.dumps(data or {}))))
+
+    def _step(self, door: str, given: Input) -> None:
+        self.states[door], effects = step(_profile(door), self.states[door], given, self.now)
+        for effect in effects:
+            if not isinstance(effect, DriveLock):
+                self.add(effect.kind, effect.data, door=door)
+
+    def secure(self, *, on: bool = True) -> None:
+        """A lockdown begins, or ends."""
+        self.mode = DoorMode.SECURED if on else DoorMode.CONTROLLED
+        self.follow_schedules()
+
+
+def _profile(door: str) -> DoorProfile:
+    return DoorProfile(
+        door=door,
+        bolt_fitted=True,
+        tamper_fitted=False,
+        bolt_ms=2_000,
+        unlock_ms=UNLOCK_MS,
+        held_ms=30_000,
+        fail_safe=False,
+        fire_release=False,
+        rex_releases=False,
+    )

@@ -34,8 +34,10 @@ from simulators.virtual_time import SteppedTimer
 COMPUTE_MODULE = "a020a0"  # its 46 pins are what agent.yaml may name
 BOLT_TRAVEL_S = (0.15, 0.4)
 
-REAL_TICK_S = 0.001
-"""What a tick of a fast walk really takes while a reader is tested: its line must be able to keep up."""
+READING_PACE = 0.05
+"""Real seconds a second of a fast walk takes while a reader is tested: its line must be able to keep up."""
+
+LOOK_S = 0.001
 
 READERS_UP_S = 20.0
 
@@ -84,8 +86,8 @@ class WalkedSite:
         """The agent's own inputs, by name, each at rest to begin with."""
         self.readers: dict[str, VirtualReader] = {}
         self._living: list[VirtualOsdpReader] = []
-        self.reading = False
-        """Whether a reader is being tested."""
+        self.pace = 0.0
+        """How many real seconds a second of a fast walk takes, at least."""
         devices = self._string_lines(config, dead_readers)
         self.config = config.with_devices(devices)
 
@@ -109,10 +111,10 @@ class WalkedSite:
         assert self._steps is not None
         async with asyncio.timeout(READERS_UP_S):
             while not all(reader.secure for reader in self._living):  # noqa: ASYNC110 - libosdp tells nobody
-                await asyncio.sleep(REAL_TICK_S)
+                await asyncio.sleep(LOOK_S)
         self._living.clear()
         self._steps.advance(seconds)
-        await asyncio.sleep(REAL_TICK_S if self.reading else 0)
+        await asyncio.sleep(seconds * self.pace)
 
     def expect_silent(self, reader: str) -> None:
         """Do not wait for this reader's secure channel: it will not come up."""

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 from drivers.wiegand.formats import CardFormat, to_bytes
 from edge_agent.walk_test.judge import KEYS
-from edge_agent.walk_test.prompts import OPEN_FIRST, SHUT_FIRST, Answer
+from edge_agent.walk_test.prompts import OPEN_FIRST, READER_AWAITED, SHUT_FIRST, Answer
 from edge_agent.walk_test.words import Step, StepKind, StepResult, Verdict
 from edge_agent.wired_readers import known_formats
 from simulators.readers_at_doors import SERIAL_CARD_BITS, SerialAtDoor
 from simulators.virtual_door import VirtualDoor
-from simulators.walked_site import WalkedSite
+from simulators.walked_site import READING_PACE, WalkedSite
 
 FOREVER_S = 1e9
 _SAID_DONE = frozenset({StepKind.REST, StepKind.PULL})
@@ -45,7 +45,7 @@ class Walker:
         """They do it, and say so a while after."""
         self.heard.append(text)
         self.on_step(step)
-        self._site.reading = step.reader is not None
+        self._site.pace = 0.0 if step.reader is None else READING_PACE
         self._done_at = None
         act = self._act(step, text)
         if act is None:
@@ -64,8 +64,10 @@ class Walker:
         self._done_at = self._site.timer.now() if result.verdict is Verdict.FAILED else None
 
     def say(self, text: str) -> None:
-        """They hear it."""
+        """They hear it. A reader that is waited for takes the time it takes."""
         self.heard.append(text)
+        if text == READER_AWAITED:
+            self._site.pace = 1.0
 
     def answer(self) -> Answer | None:
         """Enter, when they are through."""

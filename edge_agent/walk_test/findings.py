@@ -234,10 +234,22 @@ _OF_INPUT: dict[Sensor, frozenset[K]] = {
 _NOT_THIS_INPUT = frozenset({K.LINE_CUT, K.LINE_SHORT, K.NO_READING, K.CROSSED})
 
 
+_NAMES: dict[str, str] = {
+    Sensor.CONTACT: "door contact",
+    Sensor.BOLT: "bolt monitor",
+    Sensor.REX: "exit button (REX)",
+    Sensor.TAMPER: "tamper switch",
+    Sensor.FIRE: "fire input",
+    Sensor.PANIC: "panic button",
+    Sensor.MAINS: "mains contact",
+    Sensor.BATTERY: "battery contact",
+}
+
+
 def text(finding: Finding) -> Text:
     """What to tell a person of a finding."""
     found = TEXTS[finding.kind]
-    words = {"about": finding.about, **finding.detail}
+    words = {"about": _NAMES.get(finding.about, finding.about), **finding.detail}
     return Text(found.what.format_map(words), found.look_at)
 
 

@@ -129,8 +129,8 @@ def _inputs(_step: Step, record: Record, _facts: DoorFacts, out: Judgement) -> N
         if ("", sensor) not in record.before:
             continue
         value = record.value(("", sensor))
-        if value is None:
-            out.found(FindingKind.NO_READING, sensor)
+        if value is None or ("", sensor) in record.faults:
+            no_reading(("", sensor), record, out)
         elif value is bad:
             out.found(kind)
 

@@ -72,6 +72,7 @@ _INSTRUCTIONS: dict[StepKind, str] = {
 }
 
 OPEN_FIRST = "First open the door again, wide."
+READER_AWAITED = "Waiting for the reader to answer."
 SHUT_FIRST = "First shut the door. Press Enter if it is shut."
 
 

@@ -53,7 +53,6 @@ class Rig:
             if settings(one.door).fire_release and one.lock.fail_mode is FailMode.FAIL_SAFE
         }
         self._leaving_until: dict[str, int] = {}
-        self._power: dict[Input, bool | None] = {}
         self._record: Record | None = None
         self._fire = False
         self._reread_due = 0
@@ -176,8 +175,8 @@ class Rig:
         self._on_panic()
 
     def power_changed(self, mains: bool | None, battery: bool | None) -> None:
-        """What the power supply says of itself; None: not wired, or no reading."""
-        self._power = {("", Sensor.MAINS): mains, ("", Sensor.BATTERY): battery}
+        """The power supply told something of itself."""
+        del mains, battery  # read with all the others
         self._look()
 
     # --- inside -------------------------------------------------------------------------------------------------
@@ -202,9 +201,12 @@ class Rig:
         if self._config.panic is not None:
             values["", Sensor.PANIC] = self._hardware.panic()
         power = self._config.power
-        for sensor, wired in ((Sensor.MAINS, power and power.mains), (Sensor.BATTERY, power and power.battery)):
-            if wired is not None:
-                values["", sensor] = self._power.get(("", sensor))
+        if power is not None:
+            mains, battery = self._hardware.power()
+            if power.mains is not None:
+                values["", Sensor.MAINS] = mains
+            if power.battery is not None:
+                values["", Sensor.BATTERY] = battery
         return values
 
     def _look(self) -> None:
@@ -218,7 +220,11 @@ class Rig:
                 self._note_fault(input_)
 
     def _note_fault(self, input_: Input) -> None:
-        line = str(getattr(self._drivers.get(input_), "line", "normal"))  # an unsupervised input has none
+        door, sensor = input_
+        if door:
+            line = str(getattr(self._drivers[input_], "line", "normal"))  # an unsupervised input has none
+        else:
+            line = str(self._hardware.lines().get(sensor, "normal"))
         if self._record is not None and line not in HEALTHY_LINES:
             self._record.faults[input_] = line
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from edge_agent.walk_test.findings import is_hint
 from edge_agent.walk_test.judge import complete, judge, moves_ms
-from edge_agent.walk_test.prompts import OPEN_FIRST, SHUT_FIRST, Answer, Prompts, instruction
+from edge_agent.walk_test.prompts import OPEN_FIRST, READER_AWAITED, SHUT_FIRST, Answer, Prompts, instruction
 from edge_agent.walk_test.rig import Rig
 from edge_agent.walk_test.words import (
     DoorFacts,
@@ -183,10 +183,14 @@ class Runner:
             case _:
                 pass
         if step.kind is StepKind.BADGE:
-            record, reader = self._rig.begin(), step.reader or ""
-            await self._wait(
-                step, READER_UP_MS, lambda: record.readers.get(reader) is not ReaderState.STARTING, record
-            )
+            await self._reader_up(step, step.reader or "")
+
+    async def _reader_up(self, step: Step, reader: str) -> None:
+        record = self._rig.begin()
+        if record.readers.get(reader) is not ReaderState.STARTING:
+            return
+        self._prompts.say(READER_AWAITED)
+        await self._wait(step, READER_UP_MS, lambda: record.readers.get(reader) is not ReaderState.STARTING, record)
 
     def _shut(self, step: Step, facts: DoorFacts) -> bool:
         return self._rig.value((step.door, Sensor.CONTACT)) in {facts.shut, None}

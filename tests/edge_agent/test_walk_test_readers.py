@@ -8,13 +8,16 @@ from drivers.timed_outputs import TimedOutputs
 from edge_agent.config_file import AgentFile
 from edge_agent.walk_test.judge import judge
 from edge_agent.walk_test.rig import Rig
+from edge_agent.walk_test.runner import Ending
 from edge_agent.walk_test.words import DoorFacts, Step, StepKind, Verdict
 from edge_agent.wiring import (
     AdcWiring,
     KeypadKind,
+    PowerWiring,
     SerialReaderKind,
     SerialReaderWiring,
     SupervisedWiring,
+    SwitchWiring,
     WiegandWiring,
 )
 from protocol.messages import DoorSettings
@@ -113,3 +116,23 @@ async def test_a_supervised_line_that_is_cut_or_shorted_is_told_from_an_open_doo
                 await until(lambda: kinds() == set(), "a mended line")
         finally:
             rig.close()
+
+
+async def test_the_boards_own_inputs_are_looked_at(tmp_path: Path) -> None:
+    config = School(tmp_path, doors=1, readers=0).config
+    config = replace(config, power=PowerWiring(mains=SwitchWiring(20), battery=SwitchWiring(21)))
+    with WalkedSite(config) as site:
+        assert found(await walk(site, Walker(site))) == set()
+        for name in ("mains", "battery", "fire"):
+            site.trip(name, True)
+        assert found(await walk(site, Walker(site))) == {
+            ("", "mains_failed"),
+            ("", "battery_low"),
+            ("", "fire_active"),
+        }
+        for name in ("mains", "battery", "fire"):
+            site.trip(name, False)
+        site.trip("panic", True)
+        outcome = await walk(site, Walker(site))
+        assert found(outcome) == {("", "panic_pressed")}
+        assert outcome.ending is Ending.FINISHED

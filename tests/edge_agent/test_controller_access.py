@@ -1,4 +1,4 @@
-"""Access rules at a real agent and virtual doors: what they do to locks and modes, and the commands that undo them."""
+"""Access rules at a real agent with virtual doors: what they do to locks and modes, and how people undo them."""
 
 from pathlib import Path
 from typing import Any

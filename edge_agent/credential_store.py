@@ -13,9 +13,11 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -30,6 +32,11 @@ log = logging.getLogger(__name__)
 
 CACHE_KIB = 512
 """SQLite's own cache, for each of two connections. The kernel's serves the rest, and gives it back when asked."""
+
+ROWS_AT_ONCE = 50
+PAUSE_S = 0.0005
+"""Between so many rows the loop is let have the interpreter, which Python takes away only every 5 ms: a badge does
+not wait for a page."""
 
 _MIGRATIONS = (
     """
@@ -219,7 +226,10 @@ class CredentialStore:
                 (page.digest, number, page.head, len(page.bodies)),
             )
             identity = added.lastrowid or 0
-            db.executemany("INSERT INTO credentials VALUES (?, ?, ?)", ((identity, *row) for row in page.rows()))
+            rows = ((identity, *row) for row in page.rows())
+            while slice_ := list(islice(rows, ROWS_AT_ONCE)):
+                db.executemany("INSERT INTO credentials VALUES (?, ?, ?)", slice_)
+                time.sleep(PAUSE_S)
         self._held[page.digest.hex()] = _Held(identity, len(page.bodies))
 
     def _delete(self, digests: Iterable[str]) -> None:

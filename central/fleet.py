@@ -233,6 +233,11 @@ class Fleet:
             for totals in (self.sites[live.site], self.totals):
                 totals.fires += 1 if live.fire else -1
             _once(changes.agents, live)
+        if live.alarms != snapshot.alarms:
+            for totals in (self.sites[live.site], self.totals):
+                totals.alarms += len(snapshot.alarms) - len(live.alarms)
+            live.alarms = snapshot.alarms
+            _once(changes.agents, live)
         if live.config_version != snapshot.config_version or live.outbox != snapshot.outbox:
             live.config_version, live.outbox = snapshot.config_version, snapshot.outbox
             _once(changes.agents, live)

@@ -28,8 +28,8 @@ class LiveAgent:
     """One agent. ``alive``: heard, by a snapshot made within proof.SILENT_MS, and not told dead since."""
 
     __slots__ = (
-        "agent", "alive", "applied", "config_version", "doors", "fire", "heard_ms", "oldest_proof_ms", "outbox",
-        "reason", "session", "sessions", "site", "stamp", "versions",
+        "agent", "alarms", "alive", "applied", "config_version", "doors", "fire", "heard_ms", "oldest_proof_ms",
+        "outbox", "reason", "session", "sessions", "site", "stamp", "versions",
     )  # fmt: skip
 
     def __init__(self, site: str, agent: str) -> None:
@@ -44,6 +44,7 @@ class LiveAgent:
         self.applied: dict[str, int] = {}  # declarations topic -> revision it holds
         self.config_version = 0
         self.fire = False
+        self.alarms: tuple[str, ...] = ()  # of no door
         self.outbox: OutboxState | None = None
         self.doors: dict[str, LiveDoor] = {}
         self.oldest_proof_ms: int | None = None  # of the doors shown secure
@@ -85,7 +86,7 @@ class Totals:
     doors: int = 0
     agents: int = 0
     agents_alive: int = 0
-    alarms: int = 0  # raised at doors
+    alarms: int = 0  # raised at doors, and of agents: power, a cut fire line
     fires: int = 0  # agents whose fire input is on, by their last word
     conditions: Counter[Condition] = field(default_factory=Counter)
     modes: Counter[DoorMode] = field(default_factory=Counter)

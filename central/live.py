@@ -46,6 +46,8 @@ WORTH_A_LINE = frozenset(
         EventKind.ALARM_CLEARED,
         EventKind.ACCESS_DENIED,
         EventKind.PANIC_PRESSED,
+        EventKind.DURESS,
+        EventKind.OVERRIDE_USED,
         EventKind.FIRE_STARTED,
         EventKind.FIRE_ENDED,
         EventKind.COMMAND_DONE,

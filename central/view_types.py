@@ -65,6 +65,7 @@ class AgentView(TypedDict):
     config_version: Annotated[int, Field(description="What it applies; 0: none yet")]
     config_wanted: Annotated[int | None, Field(description="What central has published for it")]
     fire: bool
+    alarms: Annotated[list[str], Field(description="What belongs to no door: power, the fire line")]
 
 
 class SiteSummary(TypedDict):

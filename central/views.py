@@ -91,6 +91,7 @@ class Views:
             "config_version": live.config_version,
             "config_wanted": self._config_versions.get((live.site, live.agent)),
             "fire": live.fire,
+            "alarms": list(live.alarms),
         }
 
     # --- sites and the district ------------------------------------------------------------------------------

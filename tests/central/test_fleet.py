@@ -351,3 +351,14 @@ def test_the_sums_are_what_counting_would_find(district: District) -> None:
             assert +totals.modes == Counter(door.mode for door in doors if door.mode is not None)
             assert totals.alarms == sum(len(door.state.alarms) for door in doors if door.state is not None)
             assert totals.agents_alive == sum(agent.alive for agent in district.fleet.agents.values())
+
+
+def test_an_agents_own_alarms_count_at_its_school_and_end(district: District) -> None:
+    district.east.deliver(district.east.snapshot(alarms=("mains_failed", "line_cut")))
+    live = district.fleet.agents["lincoln", "east"]
+    assert live.alarms == ("mains_failed", "line_cut")
+    assert district.fleet.sites["lincoln"].alarms == district.fleet.totals.alarms == 2
+    district.east.deliver(district.east.snapshot(alarms=("mains_failed",)))
+    assert district.fleet.sites["lincoln"].alarms == 1
+    district.east.deliver(district.east.snapshot())
+    assert district.fleet.sites["lincoln"].alarms == district.fleet.totals.alarms == 0

@@ -12,8 +12,9 @@ const change = (data, /** @type {(word: any) => string} */ word) =>
 const SENTENCES = {
   condition_changed: (data) => `Condition: ${change(data, (word) => conditionWords(word).word)}`,
   mode_changed: (data) => `Mode: ${change(data, modeWord)}`,
-  alarm_raised: (data) => `Alarm: ${alarmWord(data.alarm ?? "")}`,
-  alarm_cleared: (data) => `Alarm over: ${alarmWord(data.alarm ?? "")}`,
+  alarm_raised: (data) => raised(data),
+  alarm_cleared: (data) => `Alarm over: ${alarmWord(data.alarm ?? "")}${where(data)}`,
+  held_warning: (data) => `Door open for long: an alarm in ${Math.round((data.in_ms ?? 0) / 1000)} s`,
   access_granted: (data) => `Access granted${whose(data)}`,
   access_denied: (data) => `Access denied${whose(data)}: ${denialWord(data.reason ?? data.denial ?? "no reason given")}`,
   request_to_exit: () => "Somebody went out (request to exit)",
@@ -38,6 +39,18 @@ function whose(data) {
   return data.by ? ` by ${data.by}` : "";
 }
 
+/** Of which reader or line. @param {Data} data */
+const where = (data) => (data.reader ? `, reader ${data.reader}` : data.input ? `, ${data.input} line` : "");
+
+/** An alarm; how often it came, where that is the news. @param {Data} data */
+function raised(data) {
+  if (data.alarm === "maintenance") {
+    return `Maintenance fault: ${alarmWord(data.of ?? "")}${where(data)}, ${data.count} times. Look at the hardware`;
+  }
+  const often = data.count > 1 ? `, ${data.count} more times` : data.repeat ? `, number ${data.repeat} of a series` : "";
+  return `Alarm: ${alarmWord(data.alarm ?? "")}${where(data)}${often}${data.lasting ? ", and it stays" : ""}`;
+}
+
 /** What the sensors said right after a test. @param {Data} data */
 export function found(data) {
   if (!data.condition) return "";
@@ -56,9 +69,9 @@ export function eventSentence(event) {
   return SENTENCES[event.kind]?.(data) ?? plain(event.kind);
 }
 
-/** Whether an event needs a person. @param {{kind: string}} event */
+/** Whether an event needs a person; an alarm that was grouped with others does not. @param {{kind: string, data?: Data|null}} event */
 export const isGrave = (event) =>
-  ["alarm_raised", "panic_pressed", "fire_started", "events_dropped"].includes(event.kind);
+  ["alarm_raised", "panic_pressed", "fire_started", "events_dropped", "duress"].includes(event.kind) && !event.data?.grouped;
 
 /** "REAL Lockdown" or "DRILL: Lockdown": never one for the other. @param {{drill: boolean, action: string}} declaration */
 export const declarationName = (declaration) =>

@@ -49,6 +49,7 @@
  * @property {number|null} config_version
  * @property {number|null} config_wanted
  * @property {boolean} fire
+ * @property {string[]} [alarms] what belongs to no door
  *
  * @typedef {object} SiteView
  * @property {string} site

@@ -68,6 +68,14 @@ const ALARMS = {
   reader_offline: "Reader offline",
   line_silent: "Reader line silent",
   fire: "Fire",
+  duress: "Duress",
+  line_cut: "Line cut",
+  line_short: "Line shorted",
+  mains_failed: "Mains failed",
+  battery_low: "Battery low",
+  reader_power: "Reader's power",
+  maintenance: "Maintenance: the same alarm again and again",
+  rex_held: "Request to exit without end",
   outbox_filling: "Agent's outbox is filling",
 };
 

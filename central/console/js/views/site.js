@@ -8,7 +8,7 @@ import { KeyedList } from "../keyed_list.js";
 import { hrefs } from "../router.js";
 import { tiles } from "../tiles.js";
 import { isLive, showDoor } from "../truth.js";
-import { conditionWords } from "../words.js";
+import { alarmWord, conditionWords } from "../words.js";
 
 /** @typedef {import("../types.js").DoorView} DoorView */
 /** @typedef {ReturnType<typeof doorRow>} DoorLine */
@@ -151,6 +151,7 @@ function agentLine(context) {
       const heard = agent.heard_ms === null ? "never heard" : `last heard ${span(context.clock.roughly() - agent.heard_ms)} ago`;
       const parts = [live && agent.alive ? "heard" : live ? `SILENT, ${heard}` : "not known now"];
       if (agent.fire) parts.push("FIRE input active");
+      parts.push(...(agent.alarms ?? []).map((alarm) => `Alarm: ${alarmWord(alarm)}`));
       if (agent.outbox?.depth) parts.push(`${counted(agent.outbox.depth, "event")} waiting`);
       if (agent.outbox?.dropped) parts.push(`${counted(agent.outbox.dropped, "event")} lost`);
       if (agent.config_wanted !== null && agent.config_version !== agent.config_wanted) parts.push("configuration not up to date");

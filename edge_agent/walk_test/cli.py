@@ -10,6 +10,7 @@ import os
 import signal
 import sqlite3
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,10 @@ def _walk(config: AgentFile, arguments: argparse.Namespace) -> int:
     held = False
     code = EXIT_FAILED
     try:
+        config = replace(config, data=config.data.resolve())
+        arguments.report = arguments.report.resolve()
+        config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.chdir(config.data)  # lgpio makes a named pipe where it is imported
         pins = _pi_pins()
         held = True
         code = asyncio.run(_until_told(config, arguments, pins))

@@ -15,7 +15,7 @@ const SENTENCES = {
   alarm_raised: (data) => raised(data),
   alarm_cleared: (data) => `Alarm over: ${alarmWord(data.alarm ?? "")}${where(data)}`,
   held_warning: (data) => `Door open for long: an alarm in ${Math.round((data.in_ms ?? 0) / 1000)} s`,
-  access_granted: (data) => `Access granted${whose(data)}`,
+  access_granted: (data) => `Access granted${whose(data)}${together(data)}`,
   access_denied: (data) => `Access denied${whose(data)}: ${denialWord(data.reason ?? data.denial ?? "no reason given")}`,
   request_to_exit: () => "Somebody went out (request to exit)",
   lock_commanded: (data) => `Lock commanded${data.released === undefined ? "" : data.released ? ": release" : ": lock"}`,
@@ -30,13 +30,31 @@ const SENTENCES = {
   message_refused: (data) => `Message refused: ${denialWord(data.reason ?? "no reason given")}${data.detail ? ` (${data.detail})` : ""}`,
   reader_online: () => "Reader online",
   reader_offline: () => "Reader offline",
+  card_read_refused: (data) => `Reader ${data.reader ?? "?"}: ${data.count ?? 1} unreadable ${data.count > 1 ? "reads" : "read"} refused (${plain(data.reason ?? "noise").toLowerCase()})`,
+  override_used: (data) => `Responder's badge used${whose(data, "by")}: an emergency passage`,
+  duress: (data) => `DURESS${whose(data, "of")}: somebody was made to open this door${data.opened === false ? " (it stayed shut)" : ""}`,
+  passback_noted: (data) => `Let in all the same: ${data.cardholder ?? "this badge"} was ${data.known_in ? `in ${data.known_in}` : "outside"} and had not left (anti-passback)`,
+  passback_forgiven: (data) => `Anti-passback forgiven for ${data.cardholder ?? "everybody"}${data.by ? ` by ${data.by}` : ""}`,
+  first_person_came: (data) => `First person came${whose(data, "of", ": ")}; the door follows its schedule`,
+  second_person_awaited: (data) => `${data.cardholder ?? "One person"} may pass with a second person, who is awaited`,
+  config_confirmed: (data) => `Configuration confirmed${data.version ? `: version ${data.version}` : ""}`,
+  config_rolled_back: (data) => `Configuration rolled back${data.version ? `: version ${data.version} is not used` : ""}${data.why ? ` (${data.why})` : ""}`,
+  reader_key_set: (data) => `Reader ${data.reader ?? "?"} has a new key`,
+  reader_key_kept: (data) => `Reader ${data.reader ?? "?"} took no new key and keeps the one it has`,
   events_dropped: (data) => `Events lost, the outbox was full: ${data.count ?? "?"}`,
 };
 
-/** @param {Data} data */
-function whose(data) {
-  if (data.cardholder) return ` to ${data.cardholder}`;
+/** @param {Data} data @param {string} [word] @param {string} [before] */
+function whose(data, word = "to", before = ` ${word} `) {
+  if (data.cardholder) return `${before}${data.cardholder}`;
   return data.by ? ` by ${data.by}` : "";
+}
+
+/** With whom, by what and how. @param {Data} data */
+function together(data) {
+  const shown = { pin: ", by PIN", card_and_pin: ", card and PIN" }[data.shown] ?? "";
+  const others = data.with?.length ? `, with ${data.with.join(" and ")}` : "";
+  return `${others}${shown}${data.override ? ", as a responder" : ""}`;
 }
 
 /** Of which reader or line. @param {Data} data */

@@ -92,6 +92,15 @@ const DENIALS = {
   outside_schedule: "outside its hours",
   door_secured: "the door is secured",
   read_too_old: "read too old",
+  clearance_lapsed: "a clearance of this badge has lapsed",
+  pin_missing: "no PIN was entered",
+  wrong_pin: "wrong PIN",
+  card_missing: "a card must come before the PIN",
+  reader_locked_out: "too many wrong PINs, the reader rests",
+  passback: "the badge is inside already, or has not left where it was (anti-passback)",
+  first_person_missing: "nobody who must be here first has come yet",
+  second_person_missing: "no second person came in time",
+  interlocked: "the other door of the vestibule is not closed",
 };
 
 /** @param {string} denial */

@@ -73,6 +73,8 @@ class ReadRefused:
     reader: str
     reason: Refusal
     at: float
+    bits: int | None = None
+    """How many bits a Wiegand frame had: what tells an installer of a card format that is not configured."""
 
 
 ReaderEvent = CardRead | KeyPress | ReadRefused

@@ -13,7 +13,7 @@ from typing import Any
 
 from drivers.osdp.events import PortDown, PortUp
 from drivers.osdp.port import open_serial
-from drivers.reads import CardRead, KeyPress, ReaderEvent, ReadRefused
+from drivers.reads import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
 from drivers.serial_reader import FRAMINGS, SerialReader
 from drivers.timed_outputs import Timer
 from drivers.wiegand import FORMATS, CardFormat, EdgeSource, KernelEdges, Parity, WiegandReader
@@ -26,6 +26,9 @@ from edge_agent.wiring import KeypadKind, SerialReaderWiring, WiegandFormatWirin
 from protocol.words import Alarm, DoorMode, EventKind
 
 log = logging.getLogger(__name__)
+
+_MOST_LOGGED = 100
+"""Lines about refused reads in one run: noise has many lengths."""
 
 _KEYPAD_BITS = {KeypadKind.NONE: 0, KeypadKind.FOUR_BIT: 4, KeypadKind.EIGHT_BIT: 8}
 
@@ -68,6 +71,7 @@ class WiredReaders:
             accepted(wiring, formats)
         self._formats = formats
         self._signals: dict[str, ReaderSignals] = {}
+        self._logged: set[tuple[str, Refusal, int | None]] = set()
         self.wiegand: dict[str, WiegandReader] = {}
         """Wiegand readers that are watched, by name."""
         self.serial: dict[str, SerialReader] = {
@@ -160,7 +164,8 @@ class WiredReaders:
                 self._controller.card_read(reader, self._doors[reader], bits, data, int(at * 1000))
             case KeyPress(reader, keys, at):
                 self._controller.keys_pressed(reader, self._doors[reader], keys, int(at * 1000))
-            case ReadRefused(reader, reason):
+            case ReadRefused(reader, reason, _, bits):
+                self._log_refusal(reader, reason, bits)
                 self._controller.read_refused(reader, self._doors[reader], reason)
             case PortDown(reader, error):
                 log.error("reader %s: the serial port is down: %s", reader, error)
@@ -169,6 +174,13 @@ class WiredReaders:
                 log.info("reader %s: the serial port is open", reader)
                 self._journal.add(EventKind.READER_ONLINE, {"reader": reader}, door=self._doors[reader])
                 self._controller.set_reader_alarm(reader, self._doors[reader], Alarm.READER_OFFLINE, on=False)
+
+    def _log_refusal(self, reader: str, reason: Refusal, bits: int | None) -> None:
+        """Once for each kind: an installer looks here for the length of the cards a school has."""
+        if len(self._logged) < _MOST_LOGGED and (reader, reason, bits) not in self._logged:
+            self._logged.add((reader, reason, bits))
+            what = "a read" if bits is None else f"a frame of {bits} bits"
+            log.warning("reader %s: %s refused (%s); more of this kind are only counted", reader, what, reason)
 
     def _offline(self, reader: str, reason: str) -> None:
         self._journal.add(EventKind.READER_OFFLINE, {"reader": reader, "reason": reason}, door=self._doors[reader])

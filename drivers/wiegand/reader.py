@@ -140,17 +140,17 @@ class WiegandReader:
         at = frame.end_ns / 1e9
         refusal = frame.refusal or self._misfit(frame.bits)
         if refusal is not None:
-            self._refuse(refusal, at)
+            self._refuse(refusal, at, frame.bits)
         elif frame.bits == self._keypad_bits:
             key = decode_key(frame.value, frame.bits)
             if isinstance(key, Refusal):
-                self._refuse(key, at)
+                self._refuse(key, at, frame.bits)
             else:
                 self._on_event(KeyPress(self.name, key, at))
         else:
             card = decode(frame.value, frame.bits, self._formats)
             if card is None:
-                self._refuse(Refusal.PARITY, at)
+                self._refuse(Refusal.PARITY, at, frame.bits)
             else:
                 self._on_event(CardRead(self.name, card.bits, card.data, at, card.format, card.facility, card.number))
 
@@ -163,6 +163,6 @@ class WiegandReader:
             return Refusal.TOO_MANY_BITS
         return Refusal.UNKNOWN_LENGTH
 
-    def _refuse(self, reason: Refusal, at: float) -> None:
+    def _refuse(self, reason: Refusal, at: float, bits: int | None = None) -> None:
         self.refused[reason] += 1
-        self._on_event(ReadRefused(self.name, reason, at))
+        self._on_event(ReadRefused(self.name, reason, at, bits))

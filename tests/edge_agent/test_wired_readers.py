@@ -153,7 +153,9 @@ async def test_a_read_that_waited_too_long_on_the_wires_opens_nothing(tmp_path: 
         assert pi.doors["door-0"].holds
 
 
-async def test_noise_on_a_readers_wires_is_told_with_its_reason(tmp_path: Path, district: TestDistrict) -> None:
+async def test_noise_on_a_readers_wires_is_told_with_its_reason(
+    tmp_path: Path, district: TestDistrict, caplog: pytest.LogCaptureFixture
+) -> None:
     pi = machine(tmp_path, district, wiegand_readers=[WIEGAND])
     reader = VirtualWiegandReader(pi.factory, data0=14, data1=15)
     async with pi.running(edges=PinEdges(pi.factory)) as agent:
@@ -161,6 +163,11 @@ async def test_noise_on_a_readers_wires_is_told_with_its_reason(tmp_path: Path, 
         reader.swipe(*CARD)
         (refused,) = await events(agent, EventKind.CARD_READ_REFUSED)
         assert (refused["reader"], refused["reason"], refused["count"]) == ("door-0-in", "too_few_bits", 1)
+        corporate = FORMATS["corporate-1000-35"]
+        for number in range(3):
+            reader.send(corporate.encode(number, 9), 35)
+        await until(lambda: "a frame of 35 bits refused (too_many_bits)" in caplog.text, "the length of these cards")
+        assert caplog.text.count("35 bits") == 1
 
 
 async def test_a_wiegand_reader_blinks_while_its_door_is_secured(tmp_path: Path, district: TestDistrict) -> None:

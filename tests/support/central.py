@@ -88,9 +88,9 @@ class ListeningCentral:
 
 
 @contextlib.asynccontextmanager
-async def listening(port: int) -> AsyncIterator[ListeningCentral]:
-    """A central that is connected, until the block ends."""
-    central = ListeningCentral(port)
+async def listening(port: int, central: ListeningCentral | None = None) -> AsyncIterator[ListeningCentral]:
+    """A central, this one or a plain one, that is connected until the block ends."""
+    central = central or ListeningCentral(port)
     task = asyncio.create_task(central.mqtt.run())
     try:
         await asyncio.wait_for(central.mqtt.wait_connected(), 10)

@@ -46,5 +46,8 @@ def _examine(path: Path, report: Report, board: str | None = None) -> AgentFile:
     checks.check(form, report)
     cards.check(form, report)
     machine.check(form, path.parent, report)
-    pins.check(form, report, machine.stack_of(form, report, board))
+    stack = machine.stack_of(form, report, board)
+    pins.check(form, report, stack)
+    if stack is not None:
+        machine.check_serial(form, report, stack)
     return build(form, path.parent, report)

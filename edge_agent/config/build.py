@@ -122,6 +122,9 @@ def _line(form: forms.ReaderLineForm, path: str, at: Path, report: Report) -> Re
 
 def _reader(form: forms.ReaderForm, path: str, at: Path, report: Report) -> ReaderWiring:
     field = f"{path}.key_file"
+    if not report.broken(field) and not (at / form.key_file).exists():
+        cure = f"give the reader its key: doorward agent provision-reader {report.file} {form.reader}"
+        report.error(field, f"there is no file {at / form.key_file}", cure)
     key = _secret(at / form.key_file, READER_KEY_BYTES, field, report)
     try:
         check_key(form.reader, key)

@@ -12,6 +12,9 @@ from edge_agent.config.report import Report
 
 FLEETING = ("tmpfs", "ramfs")
 
+BUILT_IN = (f"{boards.DEVICES}serial-", f"{boards.DEVICES}rs485-hat-", "/dev/ttyAMA", "/dev/ttySC", "/dev/serial0")
+"""How the names of ports begin that are no USB adapters'."""
+
 
 def stack_of(form: forms.AgentForm, report: Report, board: str | None = None) -> Stack | None:
     """The board and HATs of the file; ``board`` in place of the file's. None if no profile knows them."""
@@ -38,6 +41,23 @@ def stack_of(form: forms.AgentForm, report: Report, board: str | None = None) ->
         report.error("board", f"there is no profile of a board {chosen!r}", _nearest(chosen, known))
         return None
     return Stack(boards.board(chosen), tuple(hats))
+
+
+def check_serial(form: forms.AgentForm, report: Report, stack: Stack) -> None:
+    """A serial port of the header or of a HAT must be one that this board or its HATs have."""
+    there = [device for serial in stack.board.serial for device in serial.devices]
+    there += [device for hat in stack.hats for device in hat.serial]
+    named = [(f"reader_lines[{n}].device", line.device) for n, line in enumerate(form.reader_lines)]
+    named += [(f"serial_readers[{n}].device", reader.device) for n, reader in enumerate(form.serial_readers)]
+    for field, device in named:
+        if device.startswith(BUILT_IN) and device not in there:
+            ports = sorted({each for each in there if each.startswith(boards.DEVICES)})
+            report.error(
+                field,
+                f"a {stack.board.title} with its HATs has no {device}",
+                f"write one of {', '.join(ports)}, add the HAT to 'hats', or name a USB adapter",
+                of=["hats"],
+            )
 
 
 def check(form: forms.AgentForm, at: Path, report: Report) -> None:

@@ -7,10 +7,10 @@ boot=$(dirname "$from")
 for group in gpio dialout spi; do getent group "$group" >/dev/null || groupadd --system "$group"; done
 getent passwd doorward >/dev/null || useradd --system --no-create-home --shell /usr/sbin/nologin doorward
 
-# The program, from wheels: a school may have no way out to a package index.
+# The program, from wheels alone (made by hash): a school may have no way out to a package index.
 [ -x /opt/doorward/bin/doorward ] || {
-    python3 -m venv --system-site-packages /opt/doorward
-    /opt/doorward/bin/pip install --no-index --find-links "$from/wheels" 'doorward[edge]'
+    python3 -m venv /opt/doorward
+    /opt/doorward/bin/pip install --no-index "$from"/wheels/*.whl
 }
 
 # The files of this board: units, udev rules, what spares the card.
@@ -36,12 +36,10 @@ done
     chown doorward:doorward /etc/doorward/agent.jwk
 }
 
-# Swap would wear the card, and a log in memory needs no rotation.
-swapoff -a || true
-systemctl disable --now dphys-swapfile.service 2>/dev/null || true
+# Swap would wear the card. All of this takes effect with the restart that cloud-init makes next.
+systemctl disable dphys-swapfile.service 2>/dev/null || true
 grep -q 'commit=' /etc/fstab || sed -i 's/\(\sext4\s\+defaults[^ ]*\)/\1,commit=60/' /etc/fstab
 ln -sf /usr/share/systemd/tmp.mount /etc/systemd/system/tmp.mount
-systemctl daemon-reload
 systemctl enable tmp.mount doorward-agent.service
 
 # Said now, while somebody is there to read it; the agent says it again at every start.

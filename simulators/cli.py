@@ -11,11 +11,13 @@ import os
 import signal
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from edge_agent.config_file import AgentFile, ConfigError, load
 from edge_agent.database import DatabaseTooNew
+from simulators import walked_cli
 from simulators.cards import Card, load_cards
 from simulators.control import Order, OrderRefused, listening, parse_order, send_order
 from simulators.district import make_district
@@ -73,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "folder", type=Path, metavar="DIR", help="the district's folder, as 'simulate district' made it"
     )
     bench.add_argument("--http", metavar="PORT", default="8090", help="the port of loopback; default 8090")
+    walked_cli.add_arguments(actions.add_parser("walk-test", help="watch a walk test of virtual doors, some broken"))
     district = actions.add_parser("district", help="make the keys and files of a virtual district")
     district.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
     district.add_argument("--broker-port", type=int, default=1883, metavar="N")
@@ -85,16 +88,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run one; 0 done, 1 it failed, 2 wrong usage or configuration."""
+    actions: dict[str, Callable[[], int]] = {
+        "agent": lambda: _agent(arguments),
+        "ctl": lambda: _ctl(arguments.socket, arguments.order),
+        "workbench": lambda: _workbench(arguments.folder, *address(arguments.http)),
+        "district": lambda: _district(arguments),
+        "walk-test": lambda: walked_cli.run(arguments),
+    }
     try:
-        match arguments.action:
-            case "ctl":
-                return _ctl(arguments.socket, arguments.order)
-            case "workbench":
-                return _workbench(arguments.folder, *address(arguments.http))
-            case "district":
-                return _district(arguments)
-            case _:
-                return _agent(arguments)
+        return actions[arguments.action]()
     except (ConfigError, ValueError) as error:
         print(f"doorward simulate: {error}", file=sys.stderr)
         return EXIT_USAGE

@@ -56,6 +56,7 @@ class WalkedSite:
         seed: int | str = 0,
         dead_readers: frozenset[str] = frozenset(),
         real_time: bool = False,
+        least_pace: float = 0.0,
     ) -> None:
         rng = random.Random(f"walk/{seed}/{config.site}/{config.agent}")
         self._stack = ExitStack()
@@ -87,7 +88,8 @@ class WalkedSite:
         self.readers: dict[str, VirtualReader] = {}
         self._living: list[VirtualOsdpReader] = []
         self.pace = 0.0
-        """How many real seconds a second of a fast walk takes, at least."""
+        """How many real seconds a second of a fast walk takes now; never less than ``least_pace``."""
+        self._least_pace = least_pace
         devices = self._string_lines(config, dead_readers)
         self.config = config.with_devices(devices)
 
@@ -114,7 +116,7 @@ class WalkedSite:
                 await asyncio.sleep(LOOK_S)
         self._living.clear()
         self._steps.advance(seconds)
-        await asyncio.sleep(seconds * self.pace)
+        await asyncio.sleep(seconds * max(self.pace, self._least_pace))
 
     def expect_silent(self, reader: str) -> None:
         """Do not wait for this reader's secure channel: it will not come up."""

@@ -127,7 +127,7 @@ async def _until_told(config: AgentFile, arguments: argparse.Namespace, pins: An
     return finish(config, outcome, arguments.report, print_json=arguments.json)
 
 
-def finish(config: AgentFile, outcome: Outcome, folder: Path, *, print_json: bool) -> int:
+def finish(config: AgentFile, outcome: Outcome, folder: Path, *, print_json: bool, simulated: bool = False) -> int:
     """Write the report, say where it is and what comes next; the exit code."""
     files = write(folder, outcome.report, config.signing_key)
     if print_json:
@@ -143,7 +143,7 @@ def finish(config: AgentFile, outcome: Outcome, folder: Path, *, print_json: boo
         case Ending.FINISHED:
             print(f"Done: {outcome.report.verdict}, {findings} to look at.", file=out)
     print(f"Report: {files.page}\n        {files.signed}\n        {files.json}", file=out)
-    if outcome.ending is not Ending.PANIC:
+    if outcome.ending is not Ending.PANIC and not simulated:
         print("Now start the agent again: sudo systemctl start doorward-agent", file=out)
     return EXIT_PASSED if outcome.report.verdict is Verdict.PASSED else EXIT_FAILED
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import random
@@ -69,8 +70,8 @@ class VirtualSerialReader:
         return bytes([_STX]) + digits + self._framing.tail
 
     def send(self, data: bytes) -> None:
-        """Send raw bytes. Unplugged, they go nowhere."""
-        with self._guard:
+        """Send raw bytes. Unplugged, or with nobody listening for long, they go nowhere."""
+        with self._guard, contextlib.suppress(BlockingIOError):
             if self._master is not None:
                 os.write(self._master, data)
 
@@ -89,4 +90,6 @@ class VirtualSerialReader:
                 return
             self._master, self._slave = pty.openpty()
             tty.setraw(self._slave)  # before anybody writes: a cooked pty mangles and echoes
+            os.set_blocking(self._master, False)
+            Path(self.path).unlink(missing_ok=True)  # a process that was killed left it
             Path(self.path).symlink_to(os.ttyname(self._slave))

@@ -218,3 +218,22 @@ async def test_every_refusal_is_an_event_with_its_reason(tmp_path: Path) -> None
     assert reasons == [Refusal.NOISE, Refusal.CHECKSUM, Refusal.FRAMING]
     rig.reader.stop()
     rig.outside.unplug()
+
+
+async def test_what_a_module_said_while_nobody_listened_is_not_read_later(tmp_path: Path) -> None:
+    outside = VirtualSerialReader(tmp_path, kind="id-12")
+    for _ in range(1000):
+        outside.swipe(CARD)
+    cards: list[bytes] = []
+    reader = SerialReader(
+        "office-in",
+        partial(open_serial, outside.path, 9600),
+        FRAMINGS["id-12"],
+        on_event=lambda event: cards.append(event.data) if isinstance(event, CardRead) else None,
+    )
+    reader.start()
+    outside.swipe(bytes(5))
+    await until(lambda: cards, "the card of somebody who is there")
+    assert cards == [bytes(5)]
+    reader.stop()
+    outside.unplug()

@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from central import token_cli
 from central.accounts import AccountError, Accounts
 from central.app import Central, build
 from central.audit import AuditLog
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     keygen.add_argument("--kid", default="district-1", help="the key's name; give a new key a new name")
     check = commands.add_parser("check", help="check district.yaml and say what it holds")
     check.add_argument("--district", type=Path, required=True)
+    token_cli.add_arguments(commands.add_parser("token", help="a badge's token and PIN for district.yaml"))
     broker = commands.add_parser("broker", help="run the embedded broker (no passwords: loopback only)")
     broker.add_argument("--port", type=int, default=1883)
     broker.add_argument("--listen", default="127.0.0.1", metavar="ADDRESS")
@@ -88,6 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         "add-user": _add_user,
         "keygen": _keygen,
         "check": _check,
+        "token": token_cli.run,
         "broker": _broker,
         "audit-verify": _audit_verify,
     }

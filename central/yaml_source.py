@@ -42,6 +42,7 @@ class YamlSource:
                 raise DirectoryError(f"{path}: the file is empty; expected district, sites and so on")
             self._root: yaml.Node = node
             self._refuse_twice(node)
+            self._refuse_no_dates(node)
             self.value: Any = loader.construct_document(node)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
@@ -105,6 +106,22 @@ class YamlSource:
         elif isinstance(node, yaml.SequenceNode):
             for value in node.value:
                 self._refuse_twice(value)
+
+    def _refuse_no_dates(self, node: yaml.Node) -> None:
+        """What looks like a date and is none (2026-02-30) would end the reading of the file without a line."""
+        if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:timestamp":
+            try:
+                yaml.constructor.SafeConstructor().construct_yaml_timestamp(node)
+            except ValueError as error:
+                line = node.start_mark.line + 1
+                raise DirectoryError(f"{self.path}:{line}: {node.value}: no such date: {error}") from None
+        elif isinstance(node, yaml.MappingNode):
+            for pair in node.value:
+                for inner in pair:
+                    self._refuse_no_dates(inner)
+        elif isinstance(node, yaml.SequenceNode):
+            for inner in node.value:
+                self._refuse_no_dates(inner)
 
 
 def _fields_at(kind: Any, path: str) -> list[str]:

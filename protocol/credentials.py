@@ -20,18 +20,19 @@ def pin_token(key: bytes, card: str, digits: str) -> str:
     """The 64 hex digits that stand for a PIN of the credential whose token is ``card``: the same PIN of two people
     gives two tokens. ValueError if it is not 4 to 8 digits.
     """
-    return _hash(key, _pin(digits) + bytes.fromhex(card), b"doorward-pin")
+    return _hash(key, checked_pin(digits).encode() + bytes.fromhex(card), b"doorward-pin")
 
 
 def pin_only_token(key: bytes, digits: str) -> str:
     """The credential token of somebody who has a PIN and no card. ValueError if it is not 4 to 8 digits."""
-    return _hash(key, _pin(digits), b"doorward-pinonly")
+    return _hash(key, checked_pin(digits).encode(), b"doorward-pinonly")
 
 
-def _pin(digits: str) -> bytes:
+def checked_pin(digits: str) -> str:
+    """The digits, if they are 4 to 8; ValueError otherwise, which does not tell them."""
     if not (SHORTEST_PIN <= len(digits) <= LONGEST_PIN and digits.isascii() and digits.isdigit()):
         raise ValueError(f"a PIN has {SHORTEST_PIN} to {LONGEST_PIN} digits")
-    return digits.encode()
+    return digits
 
 
 def _hash(key: bytes, what: bytes, person: bytes = b"") -> str:

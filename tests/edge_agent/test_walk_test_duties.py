@@ -121,6 +121,25 @@ async def test_the_exit_button_of_the_door_under_test_works_in_every_step(tmp_pa
         assert all(let_out.values()), let_out
 
 
+async def test_whoever_is_leaving_is_let_out_for_their_whole_time_though_the_next_step_would_lock(
+    tmp_path: Path,
+) -> None:
+    with WalkedSite(School(tmp_path, doors=4, readers=0).config) as site:
+        walker, door = Walker(site), site.doors[MAGLOCK]
+        let_out: list[bool] = []
+
+        def leave(step: Step) -> None:
+            if step.door == MAGLOCK and step.kind is StepKind.PULL:
+                now = site.timer.now()
+                site.timer.at(now + 0.3, lambda: door.press_rex(0.1))
+                for tenth in range(4, 52):
+                    site.timer.at(now + tenth / 10, lambda: let_out.append(door.released))
+
+        walker.on_step = leave
+        await walk(site, walker, doors=(MAGLOCK,))
+        assert let_out == [True] * 48
+
+
 async def test_fire_releases_the_flagged_doors_at_once_and_the_walk_waits_for_its_end(tmp_path: Path) -> None:
     school = School(tmp_path, doors=4, readers=0)
     configure(school, *(DoorSettings(door=one.door, name=one.door, fire_release=True) for one in school.config.doors))

@@ -10,7 +10,8 @@ import pytest
 
 from drivers.gpio import FailMode, LockKind
 from edge_agent.config_file import AgentFile
-from edge_agent.walk_test.words import Step, StepKind
+from edge_agent.walk_test.findings import TEXTS, root_causes
+from edge_agent.walk_test.words import Finding, FindingKind, Step, StepKind
 from edge_agent.wiring import LockWiring
 from simulators.virtual_door import DoorInput, VirtualDoor
 from simulators.virtual_switch import WireFault
@@ -145,3 +146,14 @@ async def test_a_dead_contact_and_a_dead_bolt_monitor_of_one_door_are_two_findin
         site.doors[STRIKE].break_wire(DoorInput.BOLT, WireFault.CUT)
         outcome = await walk(site, Walker(site))
         assert found(outcome) == {(STRIKE, "contact_dead"), (STRIKE, "bolt_stays")}
+
+
+def test_two_inputs_that_moved_together_once_are_chance_and_twice_a_bridge() -> None:
+    once = Finding(FindingKind.TIED, "contact", {"other_door": OTHER, "other_sensor": "rex", "times": 1})
+    elsewhere = Finding(FindingKind.TIED, "contact", {"other_door": OTHER, "other_sensor": "bolt", "times": 1})
+    assert root_causes([once, elsewhere]) == ()
+    assert root_causes([once, elsewhere, once]) == (once,)
+
+
+def test_every_kind_of_finding_has_words_for_it() -> None:
+    assert set(TEXTS) == set(FindingKind)

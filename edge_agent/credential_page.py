@@ -56,12 +56,7 @@ class Page:
 def open_page(digest: str, number: int, payload: bytes) -> Page:
     """The page with this digest (64 hex digits) and number; :class:`Refused` (oversized, wrong_digest, malformed) if
     these bytes are not that page. Nothing of them is parsed before their digest is known to be right."""
-    codec.check_size(CredentialPage, payload)
-    found = hashlib.sha256(payload).digest()
-    if found.hex() != digest:
-        raise Refused(
-            Reason.WRONG_DIGEST, f"page {number} is {found.hex()[:12]}, the configuration says {digest[:12]}"
-        )
+    found = check_digest(digest, number, payload)
     try:
         page = _decode_page(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

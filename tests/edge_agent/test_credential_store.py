@@ -86,6 +86,9 @@ async def test_a_page_whose_digest_is_wrong_is_refused_unread(store: CredentialS
 
 
 WELL = codec.encode(CredentialPage(page=0, credentials=tuple(sorted(people(3), key=lambda one: one.token))))
+IN_ORDER = tuple(sorted(people(200), key=lambda one: one.token))
+LATE = codec.encode(CredentialPage(page=0, credentials=(*IN_ORDER, IN_ORDER[0])))
+"""Wrong at its very end, when most of it is written."""
 
 
 @pytest.mark.parametrize(
@@ -96,6 +99,7 @@ WELL = codec.encode(CredentialPage(page=0, credentials=tuple(sorted(people(3), k
         (b'{"page":0,"credentials":[],"more":1}', Reason.MALFORMED),
         (b'{"page":0,"credentials":[{"token":"xyz","cardholder":"a"}]}', Reason.MALFORMED),
         (codec.encode(CredentialPage(page=0, credentials=tuple(people(1) * 2))), Reason.MALFORMED),
+        (LATE, Reason.MALFORMED),
         (WELL.replace(b"},{", b"} ,{"), Reason.MALFORMED),
         (b" " * (codec.LIMITS[CredentialPage] + 1), Reason.OVERSIZED),
     ],
@@ -106,7 +110,8 @@ async def test_a_page_that_is_none_is_refused_whole(store: CredentialStore, payl
         await store.stage(name, 0, payload)
     assert refused.value.reason is reason
     assert not store.holds(name)
-    assert store._reader.execute("SELECT count(*) FROM credentials").fetchone() == (0,)
+    for count in ("SELECT count(*) FROM pages", "SELECT count(*) FROM credentials"):
+        assert store._reader.execute(count).fetchone() == (0,)
 
 
 def test_a_page_taken_apart_gives_the_same_bytes_again() -> None:

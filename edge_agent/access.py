@@ -177,6 +177,8 @@ def _shown(attempt: Attempt) -> Denial | None:
 def _first_person(attempt: Attempt) -> Denial | None:
     if attempt.emergency or attempt.first_person_came or not attempt.door.first_person_for_all:
         return None
+    if attempt.passage is Passage.OUT:
+        return None
     member = attempt.credential is not None and first_person.is_one(attempt.door, attempt.credential)
     return None if member else Denial.FIRST_PERSON_MISSING
 

@@ -101,7 +101,7 @@ class BadgePath:
         self._on_show = on_show
         self._pins = PinDesk(key)
         self._movements = Movements(presence)
-        self._waiting: dict[str, Waiting] = {}  # door -> the first of two
+        self._waiting: dict[tuple[str, Passage], Waiting] = {}  # the first of two, on one side of a door
         self.noise = ReaderNoise(clock, journal)
 
     def start(self) -> None:
@@ -167,6 +167,11 @@ class BadgePath:
         self._journal.add(EventKind.PASSBACK_FORGIVEN, {"cardholder": cardholder, "known": known, "by": by})
         return known
 
+    def fire_started(self) -> None:
+        """People leave by every door, and nobody shows a badge: where they are is known no longer."""
+        if self._presence.knows_positions:
+            self.forgive(None, "the fire alarm")
+
     def clear_duress(self, door: str) -> bool:
         """Somebody has looked after a door's duress alarm; whether there was one."""
         readers = self._presence.duress_cleared(door)
@@ -185,9 +190,9 @@ class BadgePath:
         now = self._clock.mono_ms()
         for reader, card in self._pins.overdue(now):
             self._pin_missing(reader, self._places[reader].door, card)
-        for door, waiting in list(self._waiting.items()):
+        for (door, passage), waiting in list(self._waiting.items()):
             if now >= waiting.until_ms or self._doors.door_state(door).mode is DoorMode.SECURED:
-                del self._waiting[door]
+                del self._waiting[door, passage]
                 self._deny(waiting.reader, door, waiting.cardholder, Denial.SECOND_PERSON_MISSING)
         self._pins.forget(self._doors.rules.pin_policy, now)
         self.noise.follow()
@@ -229,7 +234,9 @@ class BadgePath:
         if decision.duress:
             self._duress(reader, door, cardholder, opened=isinstance(decision, Granted))
         if isinstance(decision, Denied):
-            self._deny(reader, door, cardholder, decision.reason)
+            position = attempt.position if decision.reason is Denial.PASSBACK else None
+            where = {} if position is None else {"known_in": position.area}
+            self._deny(reader, door, cardholder, decision.reason, **where)
         elif attempt.door.two_person and not decision.override:
             self._one_of_two(reader, attempt, decision)
         else:
@@ -237,13 +244,14 @@ class BadgePath:
 
     def _one_of_two(self, reader: str, attempt: Attempt, decision: Granted) -> None:
         door, now = attempt.door.door, self._clock.mono_ms()
+        side = (door, attempt.passage)
         waiting, first = second_person.arrive(
-            self._waiting.pop(door, None), attempt.door, decision.cardholder, reader, now
+            self._waiting.pop(side, None), attempt.door, decision.cardholder, reader, now
         )
         if waiting is None and first is not None:
             self._open(reader, attempt, decision, (first,))
         elif waiting is not None:
-            self._waiting[door] = waiting
+            self._waiting[side] = waiting
             data = {"reader": reader, "cardholder": decision.cardholder}
             self._journal.add(EventKind.SECOND_PERSON_AWAITED, data, door=door)
             self._on_show(reader, Show.SECOND_PERSON)
@@ -266,7 +274,9 @@ class BadgePath:
 
     def _note_first_person(self, reader: str, attempt: Attempt) -> None:
         calendar, door, credential = attempt.calendar, attempt.door, attempt.credential
-        if credential is None or not calendar.clock_trusted or not first_person.is_one(door, credential):
+        if credential is None or not calendar.clock_trusted or attempt.passage is Passage.OUT:
+            return
+        if not first_person.is_one(door, credential):
             return
         before, periods = self._presence.first_person(door.door), calendar.schedules.get(door.schedule or "", ())
         if first_person.is_news(before, periods, calendar.utc_ns, calendar.timezone, calendar.holidays):
@@ -287,10 +297,12 @@ class BadgePath:
             return
         known = self._doors.rules.credentials.find(card)
         cardholder = None if known is None else known.cardholder
+        if known is not None and known.duress:
+            self._duress(reader, door, cardholder, opened=False)
         self._deny(reader, door, cardholder, Denial.PIN_MISSING)
 
-    def _deny(self, reader: str, door: str, cardholder: str | None, reason: Denial) -> None:
-        data = {"reader": reader, "reason": reason, "cardholder": cardholder}
+    def _deny(self, reader: str, door: str, cardholder: str | None, reason: Denial, **more: str | None) -> None:
+        data = {"reader": reader, "reason": reason, "cardholder": cardholder, **more}
         self._journal.add(EventKind.ACCESS_DENIED, data, door=door)
         self._on_show(reader, Show.DENIED)
 

@@ -234,6 +234,8 @@ class Controller:
         if active is not self.fire:
             self.fire = active
             self._journal.add(EventKind.FIRE_STARTED if active else EventKind.FIRE_ENDED)
+            if active:
+                self.badges.fire_started()
             self._on_change()
         for door in self.doors.values():
             if door.state.fire is not active:

@@ -73,7 +73,8 @@ class PinDesk:
         if card is None:
             if resting:
                 return None, Shown.PIN_AT_REST
-            known = rules.credentials.find(_token(self._key, None, entered.digits))
+            token = _token(self._key, None, entered.digits)
+            known = rules.credentials.find(token) if token else None
             if known is None:
                 self._wrong(("reader", reader), rules.pin_policy, now_ms)
             return known, Shown.PIN
@@ -105,7 +106,7 @@ def _compare(credential: Credential | None, token: str) -> Shown:
 
 
 def _token(key: bytes, card: str | None, digits: str) -> str:
-    """The token of some digits; one that nobody has, if they are too few or too many for a PIN."""
+    """The token of some digits; empty if they are too few or too many for a PIN."""
     try:
         return credentials.pin_only_token(key, digits) if card is None else credentials.pin_token(key, card, digits)
     except ValueError:

@@ -65,6 +65,11 @@ class Presence:
         self._positions[cardholder] = position
         self._later("INSERT OR REPLACE INTO positions VALUES (?, ?)", cardholder, position.area)
 
+    @property
+    def knows_positions(self) -> bool:
+        """Whether anybody's position is known."""
+        return bool(self._positions)
+
     def forgive(self, cardholder: str | None) -> int:
         """Forget where somebody is, or everybody (None). How many were known."""
         if cardholder is None:

@@ -115,8 +115,9 @@ def test_a_pin_alone_opens_where_that_is_enough_and_nowhere_else(tmp_path: Path)
     desk.keys("204060#", "back-in")
     assert not desk.released("back"), "a door that asks for a card does not listen to keys"
     assert desk.reasons() == []
-    desk.keys("204061#")
-    assert desk.reasons() == ["wrong_pin"]
+    for wrong in ("204061#", "20#", "2040600000#"):
+        desk.keys(wrong)
+    assert desk.reasons() == ["wrong_pin"] * 3
 
 
 def test_no_pin_is_ever_written_or_shown_in_a_trace(desk: Desk) -> None:
@@ -217,6 +218,13 @@ def test_a_duress_is_an_alarm_until_an_officer_clears_it_over_every_restart(desk
     desk.restart()
     assert desk.alarms == set()
     assert not desk.badges.clear_duress("front")
+
+
+def test_a_duress_card_calls_for_help_though_its_pin_does_not_come(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, person(1, pin="4711", duress=True), identification=AND_PIN)
+    desk.swipe(1)
+    desk.later(10_000)
+    assert [event["opened"] for event in desk.of(EventKind.DURESS)] == [False]
 
 
 def test_somebody_without_a_card_has_a_duress_pin_of_their_own(tmp_path: Path) -> None:

@@ -99,6 +99,22 @@ def test_positions_outlive_a_restart_and_are_forgiven_on_command(tmp_path: Path)
     assert [event["cardholder"] for event in told] == ["ch-1", None]
 
 
+def test_after_a_fire_alarm_nobodys_position_is_known(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, person(1), **GYM)
+    assert entered(desk, 1)
+    desk.badges.fire_started()
+    assert entered(desk, 1), "people left by every door and come back in by one"
+    told = [event["by"] for event in desk.of(EventKind.PASSBACK_FORGIVEN)]
+    assert told == ["the fire alarm"]
+
+
+def test_a_denial_by_anti_passback_tells_where_the_badge_is_taken_to_be(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, person(1), **GYM)
+    assert entered(desk, 1)
+    assert not entered(desk, 1)
+    assert desk.of(EventKind.ACCESS_DENIED)[0]["known_in"] == "gym"
+
+
 def test_an_agent_that_has_lost_its_memory_lets_people_through_and_learns(tmp_path: Path) -> None:
     desk = Desk(tmp_path, person(1), **GYM)
     assert entered(desk, 1)
@@ -134,6 +150,14 @@ def test_without_a_trusted_clock_nobody_is_known_to_have_come(tmp_path: Path) ->
     desk = Desk(tmp_path, person(1, **PRINCIPAL), person(2), **rule)
     desk.trust = False
     assert entered(desk, 1)
+    assert not entered(desk, 2)
+
+
+def test_leaving_is_always_let_and_is_no_coming(tmp_path: Path) -> None:
+    rule = {"first_person_group": "principals", "first_person_for_all": True}
+    desk = Desk(tmp_path, person(1, **PRINCIPAL), person(2), **rule)
+    assert entered(desk, 2, "front-out")
+    assert entered(desk, 1, "front-out")
     assert not entered(desk, 2)
 
 
@@ -175,6 +199,12 @@ def test_a_second_person_who_does_not_come_is_missed(tmp_path: Path) -> None:
 def test_one_persons_card_twice_or_their_two_cards_are_not_two_people(tmp_path: Path) -> None:
     desk = Desk(tmp_path, person(1), person(2, cardholder="ch-1"), two_person=True)
     assert [desk.swipe(1), desk.swipe(1), desk.swipe(2)] == [Show.SECOND_PERSON] * 3
+    assert not desk.released()
+
+
+def test_two_people_on_two_sides_of_a_door_are_not_two_who_enter(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, person(1), person(2), two_person=True)
+    assert [desk.swipe(1), desk.swipe(2, "front-out")] == [Show.SECOND_PERSON] * 2
     assert not desk.released()
 
 

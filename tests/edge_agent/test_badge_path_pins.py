@@ -9,6 +9,7 @@ from edge_agent.pin_entry import after_card, press
 from edge_agent.reader_display import Show
 from protocol.messages import PinPolicy
 from protocol.words import EventKind, Identification
+from tests.support.attempts import but
 from tests.support.badge_desk import Desk, person, pin_person
 
 AND_PIN = Identification.CARD_AND_PIN
@@ -221,7 +222,7 @@ def test_a_duress_is_an_alarm_until_an_officer_clears_it_over_every_restart(desk
 
 
 def test_a_duress_card_calls_for_help_though_its_pin_does_not_come(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, person(1, pin="4711", duress=True), identification=AND_PIN)
+    desk = Desk(tmp_path, but(person(1, pin="4711"), duress=True), identification=AND_PIN)
     desk.swipe(1)
     desk.later(10_000)
     assert [event["opened"] for event in desk.of(EventKind.DURESS)] == [False]

@@ -7,6 +7,7 @@ at a time, so what a child said stands before the word that it was reaped.
 """
 
 import asyncio
+import hashlib
 import json
 import os
 import random
@@ -61,7 +62,7 @@ async def live(config: AgentFile) -> None:
     await asyncio.wait([running, ready], return_when=asyncio.FIRST_COMPLETED)
     if running.done():
         running.result()
-    tell(agent, known=[_known(agent, number) for number in range(KNOWN)])
+    tell(agent)
     rng = random.Random()
     told = None
     while not running.done():
@@ -75,17 +76,20 @@ async def live(config: AgentFile) -> None:
     running.result()
 
 
-def tell(agent: Agent, **more: Any) -> None:
-    """What the agent holds its doors to."""
-    modes = {name: str(door.state.mode) for name, door in agent.controller.doors.items()}
-    applied = agent.declarations.book.applied
+def tell(agent: Agent) -> None:
+    """What the agent holds its doors to, and whom it knows."""
     say(
         version=agent.configuration.rules.version,
-        applied=applied,
-        modes=modes,
+        applied=agent.declarations.book.applied,
+        modes={name: str(door.state.mode) for name, door in agent.controller.doors.items()},
         last=agent.journal.outbox.last_seq,
-        **more,
+        known=summary([_known(agent, number) for number in range(KNOWN)]),
     )
+
+
+def summary(cardholders: list[str | None]) -> str:
+    """Whom an agent knows, short enough for one write."""
+    return hashlib.sha256(json.dumps(cardholders).encode()).hexdigest()
 
 
 def _known(agent: Agent, number: int) -> str | None:

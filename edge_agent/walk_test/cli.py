@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import getpass
 import logging
 import os
@@ -29,6 +30,10 @@ from edge_agent.walk_test.words import Verdict
 from protocol.messages import TrustedKey
 from protocol.refusal import Refused
 from protocol.words import KeyRole
+
+log = logging.getLogger(__name__)
+
+_SYSTEMCTL, _UNIT = "sudo systemctl", "doorward-agent"
 
 EXIT_PASSED = 0
 EXIT_FAILED = 1
@@ -74,37 +79,44 @@ def run(arguments: argparse.Namespace) -> int:
 def _walk(config: AgentFile, arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     os.umask(0o077)
-    held = False
-    code = EXIT_FAILED
+    config = replace(config, data=config.data.resolve())
+    arguments.report = arguments.report.resolve()
     try:
-        config = replace(config, data=config.data.resolve())
-        arguments.report = arguments.report.resolve()
         config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.chdir(config.data)  # lgpio makes a named pipe where it is imported
         pins = _pi_pins()
-        held = True
-        code = asyncio.run(_until_told(config, arguments, pins))
-    except CannotWalk as error:
-        print(f"doorward agent walk-test: {error}", file=sys.stderr)
-        code = EXIT_USAGE
-    except AlreadyHeld as error:
-        print(
-            f"doorward agent walk-test: {error}. Stop the agent first: sudo systemctl stop doorward-agent",
-            file=sys.stderr,
-        )
     except GPIOZeroError as error:
         print(f"doorward agent walk-test: GPIO: {error}; it runs on a Raspberry Pi", file=sys.stderr)
-    except (OSError, sqlite3.Error, DatabaseTooNew, ImportError) as error:
+        return EXIT_FAILED
+    except (OSError, ImportError) as error:
+        print(f"doorward agent walk-test: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    code = EXIT_FAILED
+    try:
+        code = _guarded(config, arguments, pins)
+        sys.stdout.flush()
+    except BaseException:
+        # Nobody may be left to read it: the terminal may be what has gone.
+        with contextlib.suppress(Exception):
+            log.exception("walk-test: a fault of ours")
+    finally:
+        # As the agent does: the ordinary way out would turn every output into an input, and a maglock would let go.
+        os._exit(code)
+
+
+def _guarded(config: AgentFile, arguments: argparse.Namespace, pins: Any) -> int:
+    try:
+        return asyncio.run(_until_told(config, arguments, pins))
+    except CannotWalk as error:
+        print(f"doorward agent walk-test: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except AlreadyHeld as error:
+        print(f"doorward agent walk-test: {error}. Stop the agent first: {_SYSTEMCTL} stop {_UNIT}", file=sys.stderr)
+    except (GPIOZeroError, OSError, sqlite3.Error, DatabaseTooNew) as error:
         print(f"doorward agent walk-test: {error}", file=sys.stderr)
     except asyncio.CancelledError:
         print("stopped; the doors are locked. Go on with --resume", file=sys.stderr)
-    if not held:
-        return code
-    # As the agent does: the ordinary way out would turn every output into an input, and a maglock would let go.
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    return EXIT_FAILED
 
 
 async def _until_told(config: AgentFile, arguments: argparse.Namespace, pins: Any) -> int:
@@ -137,14 +149,14 @@ def finish(config: AgentFile, outcome: Outcome, folder: Path, *, print_json: boo
     match outcome.ending:
         case Ending.PANIC:
             print("THE PANIC BUTTON WAS PRESSED. A lockdown is declared on this Pi; start the agent NOW, so that "
-                  "the school hears of it: sudo systemctl start doorward-agent", file=out)  # fmt: skip
+                  f"the school hears of it: {_SYSTEMCTL} start {_UNIT}", file=out)  # fmt: skip
         case Ending.QUIT:
             print("Stopped; the doors are locked. Go on with --resume.", file=out)
         case Ending.FINISHED:
             print(f"Done: {outcome.report.verdict}, {findings} to look at.", file=out)
     print(f"Report: {files.page}\n        {files.signed}\n        {files.json}", file=out)
     if outcome.ending is not Ending.PANIC and not simulated:
-        print("Now start the agent again: sudo systemctl start doorward-agent", file=out)
+        print(f"Now start the agent again: {_SYSTEMCTL} start {_UNIT}", file=out)
     return EXIT_PASSED if outcome.report.verdict is Verdict.PASSED else EXIT_FAILED
 
 

@@ -110,6 +110,11 @@ TEXTS: dict[K, Text] = {
         "The door opened though it was locked.",
         "The bolt is not in the strike, or the lock is not wired to this output. This door keeps nobody out.",
     ),
+    K.NOT_RELEASED: Text(
+        "The door was opened from inside though it was unlocked, and no bolt monitor tells whether the lock let go.",
+        "Repeat the step and open it from outside, nobody inside. If it stays locked: a dead strike, no lock power, "
+        "or the wrong output pin.",
+    ),
     K.READER_SILENT: Text(
         "The reader {about} is silent.",
         "No power, data pair A/B swapped or cut, the wrong address or speed, or the reader is dead.",

@@ -212,6 +212,9 @@ def _open(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
         return
     if facts.shut is False and moved.value is True:
         out.found(FindingKind.CONTACT_REVERSED)
+    pressed = record.first((step.door, Sensor.REX), True)
+    if not facts.bolt_fitted and not facts.maglock and pressed is not None and pressed.at_ms <= moved.at_ms:
+        out.found(FindingKind.NOT_RELEASED)
     tied(step, contact, record, out)
 
 

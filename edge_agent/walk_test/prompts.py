@@ -61,7 +61,7 @@ _INSTRUCTIONS: dict[StepKind, str] = {
     StepKind.UNLOCK: "The lock opens now. Do not touch the door.",
     StepKind.LOCK: "The lock closes now. Do not touch the door.",
     StepKind.PULL: "The door is locked. Pull at it from outside, without a badge. Then press Enter.",
-    StepKind.OPEN: "The door is unlocked. Open it wide, from inside if need be.",
+    StepKind.OPEN: "The door is unlocked. Open it wide, from outside; if it stays locked, from inside.",
     StepKind.CLOSE: "Let the door fall shut by itself. Press Enter if nothing is noticed.",
     StepKind.BADGE: "Hold any badge to reader {reader}. Press Enter if nothing is noticed.",
     StepKind.KEYPAD: f"Press {' '.join(KEYS)} on the keypad of {{reader}} - not your PIN.",

@@ -75,9 +75,10 @@ class Walk:
         self._doors = doors
         self._resume = resume
         self._clock = clock or SystemClock(require_sync=config.require_sync)
-        self._own_timer = TimedOutputs() if timer is None else None
-        self._timer: Timer = timer or self._own_timer or TimedOutputs()
-        self._stepped = timer is not None
+        self._own_timer: TimedOutputs | None = None
+        if timer is None:
+            timer = self._own_timer = TimedOutputs()
+        self._timer = timer
         self._pause = pause
         self._edges = edges
         self._rig: Rig | None = None
@@ -161,7 +162,7 @@ class Walk:
             self._config,
             pin_factory=self._pin_factory,
             timer=self._timer,
-            post=_at_once if self._stepped else _poster(asyncio.get_running_loop()),
+            post=_at_once if self._own_timer is None else _poster(asyncio.get_running_loop()),
             settings=settings.__getitem__,
             reader_states=readers.states,
             on_panic=panic,

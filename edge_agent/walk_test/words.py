@@ -183,6 +183,7 @@ class FindingKind(StrEnum):
     LOCK_CROSSED = "lock_crossed"
     LOCK_INVERTED = "lock_inverted"
     NOT_HELD = "not_held"
+    NOT_RELEASED = "not_released"
     READER_SILENT = "reader_silent"
     READER_KEY = "reader_key"
     READER_PORT = "reader_port"

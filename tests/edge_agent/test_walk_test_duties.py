@@ -146,6 +146,7 @@ async def test_fire_releases_the_flagged_doors_at_once_and_the_walk_waits_for_it
     with WalkedSite(school.config) as site:
         walker = Walker(site)
         seen: dict[str, bool] = {}
+        open_all_along: list[bool] = []
 
         def fire(step: Step) -> None:
             if step.kind is StepKind.LOCK and step.door == MAGLOCK and not seen:
@@ -154,11 +155,14 @@ async def test_fire_releases_the_flagged_doors_at_once_and_the_walk_waits_for_it
                 site.timer.at(
                     now + 0.2, lambda: seen.update({name: one.released for name, one in site.doors.items()})
                 )
+                for second in range(1, 30):
+                    site.timer.at(now + second, lambda: open_all_along.append(site.doors[MAGLOCK].released))
                 site.timer.at(now + 30.0, lambda: site.trip("fire", False))
 
         walker.on_step = fire
         outcome = await walk(site, walker, doors=(MAGLOCK,))
         assert seen == {STRIKE: False, OTHER: False, MAGLOCK: True, "door-3": True}
+        assert open_all_along == [True] * 29
         assert any("FIRE ALARM" in heard for heard in walker.heard)
         assert found(outcome) == set()
 

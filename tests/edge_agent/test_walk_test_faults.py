@@ -45,6 +45,7 @@ def broken(which: DoorInput, fault: WireFault) -> Plant:
         (STRIKE, lambda door: door.weaken_bolt(2.5), {"bolt_slow"}),
         (STRIKE, lambda door: door.weaken_latch(), {"latch_not_caught"}),
         (STRIKE, lambda door: door.kill_strike(), {"bolt_stays"}),
+        (STRIKE, lambda door: door.lock_power(False), {"bolt_stays"}),
         (MAGLOCK, broken(DoorInput.CONTACT, WireFault.REVERSED), {"contact_reversed"}),
         (MAGLOCK, broken(DoorInput.BOLT, WireFault.REVERSED), {"bolt_reversed"}),
         (MAGLOCK, lambda door: door.weaken_bolt(1.8), {"bolt_slow"}),
@@ -100,6 +101,14 @@ async def test_a_lock_whose_output_is_inverted_is_named(tmp_path: Path) -> None:
         site.config = replace(config, doors=(replace(wiring, lock=inverted),))
         outcome = await walk(site, Walker(site), locked_at_the_end=False)
         assert found(outcome) == {(STRIKE, "lock_inverted")}
+
+
+async def test_a_strike_without_power_shows_without_a_bolt_monitor_too(tmp_path: Path) -> None:
+    config = School(tmp_path, doors=1, readers=0).config
+    with WalkedSite(replace(config, doors=(replace(config.doors[0], bolt=None),))) as site:
+        assert found(await walk(site, Walker(site))) == set()
+        site.doors[STRIKE].lock_power(False)
+        assert found(await walk(site, Walker(site))) == {(STRIKE, "not_released")}
 
 
 async def test_two_inputs_that_touch_are_named(tmp_path: Path) -> None:

@@ -321,6 +321,7 @@ async def test_commands_reflected_to_the_panel_are_not_taken_for_replies(until: 
             await until(lambda: victim.online)
             middle.on_command = reflect
             await hold(lambda: not victim.cards, seconds=LOOK_S)
+            assert dressed or not victim.of(ReaderOffline), "an echo does not even disturb"
             middle.on_command = passed
             await until(lambda: victim.online)
             reader.swipe(26, CARD)

@@ -5,6 +5,7 @@ import contextlib
 import json
 import secrets
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from drivers.gpio import FailMode, LockKind
 from edge_agent.agent import Agent
 from edge_agent.config_file import AgentFile
 from edge_agent.rules import compile_rules
-from edge_agent.wiring import AdcWiring, DoorWiring, LockWiring, PowerWiring, SupervisedWiring
+from edge_agent.wiring import AdcWiring, DoorWiring, LockWiring, PowerWiring, SupervisedWiring, SwitchWiring
 from protocol.messages import AgentConfig, DoorSettings
 from protocol.mqtt import BrokerAddress
 from protocol.signing import SigningKey
@@ -24,7 +25,7 @@ from simulators.virtual_site import VirtualSite
 from simulators.virtual_switch import WireFault
 from tests.support.waiting import until
 
-DOOR, MAGLOCK = "main", "office"
+DOOR, MAGLOCK, MIXED = "main", "office", "gym"
 FAULTS = ((WireFault.CUT, Alarm.LINE_CUT), (WireFault.SHORT, Alarm.LINE_SHORT))
 
 
@@ -47,6 +48,7 @@ def wired(folder: Path) -> AgentFile:
         doors=(
             DoorWiring(DOOR, lock, contact=on(0), bolt=on(1), rex=on(2), tamper=on(3)),
             DoorWiring(MAGLOCK, magnet, contact=on(4), bolt=on(5), rex=on(6)),
+            DoorWiring(MIXED, replace(lock, pin=22), contact=SwitchWiring(23), bolt=SwitchWiring(24), rex=on(7)),
         ),
         fire=on(0, "house"),
         panic=on(1, "house"),
@@ -94,13 +96,14 @@ async def here(tmp_path: Path) -> AsyncIterator[Here]:
             await until(lambda: site.agent.ready.is_set() or task.done(), "the agent")
             doors = (
                 DoorSettings(door=DOOR, name="Main entrance", unlock_ms=500, bolt_ms=1_000),
+                DoorSettings(door=MIXED, name="Gym", unlock_ms=500, bolt_ms=1_000),
                 DoorSettings(door=MAGLOCK, name="Office", unlock_ms=500, bolt_ms=1_000, fire_release=True),
             )
             config = AgentConfig(audience="", version=1, timezone="UTC", doors=doors)
             site.agent.controller.set_rules(compile_rules(config))
             made = Here(site)
-            doors_secure = lambda: {made.condition(DOOR), made.condition(MAGLOCK)} == {Condition.SECURE}  # noqa: E731
-            await until(doors_secure, "both doors secure")
+            doors_secure = lambda: {made.condition(door) for door in site.doors} == {Condition.SECURE}  # noqa: E731
+            await until(doors_secure, "every door secure")
             yield made
         finally:
             task.cancel()
@@ -119,6 +122,14 @@ async def test_doors_on_supervised_lines_are_proven_opened_left_and_locked(here:
     await until(lambda: here.condition() is Condition.OPEN, "somebody leaving")
     await until(lambda: here.condition() is Condition.SECURE, "proof after they left")
     assert await here.told(EventKind.ALARM_RAISED) == [], "who leaves is known before the bolt they draw"
+
+
+async def test_who_leaves_is_known_before_a_bolt_and_a_contact_that_are_on_pins(here: Here) -> None:
+    for _ in range(3):
+        assert here.site.doors[MIXED].person_opens(0.2, from_inside=True)
+        await until(lambda: here.condition(MIXED) is Condition.OPEN, "somebody leaving")
+        await until(lambda: here.condition(MIXED) is Condition.SECURE, "proof after they left")
+    assert await here.told(EventKind.ALARM_RAISED) == []
 
 
 async def test_proof_after_a_lock_command_does_not_wait_for_the_next_regular_sample(here: Here) -> None:

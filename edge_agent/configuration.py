@@ -250,8 +250,7 @@ class Configuration:
     def _begin_trial(self, version: int) -> None:
         self._end_trial()
         self.trial = Trial(version)
-        wait_s = config_trial.CONFIRM_WITHIN_MS / 1000
-        self._deadline = asyncio.get_running_loop().call_later(wait_s, self._not_confirmed)
+        self._look_again(config_trial.LOOKS)
 
     def _end_trial(self) -> None:
         if self._deadline is not None:
@@ -272,8 +271,12 @@ class Configuration:
         self._journal.add(EventKind.CONFIG_CONFIRMED, {"version": self.rules.version})
         self._clean()
 
-    def _not_confirmed(self) -> None:
-        self._roll_back(f"not confirmed within {config_trial.CONFIRM_WITHIN_MS // 1000} s")
+    def _look_again(self, left: int) -> None:
+        if left:
+            wait_s = config_trial.CONFIRM_WITHIN_MS / 1000 / config_trial.LOOKS
+            self._deadline = asyncio.get_running_loop().call_later(wait_s, self._look_again, left - 1)
+        else:
+            self._roll_back(f"not confirmed within {config_trial.CONFIRM_WITHIN_MS // 1000} s")
 
     def _roll_back(self, why: str) -> None:
         """Give up the bundle on trial while the agent runs."""

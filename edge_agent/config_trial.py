@@ -19,7 +19,7 @@ CONFIRM_WITHIN_MS = 180_000
 """A configuration with which the agent runs and does not get there is rolled back after this."""
 
 LOOKS = 18
-"""So many times within it the agent looks whether it is over. A machine that was suspended misses one look at most."""
+"""So many times within it the agent looks whether it is over: a suspended machine misses one look at most."""
 
 FAILED_STARTS = 2
 """The program may end once in the midst of a trial: the power may have gone. Twice is the configuration's doing."""

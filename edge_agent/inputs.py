@@ -23,9 +23,9 @@ from edge_agent.wiring import AdcWiring, InputWiring, SupervisedWiring
 
 OnChange = Callable[[bool | None, float], None]
 
-AFTER_REX_S = (REX_SAMPLES + 2) * PACE_S
+AFTER_REX_S = (REX_SAMPLES + 5) * PACE_S
 """How long a contact or bolt on a pin must hold still where REX is on a supervised line, which is read at a pace: a
-person who leaves draws the bolt a moment after the bar's switch, and must be known by then."""
+person who leaves draws the bolt a moment after the bar's switch, and must be known by then, on a busy board too."""
 
 
 class InputSensor(Protocol):

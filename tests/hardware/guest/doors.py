@@ -35,6 +35,17 @@ def test_a_door_left_open_after_leaving_is_held_and_not_forced(agent: Pi, lines:
     assert not agent.events("alarm_raised", "shed", alarm="forced")
 
 
+def test_a_contact_that_bounces_is_one_opening(agent: Pi, lines: HeaderLines) -> None:
+    lines.ground(SHED.rex)
+    agent.wait_for("request_to_exit", "shed")
+    for _ in range(20):
+        lines.let_go(SHED.contact)
+        lines.ground(SHED.contact)
+    lines.let_go(SHED.contact, SHED.rex)
+    agent.wait_for("condition_changed", "shed", to="held")
+    assert [event.data["to"] for event in agent.events("condition_changed", "shed")] == ["open", "held"]
+
+
 def test_a_request_to_exit_opens_a_maglock_that_a_lockdown_holds(agent: Pi, lines: HeaderLines) -> None:
     lines.ground(GYM.rex)
     until(lambda: not lines.high(GYM.lock), "the maglock's release", within=1)

@@ -13,7 +13,7 @@ from tests.hardware.guest.lines import HeaderLines
 FIRE, PANIC = 22, 23
 UNLOCK_MS = 1_000
 HELD_MS = 1_000
-DATA0, DATA1 = 14, 15
+DATA0, DATA1, LED = 14, 15, 20
 
 
 @dataclass(frozen=True, slots=True)

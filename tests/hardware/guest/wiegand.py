@@ -35,7 +35,13 @@ def wires(header: HeaderLines) -> WiegandWires:
 def running_pi(tmp_path_factory: pytest.TempPathFactory, header: HeaderLines) -> Iterator[Pi]:
     """The suite's agent, with a Wiegand reader at the entrance and a hundred badges."""
     school.at_rest(header)
-    reader = {"reader": "entrance-in", "door": "entrance", "data0": school.DATA0, "data1": school.DATA1}
+    reader = {
+        "reader": "entrance-in",
+        "door": "entrance",
+        "data0": school.DATA0,
+        "data1": school.DATA1,
+        "led": school.LED,
+    }
     pi = Pi(tmp_path_factory.mktemp("suite") / "pi", school.wiring(wiegand_readers=[reader]), school.SETTINGS)
     pi.configure(
         *(
@@ -53,6 +59,7 @@ def test_a_wiegand_badge_opens_the_strike_line(agent: Pi, lines: HeaderLines, wi
     wires.send(CARDS["ch-2000"])
     agent.wait_for("access_granted", "entrance", cardholder="ch-2000")
     until(lambda: lines.high(ENTRANCE.lock), "current on the strike")
+    until(lambda: not lines.high(school.LED), "the reader's lamp pulled to green")
     until(lambda: not lines.high(ENTRANCE.lock), "the strike locked again")
 
 

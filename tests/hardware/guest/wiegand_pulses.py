@@ -16,8 +16,8 @@ BITS = 26
 HALVES = (range(13), range(13, BITS))
 """The bits of an H10301 frame under its first parity bit, and under its last."""
 
-Pulse = tuple[int, float]
-"""Which line (0 or 1) falls, and how long the wires then rest (s)."""
+Pulse = tuple[tuple[int, ...], float]
+"""Which lines (0, 1) fall, both in one moment if both, and how long the wires then rest (s)."""
 
 
 def h10301(facility: int, number: int) -> list[int]:
@@ -45,6 +45,7 @@ class WiegandWires:
             "extra": self._extra,
             "torn": self._torn,
             "crosstalk": self._crosstalk,
+            "crushed": self._crushed,
             "spikes": self._spikes,
         }
         """What may happen to a frame: {fault: makes pulses of a frame's bits}. No decoder may accept any of it."""
@@ -55,15 +56,16 @@ class WiegandWires:
 
     def play(self, pulses: Sequence[Pulse]) -> None:
         """Any pulses, and the silence after them."""
-        for line, rest in pulses:
-            self._lines.ground(self._pins[line])
+        for fallen, rest in pulses:
+            pins = [self._pins[line] for line in fallen]
+            self._lines.ground(*pins)
             time.sleep(self._rng.uniform(50e-6, 100e-6))
-            self._lines.let_go(self._pins[line])
+            self._lines.let_go(*pins)
             time.sleep(rest)
         time.sleep(FRAME_GAP_S)
 
     def _pulses(self, bits: Sequence[int]) -> list[Pulse]:
-        return [(bit, self._rng.uniform(0.001, 0.002)) for bit in bits]
+        return [((bit,), self._rng.uniform(0.001, 0.002)) for bit in bits]
 
     def _flipped(self, bits: Sequence[int]) -> list[Pulse]:
         """An odd number of bits under one parity bit: what parity can see. An even number it cannot."""
@@ -90,14 +92,20 @@ class WiegandWires:
         return pulses
 
     def _crosstalk(self, bits: Sequence[int]) -> list[Pulse]:
-        """A pulse that the other line echoes at once."""
+        """A pulse that the other line echoes."""
         pulses = self._pulses(bits)
         where = self._rng.randrange(BITS)
-        line, rest = pulses[where]
-        pulses[where : where + 1] = [(line, 0.0), (1 - line, rest)]
+        pulses[where] = ((0, 1), pulses[where][1])
+        return pulses
+
+    def _crushed(self, bits: Sequence[int]) -> list[Pulse]:
+        """All its bits and all its parity, but two that differ fall in one moment: no reader sends that."""
+        pulses = self._pulses(bits)
+        where = self._rng.choice([n for n in range(BITS - 1) if bits[n] != bits[n + 1]])
+        pulses[where : where + 2] = [((bits[where], bits[where + 1]), pulses[where + 1][1])]
         return pulses
 
     def _spikes(self, _bits: Sequence[int]) -> list[Pulse]:
         """No frame at all: a motor beside the cable."""
         few = self._rng.choice((range(1, 25), range(50, 60)))
-        return [(self._rng.randint(0, 1), self._rng.uniform(0, 0.0005)) for _ in range(self._rng.choice(few))]
+        return [((self._rng.randint(0, 1),), self._rng.uniform(0, 0.0005)) for _ in range(self._rng.choice(few))]

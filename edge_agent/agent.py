@@ -194,7 +194,7 @@ class Agent:
             doors=self.controller.reports(),
             config_version=self.configuration.rules.version,
             fire=self.controller.fire,
-            alarms=self.controller.alarms(),
+            alarms=(*self.controller.alarms(), *self.configuration.alarms),
             outbox=self.journal.outbox.state(),
         )
 

@@ -27,7 +27,7 @@ from protocol.messages import AgentConfig, TrustedKey
 from protocol.refusal import Reason, Refused
 from protocol.signing import Keyring
 from protocol.topics import TopicKind
-from protocol.words import EventKind
+from protocol.words import Alarm, EventKind
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,8 @@ class Configuration:
             on_complete=self._pages_held,
         )
         self.trial: Trial | None = None
+        self.alarms: tuple[Alarm, ...] = ()
+        """What is wrong with the agent's credentials, for its snapshots."""
         self._topic = topics.of_agent(TopicKind.CONFIG, site, agent)
         self._anchor = anchor
         self._wired = wired
@@ -120,7 +122,7 @@ class Configuration:
                 "configuration %d lacks pages of credentials; %d is used", trial.rules.version, self.rules.version
             )
             self._waiting = trial
-        self.pages.want((self._waiting or chosen).pages)
+        self.fetch_missing()
 
     def _kept(self, signed: bytes) -> _Candidate | None:
         try:
@@ -186,11 +188,20 @@ class Configuration:
         waiting = self._waiting
         if waiting is not None and self._whole(waiting):
             self._take_up(waiting)
+        self._watch_missing()
 
     def fetch_missing(self) -> None:
         """Fetch what the bundle that waits lacks, or else the one in use: the credentials' file may be damaged."""
         target = self._waiting or self._used
         self.pages.want(() if target is None else target.pages)
+        self._watch_missing()
+
+    def _watch_missing(self) -> None:
+        missing = 0 if self._used is None else sum(not self._credentials.holds(one) for one in self._used.pages)
+        if (missing > 0) is not bool(self.alarms):
+            self.alarms = (Alarm.CREDENTIALS_MISSING,) if missing else ()
+            kind = EventKind.ALARM_RAISED if missing else EventKind.ALARM_CLEARED
+            self._journal.add(kind, {"alarm": Alarm.CREDENTIALS_MISSING, "pages": missing})
 
     def _take_up(self, candidate: _Candidate) -> None:
         self._waiting = None
@@ -201,7 +212,7 @@ class Configuration:
             log.error("the configuration cannot be kept (%s): used until the power goes", error)  # noqa: TRY400
         self._use(candidate, None)
         self._begin_trial(config.version)
-        self.pages.want(candidate.pages)
+        self.fetch_missing()
         try:
             self._on_change()
         except Exception as error:

@@ -15,6 +15,7 @@ from protocol import topics
 from protocol.messages import AccessRule, Credential
 from protocol.mqtt import Incoming
 from protocol.topics import TopicKind
+from protocol.words import Alarm
 from tests.support.agents import Pi, TestDistrict
 from tests.support.brokers import RunningBroker, embedded, mosquitto
 from tests.support.central import ListeningCentral, listening
@@ -141,7 +142,7 @@ async def test_after_a_restart_without_a_network_everybody_is_known(
 
 
 async def test_pages_lost_with_their_file_are_fetched_again_while_doors_follow_the_configuration(
-    pi: Pi, publisher: Publisher
+    pi: Pi, publisher: Publisher, central: ListeningCentral
 ) -> None:
     async with pi.running() as agent:
         await publisher.everything(1, paged(EVERYBODY, PAGES))
@@ -151,8 +152,11 @@ async def test_pages_lost_with_their_file_are_fetched_again_while_doors_follow_t
             (pi.config.data / name).unlink()
     async with pi.running() as agent:
         assert version(agent) == 1, "its doors, schedules and rules hold all the same"
+        assert Alarm.CREDENTIALS_MISSING in agent.snapshot().alarms
         await until(lambda: found(agent, 7) == EVERYBODY[7], "the pages fetched again")
-        await until(lambda: not agent.configuration.pages.wanted(), "every page")
+        await until(lambda: not agent.snapshot().alarms, "every page")
+        for kind in ("alarm_raised", "alarm_cleared"):
+            await until(lambda kind=kind: central.of_kind(kind), f"the event {kind}")
 
 
 async def test_where_pages_are_missing_the_last_good_configuration_that_is_whole_is_used(

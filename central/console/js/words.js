@@ -77,6 +77,7 @@ const ALARMS = {
   maintenance: "Maintenance: the same alarm again and again",
   rex_held: "Request to exit without end",
   outbox_filling: "Agent's outbox is filling",
+  credentials_missing: "Agent lacks some badges",
 };
 
 /** @param {string} alarm */

@@ -88,9 +88,10 @@ class Here:
         return [json.loads(bytes(event.data)) | ({"door": event.door} if event.door else {}) for event in found]
 
 
-@pytest.fixture
-async def here(tmp_path: Path) -> AsyncIterator[Here]:
-    with VirtualSite(wired(tmp_path)) as site:
+@contextlib.asynccontextmanager
+async def running(folder: Path, *, panic: WireFault = WireFault.NONE) -> AsyncIterator[Here]:
+    with VirtualSite(wired(folder)) as site:
+        site.switches["panic"].set_fault(panic)
         task = asyncio.create_task(site.run())
         try:
             await until(lambda: site.agent.ready.is_set() or task.done(), "the agent")
@@ -110,6 +111,12 @@ async def here(tmp_path: Path) -> AsyncIterator[Here]:
             await asyncio.wait([task])
             with contextlib.suppress(asyncio.CancelledError):
                 task.result()
+
+
+@pytest.fixture
+async def here(tmp_path: Path) -> AsyncIterator[Here]:
+    async with running(tmp_path) as made:
+        yield made
 
 
 async def test_doors_on_supervised_lines_are_proven_opened_left_and_locked(here: Here) -> None:
@@ -133,10 +140,10 @@ async def test_who_leaves_is_known_before_a_bolt_and_a_contact_that_are_on_pins(
 
 
 async def test_proof_after_a_lock_command_does_not_wait_for_the_next_regular_sample(here: Here) -> None:
-    here.agent._pulse.stop()
+    here.agent._pulse._next_sample_ms += 60_000
     here.agent.controller.test_lock(DOOR)
     assert here.condition() is Condition.UNKNOWN, "what was read before the command proves nothing"
-    await until(lambda: here.condition() is Condition.SECURE, "proof")
+    await until(lambda: here.condition() is Condition.SECURE, "proof", within=2)
 
 
 @pytest.mark.parametrize("name", ["contact", "bolt", "tamper"])
@@ -214,3 +221,9 @@ async def test_a_converter_without_power_leaves_its_doors_unknown_and_the_others
     await until(lambda: here.condition() is here.condition(MAGLOCK) is Condition.UNKNOWN, "unknown doors")
     here.chip("house").powered = here.chip("doors").powered = True
     await until(lambda: here.condition() is Condition.SECURE and here.alarms(None) == set(), "the power")
+
+
+async def test_an_agent_that_starts_with_its_panic_line_cut_declares_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path, panic=WireFault.CUT) as here:
+        await until(lambda: here.alarms(None) == {Alarm.LINE_CUT}, "the alarm")
+        assert here.site.mode(DOOR) == "controlled"

@@ -161,6 +161,17 @@ def test_a_card_whose_pin_is_tried_from_reader_to_reader_rests_everywhere(desk: 
     assert desk.swipe(2, "back-in") is Show.ENTER_PIN, "nobody else is concerned"
 
 
+def test_a_pin_under_way_when_the_rest_begins_is_not_looked_at(desk: Desk) -> None:
+    settings = desk.rules.settings("front")
+    desk.change(doors={"front": settings, "back": type(settings)(door="back", name="Back", identification=AND_PIN)})
+    desk.swipe(1)
+    for _ in range(5):
+        desk.swipe(1, "back-in")
+        desk.keys("0000#", "back-in")
+    assert desk.keys("4711#") is Show.DENIED
+    assert desk.reasons()[-1] == "reader_locked_out"
+
+
 def test_wrong_pins_long_ago_do_not_count(desk: Desk) -> None:
     for _ in range(9):
         desk.swipe(1)

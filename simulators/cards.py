@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _HALF = 12
@@ -16,13 +16,18 @@ _HALF = 12
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One card: ``bits`` bits, left-aligned in ``data``, as a reader sends them. ``cardholder`` None: not ours."""
+    """One card, and the PIN its holder knows: ``bits`` bits, left-aligned in ``data``, as a reader sends them.
+
+    ``cardholder`` None: not ours. The duress PIN is for when somebody makes them open.
+    """
 
     cardholder: str | None
     groups: tuple[str, ...]
     override: bool
     bits: int
     data: bytes
+    pin: str | None = field(default=None, repr=False)
+    duress_pin: str | None = field(default=None, repr=False)
 
 
 def wiegand_26(facility: int, number: int) -> bytes:
@@ -49,6 +54,8 @@ def save_cards(path: Path, cards: Iterable[Card]) -> None:
             "override": card.override,
             "bits": card.bits,
             "data": card.data.hex(),
+            "pin": card.pin,
+            "duress_pin": card.duress_pin,
         }
         for card in cards
     ]
@@ -60,7 +67,15 @@ def load_cards(path: Path) -> tuple[Card, ...]:
     """Read cards.json. ValueError says what is wrong with it, OSError that it cannot be read."""
     try:
         return tuple(
-            Card(row["cardholder"], tuple(row["groups"]), row["override"], row["bits"], bytes.fromhex(row["data"]))
+            Card(
+                row["cardholder"],
+                tuple(row["groups"]),
+                row["override"],
+                row["bits"],
+                bytes.fromhex(row["data"]),
+                row["pin"],
+                row["duress_pin"],
+            )
             for row in json.loads(path.read_text())
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from protocol.credentials import KEY_BYTES, token
+from protocol.credentials import KEY_BYTES, pin_token, token
 from protocol.signing import SigningKey
 from protocol.words import KeyRole
 from simulators.cards import Card, save_cards, wiegand_26
@@ -26,6 +26,7 @@ from simulators.school_plan import (
     AgentPlan,
     DistrictSize,
     DoorPlan,
+    Group,
     SitePlan,
     plan,
     schedules,
@@ -34,6 +35,7 @@ from simulators.school_plan import (
 LINE_DEVICE = "/dev/ttyUSB0"
 BAUD = 9600
 OSDP_KEY_BYTES = 16
+PIN_DIGITS = 4
 FACILITIES = range(1, 256)
 
 DOOR_TIMES = {"unlock_ms": 5_000, "held_ms": 30_000, "bolt_ms": 2_000}
@@ -213,6 +215,7 @@ def _door_yaml(door: DoorPlan) -> dict[str, Any]:
         **({"schedule": door.schedule} if door.schedule else {}),
         **DOOR_TIMES,
         "fire_release": door.maglock,
+        **({"identification": "card_and_pin"} if door.pin else {}),
     }
 
 
@@ -222,11 +225,14 @@ def _public(key: SigningKey) -> dict[str, str]:
 
 
 def _credential(card: Card, key: bytes) -> dict[str, Any]:
+    token_ = token(key, card.bits, card.data)
     return {
-        "token": token(key, card.bits, card.data),
+        "token": token_,
         "cardholder": card.cardholder,
         "groups": list(card.groups),
         "override": card.override,
+        **({"pin": pin_token(key, token_, card.pin)} if card.pin else {}),
+        **({"duress_pin": pin_token(key, token_, card.duress_pin)} if card.duress_pin else {}),
     }
 
 
@@ -239,11 +245,20 @@ def _cards(rng: random.Random) -> tuple[Card, ...]:
     holders = [group for group in GROUPS for _ in range(group.members)]
     numbers = rng.sample(range(1, 65536), len(holders) + LOST_CARDS)
     known = [
-        Card(f"ch-{place:04d}", (group.group,), group.override, 26, wiegand_26(facility, number))
+        Card(f"ch-{place:04d}", (group.group,), group.override, 26, wiegand_26(facility, number), *_pins(rng, group))
         for place, (group, number) in enumerate(zip(holders, numbers, strict=False), start=1)
     ]
     lost = [Card(None, (), False, 26, wiegand_26(facility, number)) for number in numbers[len(holders) :]]
     return (*known, *lost)
+
+
+def _pins(rng: random.Random, group: Group) -> tuple[str, str] | tuple[()]:
+    """A PIN and the one for duress: the same, but for its last digit, which is one more."""
+    if not group.pins:
+        return ()
+    digits = [rng.randrange(10) for _ in range(PIN_DIGITS)]
+    pin = "".join(map(str, digits))
+    return pin, pin[:-1] + str((digits[-1] + 1) % 10)
 
 
 # --- files --------------------------------------------------------------------------------------------------

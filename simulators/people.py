@@ -34,11 +34,12 @@ class People:
         self._rhythm = Rhythm(
             f"{seed}/{site.site}/{site.agent_name}", tuple(site.doors), tuple(site.reader_of), len(self._cards)
         )
-        self._waiting: dict[str, float] = {}
+        self._waiting: dict[str, tuple[float, str | None]] = {}  # door -> until when, and the PIN they know
         self._day: asyncio.Task[None] | None = None
         self.acts = 0
         """How many things they did."""
         site.on_green = self._green
+        site.on_amber = self._amber
 
     def begin(self, clock: DayClock) -> None:
         """Live the day from now on, by this clock."""
@@ -51,9 +52,10 @@ class People:
             self._day.cancel()
             self._day = None
 
-    def wait_for_green(self, door: str) -> None:
-        """Somebody has held up a card at a door, and walks in if its reader shows green soon."""
-        self._waiting[door] = asyncio.get_running_loop().time() + WAIT_AT_READER_S
+    def wait_for_green(self, door: str, pin: str | None = None) -> None:
+        """Somebody has held up a card at a door. They type their PIN, if they know one, should the reader ask for it,
+        and walk in if it shows green soon."""
+        self._waiting[door] = asyncio.get_running_loop().time() + WAIT_AT_READER_S, pin
 
     def rush(self, door: str, people: int, every_s: float) -> None:
         """So many hold up a card each at a door, one after the other. ValueError for a door without a reader."""
@@ -66,7 +68,7 @@ class People:
             self._site.later(place * every_s, partial(self._hold_up, door, card))
 
     def _hold_up(self, door: str, card: Card) -> None:
-        self.wait_for_green(door)
+        self.wait_for_green(door, card.pin)
         try:
             self._site.readers[self._site.reader_of[door]].swipe(card.bits, card.data)
         except RuntimeError as refused:  # a frozen reader remembers only so many
@@ -101,6 +103,17 @@ class People:
         self.acts += 1
 
     def _green(self, door: str) -> None:
-        until = self._waiting.pop(door, 0.0)
+        until, _ = self._waiting.pop(door, (0.0, None))
         if asyncio.get_running_loop().time() <= until:
             self._site.doors[door].person_opens(WALK_THROUGH_S)
+
+    def _amber(self, door: str) -> None:
+        """Whoever waits types their PIN, and waits on."""
+        until, pin = self._waiting.get(door, (0.0, None))
+        if pin is None or asyncio.get_running_loop().time() > until:
+            return
+        self.wait_for_green(door)
+        try:
+            self._site.readers[self._site.reader_of[door]].press(f"{pin}#")
+        except (ValueError, RuntimeError) as refused:
+            log.debug("%s: %s", door, refused)

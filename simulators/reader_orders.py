@@ -32,6 +32,7 @@ def reader_verbs() -> tuple[Verb, ...]:
                 *where,
                 text("card", 'a cardholder\'s id, or "lost" for a card the district does not know'),
                 flag("walk", "walk in if the reader shows green", default=True),
+                text("pin", "what they type if the reader asks for a PIN", "own", ("own", "duress", "none")),
             ),
             _swipe,
         ),
@@ -85,13 +86,13 @@ def _osdp(world: World, door: str | None, reader: str | None) -> VirtualOsdpRead
     return found
 
 
-def _swipe(world: World, door: str | None, reader: str | None, card: str, walk: bool) -> Answer:
+def _swipe(world: World, *, door: str | None, reader: str | None, card: str, walk: bool, pin: str) -> Answer:
     at, found = _find(world, door, reader)
     held = world.cards.get(card)
     if held is None:
         raise OrderRefused(f"no card of {card!r}{nearest(card, world.cards)}")
     if walk:
-        world.people.wait_for_green(at)
+        world.people.wait_for_green(at, {"own": held.pin, "duress": held.duress_pin}.get(pin))
     found.swipe(held.bits, held.data)
     return {}
 

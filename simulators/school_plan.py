@@ -54,6 +54,7 @@ class DoorPlan:
     schedule: str | None = None
     maglock: bool = False
     tamper: bool = False
+    pin: bool = False  # a card and a PIN are wanted
     reader_rank: int = 9  # doors with the least get the agent's readers
 
     @property
@@ -94,11 +95,12 @@ class Group:
     doors: tuple[str, ...]  # ("*",) is every door
     schedule: str | None
     override: bool = False
+    pins: bool = False  # its members have PINs
 
 
 GROUPS = (
-    Group("staff", 24, ("*",), "staff-hours"),
-    Group("kitchen", 4, ("cafeteria", "kitchen", "loading-dock"), "staff-hours"),
+    Group("staff", 24, ("*",), "staff-hours", pins=True),
+    Group("kitchen", 4, ("cafeteria", "kitchen", "loading-dock"), "staff-hours", pins=True),
     Group("coaches", 4, ("gym", "gym-outside"), "staff-hours"),
     Group("students", 24, ("main-entrance", "gym", "cafeteria", "library"), "school-day"),
     Group("responders", 4, ("*",), None, override=True),
@@ -123,7 +125,7 @@ _EAST = (
 )
 _WEST = (
     DoorPlan("cafeteria", "Cafeteria", ("commons",), reader_rank=0),
-    DoorPlan("loading-dock", "Loading dock", ("commons",), True, tamper=True, reader_rank=1),
+    DoorPlan("loading-dock", "Loading dock", ("commons",), True, tamper=True, pin=True, reader_rank=1),
     DoorPlan("kitchen", "Kitchen", ("commons",), reader_rank=2),
     DoorPlan("library", "Library", ("commons",), reader_rank=3),
     DoorPlan("courtyard", "Courtyard", ("commons",), True),

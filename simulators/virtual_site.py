@@ -107,6 +107,8 @@ class VirtualSite:
         """The agent's own inputs, by name, each at rest to begin with."""
         self._at_rest = {name: switch.closed for name, switch in self.switches.items()}
         self.clock = VirtualClock(require_sync=config.require_sync)
+        self.on_amber: Callable[[str], None] = lambda _door: None
+        """Called on the loop with a door whose reader asks for a PIN."""
         self.on_green: Callable[[str], None] = lambda _door: None
         """Called on the loop with a door whose reader shows green."""
         self.lines: dict[str, VirtualLine] = {}
@@ -237,13 +239,18 @@ class VirtualSite:
 
     def _shown(self, door: str, shown: Led | Buzzer) -> None:
         """On the line's thread."""
-        if isinstance(shown, Led) and shown.colour == "green":
+        if isinstance(shown, Led) and shown.colour == "green" and not shown.blinking:
             self._green(door)
+        if isinstance(shown, Led) and shown.colour == "amber" and shown.blinking:
+            self._tell(lambda: self.on_amber(door))
 
     def _green(self, door: str) -> None:
         """On any thread."""
+        self._tell(lambda: self.on_green(door))
+
+    def _tell(self, call: Callable[[], None]) -> None:
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(lambda: self.on_green(door))
+            self._loop.call_soon_threadsafe(call)
 
     def _end_world(self) -> None:
         for line in self.lines.values():

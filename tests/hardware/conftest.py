@@ -54,7 +54,7 @@ def _with_a_reader_outside(run: Callable[..., Mapping[str, Outcome]], suite: Pat
         return run(suite, serial=reader.serial, fds=reader.fds, files={"line.json": reader.about})
 
 
-HOW = {"wiegand.py": _in_no_time, "osdp.py": _with_a_reader_outside}
+HOW = {"wiegand.py": _in_no_time, "serial_lines.py": _with_a_reader_outside}
 """Suites that need more than a guest."""
 
 

@@ -18,7 +18,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 GUEST = HERE / "guest"
-MEMORY = "224M"
+MEMORY_MB = 224
+"""What a guest may use. It comes from a file in a memory file system, as far as it is touched."""
+
 PYTEST_RAN = {"0", "1"}
 """All passed, or some failed; anything else and there are no results to speak of."""
 
@@ -70,7 +72,7 @@ def run_suite(
             guest = subprocess.Popen(
                 _command(linux, suite, Path(folder), serial=serial, options=options),
                 stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT,
-                pass_fds=fds, start_new_session=True,
+                pass_fds=fds, start_new_session=True, env={**os.environ, "TMPDIR": _memory_folder()},
             )  # fmt: skip
             try:
                 guest.wait(within)
@@ -97,11 +99,21 @@ def _command(
 ) -> list[str | os.PathLike[str]]:
     lines = [f"ssl{n}={line}" for n, line in enumerate(serial)]
     return [
-        linux, f"mem={MEMORY}", f"uml_dir={folder}/",
+        linux, f"mem={MEMORY_MB}M", f"uml_dir={folder}/",
         "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
         "con0=null,fd:1", "con=null", *lines, "ssl=null", *options.split(),
         f"init={sys.executable}", "--", "-u", GUEST / "init.py", suite, folder / "out",
     ]  # fmt: skip
+
+
+def _memory_folder() -> str:
+    """/dev/shm, unless it is small (64 MB in many a container) or forbids running programs from it."""
+    with contextlib.suppress(OSError):
+        shm = os.statvfs("/dev/shm")
+        roomy = shm.f_bavail * shm.f_frsize > 3 * MEMORY_MB * 1_000_000
+        if roomy and not shm.f_flag & os.ST_NOEXEC:
+            return "/dev/shm"
+    return tempfile.gettempdir()
 
 
 def _end(guest: subprocess.Popen[bytes]) -> None:

@@ -10,7 +10,7 @@ from tests.hardware.conftest import BUILD_S, Guests
 
 pytestmark = [pytest.mark.hardware, pytest.mark.slow, pytest.mark.timeout(BUILD_S)]
 
-SUITES = ("wiegand.py", "stops.py", "doors.py", "osdp.py")  # the longest first
+SUITES = ("wiegand.py", "stops.py", "doors.py", "serial_lines.py")  # the longest first
 CASES = [pytest.param(suite, test, id=f"{suite}:{test}") for suite in SUITES for test in machine.tests_of(suite)]
 
 

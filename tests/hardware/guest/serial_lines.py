@@ -1,11 +1,15 @@
-"""In the guest: an OSDP reader outside, on the guest's serial port, faces the agent inside.
+"""In the guest: readers on kernel serial lines face the agent. One speaks OSDP, one is an ASCII module.
 
-The reader is libosdp's own peripheral side, in a process of the host's. Its hands are on the second serial port:
-what is written there as a JSON line is done to it, what it shows comes back (`simulators.virtual_reader_process`).
+The OSDP reader is libosdp's own peripheral side, in a process of the host's, on the first serial port. Its hands are
+on the second: what is written there as a JSON line is done to it, what it shows comes back
+(`simulators.virtual_reader_process`). The third and the fourth port are joined to each other: the agent has a
+125 kHz module on one, the test plays it on the other.
 """
 
+import functools
 import itertools
 import json
+import operator
 import os
 import select
 import time
@@ -21,12 +25,14 @@ from protocol.messages import Credential
 from tests.hardware.guest import school
 from tests.hardware.guest.lines import HeaderLines
 from tests.hardware.guest.pi import Pi, until
-from tests.hardware.guest.school import ENTRANCE
+from tests.hardware.guest.school import ENTRANCE, GYM
 
 LINE, HANDS = "/dev/ttyS0", Path("/dev/ttyS1")
+MODULE, MODULES_END = "/dev/ttyS2", Path("/dev/ttyS3")
 ABOUT = Path("/run/out/line.json")
 BITS = 26
 STAFF, STRANGER = bytes.fromhex("12345640"), bytes.fromhex("ababab80")
+TAG, TAG_BITS = bytes.fromhex("4F00BADBAD"), 40
 
 
 class Reader:
@@ -86,15 +92,30 @@ def reader() -> Reader:
 
 
 @pytest.fixture(scope="module")
+def module() -> Iterator[int]:
+    """The ASCII module's end of its line."""
+    descriptor = os.open(MODULES_END, os.O_RDWR | os.O_NOCTTY)
+    tty.setraw(descriptor)
+    yield descriptor
+    os.close(descriptor)
+
+
+@pytest.fixture(scope="module")
 def running_pi(tmp_path_factory: pytest.TempPathFactory, header: HeaderLines, reader: Reader) -> Iterator[Pi]:
-    """The suite's agent, with the reader at the entrance and one member of staff who has a badge."""
+    """The suite's agent: a reader at the entrance, a module at the gym, two members of staff."""
     school.at_rest(header)
     wired = {"reader": "entrance-in", "address": reader.address, "door": "entrance", "key_file": "reader.key"}
     lines = [{"device": LINE, "baud": reader.baud, "readers": [wired]}]
-    pi = Pi(tmp_path_factory.mktemp("suite") / "pi", school.wiring(reader_lines=lines), school.SETTINGS)
+    module = {"reader": "gym-in", "door": "gym", "device": MODULE, "kind": "id-12"}
+    wiring = school.wiring(reader_lines=lines, serial_readers=[module])
+    pi = Pi(tmp_path_factory.mktemp("suite") / "pi", wiring, school.SETTINGS)
     pi.secret("reader.key", bytes.fromhex(reader.key))
-    token = credentials.token(pi.credential_key, BITS, STAFF)
-    pi.configure(Credential(token=token, cardholder="ch-0001", groups=("staff",)))
+    badge = credentials.token(pi.credential_key, BITS, STAFF)
+    tag = credentials.token(pi.credential_key, TAG_BITS, TAG)
+    pi.configure(
+        Credential(token=badge, cardholder="ch-0001", groups=("staff",)),
+        Credential(token=tag, cardholder="ch-0002", groups=("staff",)),
+    )
     with pi.running():
         pi.wait_for("reader_online", "entrance", within=20)
         yield pi
@@ -137,3 +158,23 @@ def test_a_cover_taken_off_the_reader_is_told(agent: Pi, reader: Reader) -> None
     agent.wait_for("alarm_raised", "entrance", alarm="tamper")
     reader.tamper(on=False)
     agent.wait_for("alarm_cleared", "entrance", alarm="tamper")
+
+
+def test_a_tag_at_an_ascii_module_opens_the_maglock(agent: Pi, lines: HeaderLines, module: int) -> None:
+    os.write(module, _frame(TAG))
+    until(lambda: not lines.high(GYM.lock), "the maglock's release")
+    agent.wait_for("access_granted", "gym", cardholder="ch-0002")
+    until(lambda: lines.high(GYM.lock), "the maglock's hold after the passage")
+
+
+def test_a_tag_with_a_wrong_digit_opens_nothing_and_the_next_one_is_read(agent: Pi, module: int) -> None:
+    os.write(module, _frame(TAG).replace(b"BAD", b"BED", 1))
+    os.write(module, _frame(TAG))
+    agent.wait_for("access_granted", "gym", cardholder="ch-0002")
+    assert len(agent.events("access_granted", "gym")) == 1
+    assert not agent.events("access_denied", "gym"), "it was no card, not a stranger's"
+
+
+def _frame(tag: bytes) -> bytes:
+    """As an ID-12 sends it: STX, ten hex digits, their checksum in two, CR, LF, ETX."""
+    return b"\x02" + (tag + bytes([functools.reduce(operator.xor, tag)])).hex().upper().encode() + b"\r\n\x03"

@@ -110,9 +110,10 @@ class SupervisedInput:
             self._asked_at = self._timer.now()
 
     def tell(self) -> None:
-        """From now on call back."""
+        """From now on call back; with the next reading at once, if it bears the value out."""
         with self._guard:
             self._telling = True
+            self.confirm()
 
     def take(self, reading: int | None, at: float) -> None:
         """A reading (None: the converter did not answer) begun at ``at``, monotonic seconds. For the sampler."""

@@ -155,7 +155,7 @@ function agentLine(context) {
       if (agent.outbox?.depth) parts.push(`${counted(agent.outbox.depth, "event")} waiting`);
       if (agent.outbox?.dropped) parts.push(`${counted(agent.outbox.dropped, "event")} lost`);
       if (agent.config_wanted !== null && agent.config_version !== agent.config_wanted) parts.push("configuration not up to date");
-      setAttribute(element, "data-grave", live && !agent.alive);
+      setAttribute(element, "data-grave", live && (!agent.alive || Boolean(agent.alarms?.length)));
       setText(element, `${agent.agent}: ${parts.join(", ")}`);
     },
   };

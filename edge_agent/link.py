@@ -148,6 +148,8 @@ class AgentLink:
                     del heard[topic]
                     await self.mqtt.unsubscribe(topic)
                 for topic in [one for one in wanted if heard.get(one) != wanted[one]]:
+                    if topic in heard:
+                        await self.mqtt.unsubscribe(topic)
                     heard[topic] = wanted[topic]
                     if not await self.mqtt.subscribe(Subscription(topic)):
                         log.warning("the broker does not let this agent hear %s; see its access list", topic)
@@ -160,7 +162,7 @@ class AgentLink:
                     await self._pages_wanted.wait()
                 again_s = PAGES_AGAIN_S
             except TimeoutError:
-                heard.clear()
+                heard = dict.fromkeys(heard, "")  # to be subscribed anew
                 self._pages().ask_again()
                 again_s = min(2 * again_s, MOST_PAGES_AGAIN_S)
 

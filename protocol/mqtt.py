@@ -135,8 +135,9 @@ class MqttLink:
             raise NotConnected(str(error)) from None
 
     async def subscribe(self, subscription: Subscription) -> bool:
-        """Hear another topic for as long as this connection lasts, beginning with what the broker remembers of it;
-        also one that is heard already. False: the broker does not let us. Raises :class:`NotConnected`.
+        """Hear another topic for as long as this connection lasts, beginning with what the broker remembers of it.
+        One that is heard already is to be unsubscribed first: not every broker says again what it remembers.
+        False: the broker does not let us. Raises :class:`NotConnected`.
         """
         try:
             codes = await self._connected_client().subscribe(subscription.topic, qos=subscription.qos)

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import msgspec
@@ -25,6 +25,12 @@ from tests.support.waiting import until
 PAGES = 8
 EVERYBODY = people(1_600)
 RULES = (AccessRule(group="staff", doors=("door-0", "door-1")),)
+
+
+@pytest.fixture
+def broker(request: pytest.FixtureRequest) -> Iterator[RunningBroker]:
+    with getattr(request, "param", mosquitto)() as running:
+        yield running
 
 
 @pytest.fixture
@@ -85,18 +91,19 @@ def taken(agent: Agent) -> list[int]:
     return numbers
 
 
-@pytest.mark.parametrize("kind", [mosquitto, embedded])
+both_brokers = pytest.mark.parametrize("broker", [mosquitto, embedded], indirect=True)
+
+
+@both_brokers
 async def test_everybody_is_known_once_the_configuration_is_taken_up(
-    kind: Callable[[], contextlib.AbstractContextManager[RunningBroker]], tmp_path: Path, district: TestDistrict
+    pi: Pi, publisher: Publisher, central: ListeningCentral
 ) -> None:
-    with kind() as broker:
-        pi = Pi(tmp_path / "any", district, port=broker.port)
-        async with listening(broker.port) as central, pi.running() as agent:
-            await Publisher(central, pi, district).everything(1, paged(EVERYBODY, PAGES))
-            await until(lambda: version(agent) == 1, "the configuration taken up")
-            assert [found(agent, number) for number in range(len(EVERYBODY))] == EVERYBODY
-            await until(lambda: central.of_kind("config_applied"), "the event")
-            assert b'"credentials":1600' in bytes(central.of_kind("config_applied")[0].data)
+    async with pi.running() as agent:
+        await publisher.everything(1, paged(EVERYBODY, PAGES))
+        await until(lambda: version(agent) == 1, "the configuration taken up")
+        assert [found(agent, number) for number in range(len(EVERYBODY))] == EVERYBODY
+        await until(lambda: central.of_kind("config_applied"), "the event")
+        assert b'"credentials":1600' in bytes(central.of_kind("config_applied")[0].data)
 
 
 async def test_the_configuration_in_use_stays_until_the_last_page_is_there(pi: Pi, publisher: Publisher) -> None:
@@ -196,6 +203,7 @@ async def test_a_page_that_is_not_the_one_named_is_refused_and_the_right_one_tak
         await until(lambda: version(agent) == 2, "the right pages")
 
 
+@both_brokers
 async def test_a_page_that_the_disk_would_not_keep_is_asked_for_again(
     pi: Pi, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -188,6 +188,39 @@ async def test_a_link_that_may_not_hear_a_topic_is_not_taken_for_connected(
     assert "t/closed" in caplog.text
 
 
+async def test_a_topic_may_be_heard_for_a_while_and_begins_with_what_the_broker_remembers(
+    broker: RunningBroker,
+) -> None:
+    peer = Peer(broker, "peer", "t/always")
+    with pytest.raises(NotConnected):
+        await peer.link.subscribe(Subscription("t/now"))
+    async with running(peer):
+        await peer.until(lambda: peer.greetings == 1)
+        await peer.link.publish("t/now", b"kept", retain=True)
+        for times in (1, 2):
+            assert await peer.link.subscribe(Subscription("t/now"))
+            await peer.until(lambda times=times: peer.payloads() == [b"kept"] * times)
+            await peer.link.unsubscribe("t/now")
+        await peer.link.publish("t/now", b"not heard")
+        await peer.link.publish("t/always", b"heard")
+        await peer.until(lambda: len(peer.heard) > 2)
+        assert peer.payloads() == [b"kept", b"kept", b"heard"]
+
+
+async def test_a_topic_that_the_broker_does_not_let_be_heard_later_is_told_and_drops_nothing(
+    broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_args: object, **_options: object) -> list[ReasonCode]:
+        return [ReasonCode(PacketTypes.SUBACK, "Not authorized")]
+
+    peer = Peer(broker, "peer", "t/always")
+    async with running(peer):
+        await peer.until(lambda: peer.greetings == 1)
+        monkeypatch.setattr(aiomqtt.Client, "subscribe", refuse)
+        assert not await peer.link.subscribe(Subscription("t/closed"))
+        assert peer.link.connected
+
+
 def test_retries_back_off_within_bounds_and_are_never_in_step() -> None:
     waits = [[retry_delay(failures, random.Random(seed)) for failures in range(12)] for seed in range(50)]
     for wait in waits:

@@ -172,6 +172,8 @@ class EventKind(StrEnum):
     CONFIG_ROLLED_BACK = "config_rolled_back"
     READER_KEY_SET = "reader_key_set"  # a reader has a new secure channel key
     READER_KEY_KEPT = "reader_key_kept"  # a reader did not take its new key, and works with the former one
+    WALK_TEST_BEGUN = "walk_test_begun"  # the agent's doors are walked with a person; it tells nothing meanwhile
+    WALK_TEST_ENDED = "walk_test_ended"  # with the verdict and the fingerprint of the signed report
     EVENTS_DROPPED = "events_dropped"  # the outbox was full: how many, and between which numbers
 
 

@@ -7,6 +7,8 @@ test is declared on the disk at once, and carried out and published when the age
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import Any
 
 from edge_agent.clock import Clock
 from edge_agent.config_file import AgentFile
@@ -21,7 +23,7 @@ from protocol.messages import AgentConfig, DoorSettings
 from protocol.refusal import Refused
 from protocol.signing import Keyring
 from protocol.topics import TopicKind
-from protocol.words import DoorMode, KeyRole
+from protocol.words import DoorMode, EventKind, KeyRole
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +93,10 @@ class Duties:
     def panic(self) -> None:
         """The panic button was pressed."""
         self._declarations.declare_panic()
+
+    def note(self, kind: EventKind, data: Mapping[str, Any]) -> None:
+        """Write an event of the agent's own; the district reads it once the agent is started again."""
+        self._journal.add(kind, data)
 
     async def close(self) -> None:
         """Have everything on the disk, and let go of the files."""

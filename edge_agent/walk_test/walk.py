@@ -24,10 +24,11 @@ from edge_agent.walk_test.plan import door_readers, facts_of, plan
 from edge_agent.walk_test.progress import Progress
 from edge_agent.walk_test.prompts import Prompts
 from edge_agent.walk_test.reader_watch import ReaderWatch
-from edge_agent.walk_test.report import Report, make_report
+from edge_agent.walk_test.report import Report, fingerprint, make_report, sign
 from edge_agent.walk_test.rig import Rig
 from edge_agent.walk_test.runner import TICK_S, Ending, Runner
 from edge_agent.walk_test.words import DoorFacts, NewsKind, Step, StepKind, StepResult
+from protocol.words import EventKind
 
 LETTING_OUT_S = 60.0
 """The longest a configured release lasts."""
@@ -92,7 +93,10 @@ class Walk:
             progress = self._progress()
             walked = self._doors or tuple(progress.asked)
             self._check_declarations(duties, walked)
-            return await self._walk(duties, progress, walked)
+            duties.note(EventKind.WALK_TEST_BEGUN, {"by": self._by, "doors": walked})
+            outcome = await self._walk(duties, progress, walked)
+            duties.note(EventKind.WALK_TEST_ENDED, self._ended(outcome))
+            return outcome
         finally:
             if duties is not None:
                 await duties.close()
@@ -193,6 +197,17 @@ class Walk:
             software=_software(),
         )
         return Outcome(ending, report)
+
+    def _ended(self, outcome: Outcome) -> dict[str, Any]:
+        report = outcome.report
+        return {
+            "by": self._by,
+            "ending": outcome.ending,
+            "verdict": report.verdict,
+            "doors": [door.door for door in report.doors if door.door],
+            "found": [{"door": door.door, "kind": one.kind} for door in report.doors for one in door.findings],
+            "report": fingerprint(sign(report, self._config.signing_key)),
+        }
 
     def _plans(self, doors: tuple[str, ...], facts: Mapping[str, DoorFacts]) -> Plans:
         config = self._config

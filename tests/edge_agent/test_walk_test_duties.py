@@ -1,15 +1,18 @@
 """What holds while doors are walked: exits, fire, panic and declarations; and that no door is left unlocked."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
 from edge_agent.clock import SystemClock
 from edge_agent.one_at_a_time import AlreadyHeld, Holding
+from edge_agent.outbox import Outbox
 from edge_agent.store import Store, StoredSet
 from edge_agent.walk_test.duties import Duties
 from edge_agent.walk_test.prompts import Answer
+from edge_agent.walk_test.report import fingerprint, sign
 from edge_agent.walk_test.runner import Ending
 from edge_agent.walk_test.walk import CannotWalk
 from edge_agent.walk_test.words import Step, StepKind, Verdict
@@ -223,3 +226,20 @@ async def test_no_walk_begins_beside_a_program_that_holds_the_doors(tmp_path: Pa
         agent.release()
         assert (await walk(site, Walker(site))).report.verdict is Verdict.PASSED
     Holding(school.config.data, "the agent").release()
+
+
+async def test_the_district_is_told_who_walked_what_and_how_it_came_out(tmp_path: Path) -> None:
+    school = School(tmp_path, doors=2, readers=0)
+    with WalkedSite(school.config) as site:
+        site.doors[STRIKE].weaken_latch()
+        outcome = await walk(site, Walker(site), doors=(STRIKE,))
+    outbox = Outbox(school.config.data / "outbox.db")
+    waiting = outbox.next_batch(0)
+    outbox.close()
+    assert waiting is not None
+    told = [event for event in waiting.events if event.kind.startswith("walk_test")]
+    begun, ended = (json.loads(bytes(event.data)) for event in told)
+    assert begun == {"by": "facilities", "doors": [STRIKE]}
+    assert (ended["verdict"], ended["ending"]) == ("failed", "finished")
+    assert ended["found"] == [{"door": STRIKE, "kind": "latch_not_caught"}]
+    assert ended["report"] == fingerprint(sign(outcome.report, school.key))

@@ -41,6 +41,8 @@ const SENTENCES = {
   config_rolled_back: (data) => `Configuration rolled back${data.version ? `: version ${data.version} is not used` : ""}${data.why ? ` (${data.why})` : ""}`,
   reader_key_set: (data) => `Reader ${data.reader ?? "?"} has a new key`,
   reader_key_kept: (data) => `Reader ${data.reader ?? "?"} took no new key and keeps the one it has`,
+  walk_test_begun: (data) => `Walk test begun by ${data.by ?? "?"}: ${data.doors?.length ?? 0} doors; nothing is known of them meanwhile`,
+  walk_test_ended: (data) => `Walk test ended: ${plain(data.verdict ?? "?").toLowerCase()}, ${data.found?.length ?? 0} to look at`,
   events_dropped: (data) => `Events lost, the outbox was full: ${data.count ?? "?"}`,
 };
 

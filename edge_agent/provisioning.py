@@ -7,6 +7,8 @@ again: a candidate is never thrown away. It is for a person with one reader on a
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -141,7 +143,7 @@ class Provisioning:
             await self._give_new_key(present)
             outcome = Outcome.KEY_SET
         key = read_secret(self._target.key_file, KEY_BYTES)
-        await self._settle_address(present, key)
+        present = await self._settle_address(present, key)
         return Done(outcome, present, self._target.key_file)
 
     # --- steps ------------------------------------------------------------------------------------------------
@@ -191,7 +193,7 @@ class Provisioning:
         candidate = _key(target.candidate_file)
         if candidate is not None:
             self._say(f"{target.candidate_file} is left of an earlier run: trying it")
-            if await holds(self._open, present.address, candidate):
+            if await self._holds(present, candidate):
                 move(target.candidate_file, target.key_file)
                 self._say(f"the reader holds it: it is {target.key_file} now")
                 return Outcome.RECOVERED
@@ -200,7 +202,7 @@ class Provisioning:
             return None
         kept = ReaderKeys(target.data / "reader-keys").load(target.reader, first)
         for key in dict.fromkeys((kept.key, kept.candidate, first)):
-            if key is not None and await holds(self._open, present.address, key):
+            if key is not None and await self._holds(present, key):
                 self._say("the reader holds its key already")
                 return Outcome.ALREADY
         if not self._replace:
@@ -222,15 +224,12 @@ class Provisioning:
                     "disk", f"{target.candidate_file} cannot be written: {error.strerror}"
                 ) from None
         self._say(f"a new key is in {target.candidate_file}; giving it to the reader")
-        line = self._open()
-        try:
+        with contextlib.closing(self._open()) as line:
             given = await give_key(line, present.address, key)
-        finally:
-            line.close()
         if given is not Given.TAKEN:
             raise CannotProvision(given.value, _WHY[given])
         self._say("the reader took the key; opening its secure channel with that key alone")
-        if not await holds(self._open, present.address, key):
+        if not await self._holds(present, key):
             raise CannotProvision(
                 "not_verified", f"the reader took the key and does not answer to it; {target.candidate_file} is "
                 "kept: restart the reader and run this again"
@@ -238,21 +237,25 @@ class Provisioning:
         move(target.candidate_file, target.key_file)
         self._say(f"verified: the key is in {target.key_file}")
 
-    async def _settle_address(self, present: Present, key: bytes) -> None:
+    async def _holds(self, present: Present, key: bytes) -> bool:
+        with contextlib.closing(self._open()) as line:
+            return await holds(line, present.address, key)
+
+    async def _settle_address(self, present: Present, key: bytes) -> Present:
         target = self._target
         if not self._change_address or (present.address, self._baud) == (target.address, target.baud):
-            return
+            return present
         self._say(f"setting its address to {target.address} and its speed to {target.baud} baud")
-        line = self._open()
-        try:
+        with contextlib.closing(self._open()) as line:
             agreed = await readdress(line, present.address, key, target.address, target.baud)
-        finally:
-            line.close()
-        if not agreed or not await holds(partial(open_serial, self._device, target.baud), target.address, key):
+        with contextlib.closing(open_serial(self._device, target.baud)) as line:
+            agreed = agreed and await holds(line, target.address, key)
+        if not agreed:
             raise CannotProvision(
                 "address_not_set", f"the reader holds its key, and does not answer at address {target.address} and "
                 f"{target.baud} baud: set them at the reader (DIP switches or its maker's tool)"
             )  # fmt: skip
+        return dataclasses.replace(present, address=target.address)
 
 
 _WHY = {

@@ -19,7 +19,8 @@ LATE_S = 0.2
 _MARK = b"\xff"
 _PDID_BYTES = 12
 _COMMUNICATION_SECURITY = 9  # function code of the capability report
-_QUESTION_BYTES, _ANSWER_BYTES, _BITS_PER_BYTE = 9, 48, 10
+_QUESTION_BYTES, _BITS_PER_BYTE = 10, 10
+_ANSWER_BYTES = {Command.ID: 20, Command.CAP: 80}
 
 
 class LineDisturbed(Exception):  # noqa: N818 - says what it is
@@ -45,7 +46,8 @@ class Prober:
 
     def __init__(self, line: Line, *, baud: int, window_s: float = WINDOW_S) -> None:
         self._line = line
-        self._window_s = window_s + (_QUESTION_BYTES + _ANSWER_BYTES) * _BITS_PER_BYTE / baud
+        self._window_s = window_s
+        self._byte_s = _BITS_PER_BYTE / baud
         self._frames = FrameReader()
         self._found: list[Frame] = []
         self._bytes = bytearray()
@@ -71,7 +73,7 @@ class Prober:
         self._frames.clear()
         question = _MARK + build(address, command, data)
         self._line.write(question)
-        await asyncio.sleep(self._window_s)
+        await asyncio.sleep(self._window_s + (_QUESTION_BYTES + _ANSWER_BYTES[command]) * self._byte_s)
         return self._judge(address, question)
 
     def _judge(self, address: int | None, question: bytes) -> Frame | None:

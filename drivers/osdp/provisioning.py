@@ -16,9 +16,7 @@ from typing import Any
 
 import osdp_sys
 
-from drivers.osdp.bus import OsdpBus
-from drivers.osdp.config import OsdpReaderConfig, check_key
-from drivers.osdp.events import OsdpEvent, PortDown, ReaderOffline, ReaderOnline
+from drivers.osdp.config import check_key
 from drivers.osdp.panel import Channel, seed_nonces
 from drivers.osdp.port import Line
 
@@ -72,48 +70,15 @@ async def readdress(line: Line, address: int, key: bytes, new_address: int, baud
         return bool(session.answered)
 
 
-async def holds(open_line: Callable[[], Line], address: int, key: bytes, *, within_s: float = VERIFY_S) -> bool:
+async def holds(line: Line, address: int, key: bytes, *, within_s: float = VERIFY_S) -> bool:
     """Whether the reader's secure channel comes up with `key`, and nothing but `key`. OSError if the port fails."""
-    async with _spoken_to(open_line, address, key, within_s) as (bus, online):
-        return online and bus.online(_NAME)
+    flags = osdp_sys.FLAG_ENABLE_NOTIFICATION | osdp_sys.FLAG_ENFORCE_SECURE
+    with _Session(line, address, key, flags) as session:
+        await session.run(lambda: session.ours or session.offline, within_s)
+        return session.ours
 
 
 _NAME = "reader"
-
-
-class _spoken_to:  # noqa: N801 - reads as a word in a with statement
-    """A bus of one enforced reader, and whether it came online in time."""
-
-    def __init__(self, open_line: Callable[[], Line], address: int, key: bytes, within_s: float) -> None:
-        self._told = asyncio.Event()
-        self._online = False
-        self._error = ""
-        self._within_s = within_s
-        self._bus = OsdpBus(_NAME, open_line, [OsdpReaderConfig(_NAME, address, key)], on_event=self._on_event)
-
-    def _on_event(self, event: OsdpEvent) -> None:
-        match event:
-            case ReaderOnline():
-                self._online = True
-            case PortDown(_, error):
-                self._error = error
-            case ReaderOffline():
-                pass
-            case _:
-                return
-        self._told.set()
-
-    async def __aenter__(self) -> tuple[OsdpBus, bool]:
-        self._bus.start()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._told.wait(), self._within_s)
-        if self._error:
-            self._bus.stop()
-            raise OSError(self._error)
-        return self._bus, self._online
-
-    async def __aexit__(self, *_exc: object) -> None:
-        self._bus.stop()
 
 
 class _Session:

@@ -18,8 +18,8 @@ from .osdp_victims import MakeVictim, Naive, Ours, Victim
 
 ROGUE = bytes.fromhex("deadbe40")
 ADDRESS = 10
-LOOK_S = 0.4
-"""How long a defence is watched once the attack has been played: eight polls."""
+LOOK_S = 0.25
+"""How long a defence is watched once the attack has been played: five polls."""
 
 
 def raw(card: bytes, *, answers: Frame, block: bytes = b"") -> bytes:

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.clock import SystemClock
+from edge_agent.agent import Agent
 from edge_agent.one_at_a_time import AlreadyHeld, Holding
 from edge_agent.outbox import Outbox
 from edge_agent.store import Store, StoredSet
-from edge_agent.walk_test.duties import Duties
 from edge_agent.walk_test.prompts import Answer
 from edge_agent.walk_test.report import fingerprint, sign
 from edge_agent.walk_test.runner import Ending
@@ -19,9 +18,10 @@ from edge_agent.walk_test.words import Step, StepKind, Verdict
 from protocol import topics
 from protocol.messages import AgentConfig, Declaration, DeclarationSet, DoorSettings, Scope
 from protocol.topics import TopicKind
-from protocol.words import ScopeKind
+from protocol.words import DoorMode, ScopeKind
 from simulators.walked_site import WalkedSite
 from simulators.walker import Walker
+from tests.support.waiting import until
 from tests.support.walks import School, found, walk
 
 STRIKE, OTHER, MAGLOCK = "door-0", "door-1", "door-2"
@@ -185,9 +185,16 @@ async def test_the_panic_button_locks_every_door_ends_the_walk_and_is_declared_o
         outcome = await walk(site, walker)
         assert outcome.ending is Ending.PANIC
         assert all(not door.released for door in site.doors.values())
-    duties = Duties(config, SystemClock(require_sync=False))
-    assert len(duties.secured_by(STRIKE)) == 1
-    await duties.close()
+        agent = Agent(site.config, pin_factory=site.factory)
+        running = asyncio.create_task(agent.run())
+        try:
+            await until(agent.ready.is_set, "the agent")
+            assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.SECURED}
+            assert agent.declarations.own_signed is not None  # what it publishes to the site
+        finally:
+            running.cancel()
+            await asyncio.wait([running])
+            agent.close()
 
 
 @pytest.mark.parametrize("kind", [StepKind.UNLOCK, StepKind.OPEN, StepKind.BADGE])

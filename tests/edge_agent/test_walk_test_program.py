@@ -86,3 +86,12 @@ def test_it_says_which_program_holds_the_doors(pi: Pi) -> None:
     assert program.returncode == 1
     assert "held by the agent, process" in said
     assert "systemctl stop doorward-agent" in said
+
+
+def test_no_agent_runs_beside_a_walk_test(pi: Pi) -> None:
+    walking = Holding(pi.config.data, "a walk test")
+    command = [sys.executable, "-m", "doorward.main", "agent", "run", str(pi.yaml_file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    walking.release()
+    assert done.returncode == 1
+    assert "held by a walk test, process" in done.stderr

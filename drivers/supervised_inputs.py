@@ -239,6 +239,9 @@ class Sampler:
         wait_s = self._pace_s
         while not self._stop.wait(wait_s):
             began = self._timer.now()
-            self.sweep()
+            try:
+                self.sweep()
+            except Exception:  # noqa: BLE001 - a listener's fault must not end the reading of every line
+                _log.error("a reading of the supervised lines could not be passed on", exc_info=True)
             took = self._timer.now() - began
             wait_s = max(self._pace_s - took, REST * took)

@@ -5,6 +5,7 @@ Call it on the loop. An alarm of no door (power, the fire line) is the agent's o
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 from edge_agent import alarm_groups
@@ -25,8 +26,8 @@ class AlarmDesk:
         self._journal = journal
         self._now_ms = now_ms
         self._on_change = on_change
-        self._on: set[Key] = set()
-        self._groups: dict[Key, Group] = {}
+        self._on: defaultdict[str | None, set[Key]] = defaultdict(set)  # by door
+        self._groups: defaultdict[str | None, dict[Key, Group]] = defaultdict(dict)
 
     def set(
         self,
@@ -39,13 +40,14 @@ class AlarmDesk:
     ) -> None:
         """An alarm is on or off now; may be repeated. ``source`` tells two of a door apart: {"reader": name}, say."""
         key: Key = (door, alarm, tuple(sorted((source or {}).items())))
-        if on is (key in self._on):
+        present = self._on[door]
+        if on is (key in present):
             return
-        (self._on.add if on else self._on.discard)(key)
+        (present.add if on else present.discard)(key)
         if alarm in NEVER_GROUPED:
             self._write(key, Tell(on=on, data={}))
         else:
-            group = self._groups.get(key, Group())
+            group = self._groups[door].get(key, Group())
             now = self._now_ms()
             group, effects = alarm_groups.raised(group, weight, now) if on else alarm_groups.cleared(group, now)
             self._keep(key, group, effects)
@@ -54,7 +56,7 @@ class AlarmDesk:
     def set_lines(self, door: str | None, faults: Mapping[str, Alarm]) -> None:
         """The faulty lines of a door (None: of the agent), as they are now: {input: alarm}."""
         wanted = {(door, alarm, (("input", name),)) for name, alarm in faults.items()}
-        held = {key for key in self._on if key[0] == door and key[2][:1] and key[2][0][0] == "input"}
+        held = {key for key in self._on[door] if key[2][:1] and key[2][0][0] == "input"}
         for _, alarm, source in held - wanted:
             self.set(door, alarm, on=False, source=dict(source))
         for _, alarm, source in wanted - held:
@@ -62,15 +64,15 @@ class AlarmDesk:
 
     def alarms(self, door: str | None) -> frozenset[Alarm]:
         """What is on at a door, truthfully, grouped or not; and whether something of it only cries wolf."""
-        present = {alarm for at, alarm, _ in self._on if at == door}
-        if any(group.flapping for (at, _, _), group in self._groups.items() if at == door):
+        present = {alarm for _, alarm, _ in self._on[door]}
+        if any(group.flapping for group in self._groups[door].values()):
             present.add(Alarm.MAINTENANCE)
         return frozenset(present)
 
     def tick(self) -> None:
         """Time has passed."""
         now = self._now_ms()
-        for key, group in tuple(self._groups.items()):
+        for key, group in self._all():
             after, effects = alarm_groups.tick(group, now)
             if after is not group:
                 self._keep(key, after, effects)
@@ -80,16 +82,19 @@ class AlarmDesk:
     def close(self) -> None:
         """Write what was counted and not told, before the end."""
         now = self._now_ms()
-        for key, group in self._groups.items():
+        for key, group in self._all():
             for effect in alarm_groups.flush(group, now):
                 self._write(key, effect)
         self._groups.clear()
 
+    def _all(self) -> list[tuple[Key, Group]]:
+        return [one for groups in self._groups.values() for one in groups.items()]
+
     def _keep(self, key: Key, group: Group, effects: tuple[Effect, ...]) -> None:
         if alarm_groups.over(group):
-            self._groups.pop(key, None)
+            self._groups[key[0]].pop(key, None)
         else:
-            self._groups[key] = group
+            self._groups[key[0]][key] = group
         for effect in effects:
             self._write(key, effect)
 

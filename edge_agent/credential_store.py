@@ -24,7 +24,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from edge_agent.credential_page import Page, assemble, open_page
-from edge_agent.database import open_durable, set_aside
+from edge_agent.database import DatabaseTooNew, open_durable, set_aside
 from protocol.messages import Credential
 from protocol.refusal import Refused
 
@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 CACHE_KIB = 512
 """SQLite's own cache, for each of two connections. The kernel's serves the rest, and gives it back when asked."""
+
+BUSY_S = 0.05
+"""The longest that the loop would wait for a lock on the file; in WAL mode there is none to wait for."""
 
 ROWS_AT_ONCE = 50
 PAUSE_S = 0.0005
@@ -103,7 +106,8 @@ class _Held:
 
 
 class CredentialStore:
-    """``credentials.db``. Opens it when made; raises OSError, sqlite3.Error or DatabaseTooNew if it cannot.
+    """``credentials.db``. Opens it when made; raises OSError or sqlite3.OperationalError if the disk refuses. A file
+    that is damaged, or a newer program's, is begun anew: central has all of it, and the doors must be held.
 
     Reading is on the loop, and waits for no writing, which is on a thread of its own. ``on_lost()`` is called on the
     loop once pages were lost and have to be asked for again.
@@ -123,10 +127,16 @@ class CredentialStore:
             log.error("%s is damaged: %s", path, error)  # noqa: TRY400
             self._reader.close()
             self._take_over()
+        self._remove_set_aside()
 
     def _open(self) -> None:
-        self._writer = open_durable(self._path, _MIGRATIONS, look_through=False)  # look_through() does it meanwhile
-        self._reader = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        try:
+            self._writer = open_durable(self._path, _MIGRATIONS, look_through=False)  # look_through() does it later
+        except DatabaseTooNew as error:
+            log.error("%s", error)  # noqa: TRY400
+            set_aside(self._path)
+            self._writer = open_durable(self._path, _MIGRATIONS, look_through=False)
+        self._reader = sqlite3.connect(self._path, BUSY_S, isolation_level=None, check_same_thread=False)
         for connection in (self._writer, self._reader):
             connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
         self._reader.execute("PRAGMA query_only = 1")
@@ -252,9 +262,12 @@ class CredentialStore:
                     taken += 1
                 except (sqlite3.DatabaseError, Refused) as error:
                     log.warning("page %d of the credentials is lost: %s", number, error)
-        for part in aside.parent.glob(f"{aside.name}*"):
-            part.unlink()  # whatever was in it, central has
+        self._remove_set_aside()
         return taken
+
+    def _remove_set_aside(self) -> None:
+        for part in self._path.parent.glob(f"{self._path.name}.damaged-*"):
+            part.unlink()  # whatever was in it, central has; a card may be small
 
 
 @contextlib.contextmanager

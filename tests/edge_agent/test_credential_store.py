@@ -1,6 +1,7 @@
 """Credentials on the disk: pages that are what their digest says, or are not there."""
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 from collections.abc import AsyncIterator
@@ -184,6 +185,21 @@ async def test_a_ruined_file_costs_its_pages_and_nothing_else(tmp_path: Path, lo
     await until(lambda: lost.count or not any(map(store.holds, names)), "the loss seen")
     await stage_all(store, pages)
     assert PagedCredentials(store, names).find(EVERYBODY[0].token) == EVERYBODY[0]
+    store.close()
+
+
+@pytest.mark.parametrize("what", ["no database at all", "a newer program's"])
+async def test_a_file_that_cannot_be_used_keeps_no_agent_from_its_doors(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "credentials.db"
+    if what == "no database at all":
+        path.write_bytes(b"scribble" * 1_000)
+    else:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute("PRAGMA user_version = 99")
+    store = CredentialStore(path)
+    names = await stage_all(store, paged(EVERYBODY, PAGES))
+    assert PagedCredentials(store, names).find(EVERYBODY[0].token) == EVERYBODY[0]
+    assert not any("damaged" in part.name for part in os.scandir(tmp_path))
     store.close()
 
 

@@ -67,8 +67,9 @@ class _Skipped(Exception):  # noqa: N818 - not an error
 class Runner:
     """One walk over some doors.
 
-    ``pause(seconds)`` lets time pass; ``keep(step, result)`` puts a result on the disk before the next step begins;
-    ``kept(step)`` is the result of an earlier walk that is gone on with. ``utc_ms`` stamps the results.
+    ``names`` are the doors' as on the wall. ``pause(seconds)`` lets time pass; ``keep(step, result)`` puts a result on
+    the disk before the next step begins; ``kept(step)`` is the result of an earlier walk that is gone on with.
+    ``utc_ms`` stamps the results.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Runner:
         prompts: Prompts,
         *,
         facts: Mapping[str, DoorFacts],
+        names: Mapping[str, str],
         pause: Callable[[float], Awaitable[None]],
         utc_ms: Callable[[], int],
         keep: Callable[[Step, StepResult], None],
@@ -85,6 +87,7 @@ class Runner:
         self._rig = rig
         self._prompts = prompts
         self._facts = dict(facts)
+        self._names = names
         self._pause = pause
         self._utc_ms = utc_ms
         self._keep = keep
@@ -104,7 +107,7 @@ class Runner:
         try:
             for door, steps in todo:
                 if door:
-                    self._prompts.door(door, doors.index(door) + 1, len(doors))
+                    self._prompts.door(self._name(door), doors.index(door) + 1, len(doors))
                 for step in steps:
                     if self._kept(step) is None:
                         await self._until_settled(step)
@@ -115,6 +118,11 @@ class Runner:
         finally:
             self._rig.lock_all()
         return Ending.FINISHED
+
+    def _name(self, door: str) -> str:
+        """As on the wall, and as in agent.yaml."""
+        name = self._names.get(door, door)
+        return door if name == door else f"{name} ({door})"
 
     async def _until_settled(self, step: Step) -> None:
         """Do a step, again if the person wants, until it is passed, skipped or accepted as failed."""

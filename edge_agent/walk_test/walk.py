@@ -149,6 +149,7 @@ class Walk:
 
     async def _walk(self, duties: Duties, progress: Progress, walked: tuple[str, ...]) -> Outcome:
         settings = {wiring.door: duties.settings(wiring.door) for wiring in self._config.doors}
+        names = {door: one.name for door, one in settings.items()}
         facts = {one.door: facts_of(one, bolt_ms=settings[one.door].bolt_ms) for one in self._config.doors}
         readers = ReaderWatch(self._config, on_news=self._reader_told, edges=self._edges)
         runner: Runner | None = None
@@ -175,6 +176,7 @@ class Walk:
             rig,
             self._prompts,
             facts=facts,
+            names=names,
             pause=self._pause,
             utc_ms=lambda: self._clock.utc_ns() // 1_000_000,
             keep=keep,
@@ -190,7 +192,7 @@ class Walk:
             self._config,
             progress,
             self._plans(tuple(progress.asked), facts),
-            names={door: one.name for door, one in settings.items()},
+            names=names,
             facts=facts,
             ended_ms=self._clock.utc_ns() // 1_000_000,
             clock_trusted=self._clock.trusted(),

@@ -85,8 +85,10 @@ async def test_a_zone_of_a_door_that_central_has_not_described_may_be_the_declar
     with WalkedSite(school.config) as site:
         with pytest.raises(CannotWalk, match=STRIKE):
             await walk(site, Walker(site), doors=(STRIKE,))
-        outcome = await walk(site, Walker(site), doors=(OTHER,))
+        walker = Walker(site)
+        outcome = await walk(site, walker, doors=(OTHER,))
         assert outcome.report.doors[-1].name == "Gym"
+        assert f"door 1 of 1: Gym ({OTHER})" in walker.heard
 
 
 async def test_nobody_is_locked_in_by_a_magnet_while_another_door_is_walked(tmp_path: Path) -> None:

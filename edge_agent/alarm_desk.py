@@ -62,6 +62,12 @@ class AlarmDesk:
         for _, alarm, source in wanted - held:
             self.set(door, alarm, on=True, source=dict(source))
 
+    def insist(self, door: str, *alarms: Alarm) -> None:
+        """A declaration secures the door: what is on there of these is told, however quiet it was until now."""
+        for key in tuple(self._on[door]):
+            if key[1] in alarms and key in self._groups[door]:
+                self._keep(key, *alarm_groups.insisted(self._groups[door][key]))
+
     def alarms(self, door: str | None) -> frozenset[Alarm]:
         """What is on at a door, truthfully, grouped or not; and whether something of it only cries wolf."""
         present = {alarm for _, alarm, _ in self._on[door]}

@@ -126,14 +126,21 @@ def tick(group: Group, now_ms: int) -> Step:
             group = replace(group, uncounted=0, written=group.on_since_ms is not None)
         group = replace(group, window_ms=now_ms, repeats=0, lasting_told=False, **_end_of(group))
     if _lasts(group, now_ms):
-        # A time that has its event already is not counted again.
-        count = 0 if group.written else 1
-        group = replace(group, written=True, loud=True, lasting_told=True, uncounted=max(0, group.uncounted - count))
-        effects.append(Tell(on=True, data={**_data(group, count=count), "lasting": True}))
+        group, told = insisted(replace(group, lasting_told=True))
+        effects.extend(replace(tell, data={**tell.data, "lasting": True}) for tell in told)
     if group.flapping and now_ms - max(group.recent, default=0) >= QUIET_MS:
         effects.append(TellFlapping(on=False, count=0))
         group = replace(group, flapping=False, recent=())
     return group, tuple(effects)
+
+
+def insisted(group: Group) -> tuple[Group, tuple[Tell, ...]]:
+    """What is on and was only counted or written is told after all: it stays, or a declaration makes it grave."""
+    if group.on_since_ms is None or group.loud:
+        return group, ()
+    count = 0 if group.written else 1  # a time that has its event already is not counted again
+    group = replace(group, written=True, loud=True, uncounted=max(0, group.uncounted - count))
+    return group, (Tell(on=True, data=_data(group, count=count)),)
 
 
 def over(group: Group) -> bool:

@@ -51,6 +51,9 @@ log = logging.getLogger(__name__)
 
 SAMPLE_EVERY_MS = 500
 
+INTRUSION = (Alarm.FORCED, Alarm.TAMPER)
+"""Alarms that may be somebody breaking in."""
+
 
 @dataclass(slots=True)
 class Door:
@@ -351,6 +354,8 @@ class Controller:
             if isinstance(effect, Emit) and effect.kind is EventKind.HELD_WARNING:
                 for reader in self.readers_of(door.wiring.door):
                     self._on_show(reader, Show.WARNING)
+        if door.state.mode is DoorMode.SECURED and before.mode is not DoorMode.SECURED:
+            self._desk.insist(door.wiring.door, *INTRUSION)
         if door.state.leaf is Contact.OPEN and before.leaf is not Contact.OPEN:
             self.badges.door_opened(door.wiring.door, before.closed_seen_ms)
         if effects or (door.state.contact, door.state.bolt) != (before.contact, before.bolt):
@@ -359,7 +364,7 @@ class Controller:
 
     def _weight(self, alarm: Alarm, door: Door) -> Weight:
         """How much an alarm that comes again insists on being told."""
-        if alarm not in (Alarm.FORCED, Alarm.TAMPER):
+        if alarm not in INTRUSION:
             return Weight.COUNTED
         if door.state.mode is DoorMode.SECURED:
             return Weight.ALWAYS

@@ -64,6 +64,22 @@ async def test_a_door_that_cries_wolf_is_a_maintenance_fault_and_in_a_lockdown_a
         assert "grouped" not in (await raised(agent))[-1]
 
 
+async def test_a_door_that_is_forced_as_a_lockdown_begins_is_told_though_it_was_only_counted_before(
+    pi: Pi, district: TestDistrict
+) -> None:
+    async with pi.running() as agent:
+        agent.inbox.receive(Incoming(pi.topic(TopicKind.CONFIG), district.config(pi), True))
+        await until(lambda: shows(agent, Condition.SECURE), "the door")
+        await force(agent, pi.doors[DOOR])
+        pi.doors[DOOR].force_open()
+        await until(lambda: shows(agent, Condition.FORCED), "the forced door")
+        assert (await raised(agent))[-1]["grouped"]
+        topic = "doorward/v1/declarations"
+        agent.inbox.receive(Incoming(topic, district.declare(topic, 1, lockdown()), True))
+        last = (await raised(agent))[-1]
+        assert (last["alarm"], last["repeat"], last["count"], "grouped" in last) == ("forced", 2, 0, False)
+
+
 async def test_a_reader_whose_line_comes_and_goes_is_told_once_and_then_with_its_number(pi: Pi) -> None:
     async with pi.running() as agent:
         controller = agent.controller

@@ -9,7 +9,7 @@ CARD, OTHER_CARD = token(KEY, 26, b"\x12\x34\x56\x40"), token(KEY, 26, b"\x12\x3
 
 
 def test_a_card_is_its_bits_its_data_and_the_key() -> None:
-    assert CARD == token(KEY, 26, b"\x12\x34\x56\x40")
+    assert token(KEY, 26, b"\x12\x34\x56\x40") == CARD
     others = {OTHER_CARD, token(KEY, 27, b"\x12\x34\x56\x40"), token(OTHER_KEY, 26, b"\x12\x34\x56\x40")}
     assert len(others | {CARD}) == 4
 

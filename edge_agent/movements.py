@@ -37,9 +37,10 @@ class Movements:
         """
         if not passback.counts(settings):
             return
-        area = passback.destination(settings, passage)
-        waiting = [one for one in self._entering.get(settings.door, ()) if one.until_ms > now_ms]
-        waiting += [_Entering(cardholder, area, state.grant_until_ms) for cardholder in cardholders]
+        area, new = passback.destination(settings, passage), tuple(cardholders)
+        before = self._entering.get(settings.door, ())
+        waiting = [one for one in before if one.until_ms > now_ms and one.cardholder not in new]
+        waiting += [_Entering(cardholder, area, state.grant_until_ms) for cardholder in new]
         self._entering[settings.door] = waiting
         if state.contact is Contact.OPEN:
             self.opened(settings.door, closed_seen_ms=now_ms - 1, now_ms=now_ms)

@@ -230,6 +230,17 @@ def test_a_declaration_interrupted_by_the_sessions_end_can_be_confirmed_after_it
         expect(page.locator(".declared h1")).to_have_text("DRILL: Lockdown")
 
 
+def test_a_duress_alarm_can_be_cleared_where_there_is_one(page: Page, central: FakeCentral) -> None:
+    at(page, central, f"/site/{SCHOOL}/door/gym")
+    clear = page.get_by_role("button", name="Duress looked after")
+    expect(page.get_by_role("button", name="Open once")).to_be_visible()
+    expect(clear).to_be_hidden()
+    central.door(SCHOOL, "gym", alarms=["duress"])
+    expect(page.get_by_text("Alarm: Duress")).to_be_visible()
+    clear.click()
+    expect(page.locator(".outcome")).to_contain_text("Clear duress: sent")
+
+
 @pytest.mark.slow
 def test_a_command_nobody_answers_is_said_to_have_expired(page: Page, central: FakeCentral) -> None:
     at(page, central, f"/site/{SCHOOL}/door/gym")

@@ -14,7 +14,7 @@ const GRACE_MS = 4_000;
  * @param {import("./api.js").Api} api
  * @param {import("./clock.js").ServerClock} clock
  * @param {{site: string, door: string}} door
- * @param {string} kind grant or test_lock
+ * @param {string} kind grant, test_lock or clear_duress
  * @param {(words: string, outcome: "waiting"|"done"|"refused"|"silent") => void} say
  */
 export async function command(api, clock, door, kind, say) {

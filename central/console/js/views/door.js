@@ -115,6 +115,7 @@ export function doorView(context, route) {
     const grant = buttons[0];
     if (door.mode === "secured") grant.disabled = true;
     setText(grant, door.mode === "secured" ? "Open once: refused while secured" : "Open once");
+    show(buttons[2], door.alarms.includes("duress") && may(context.session.role, "release"));
     const now = `${door.condition} ${door.mode} ${door.since_ms} ${door.alarms}`;
     if (eventsOf && eventsOf !== now) void loadDoor().catch(() => {});
     eventsOf = now;
@@ -159,11 +160,12 @@ export function doorView(context, route) {
   };
 }
 
-/** @param {(kind: string) => void} run @returns {HTMLButtonElement[]} open once, test lock */
+/** @param {(kind: string) => void} run @returns {HTMLButtonElement[]} open once, test lock, clear a duress alarm */
 function makeActs(run) {
   return [
     h("button", { type: "button", class: "button", onclick: () => run("grant") }, "Open once"),
     h("button", { type: "button", class: "button", onclick: () => run("test_lock") }, "Test the lock"),
+    h("button", { type: "button", class: "button", hidden: true, onclick: () => run("clear_duress") }, "Duress looked after"),
   ];
 }
 

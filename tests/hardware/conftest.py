@@ -27,7 +27,7 @@ class Guests:
         self._pool = ThreadPoolExecutor(GUESTS_AT_ONCE)
         run = partial(machine.run_suite, linux, within=GUEST_S)
         self._ended: dict[str, Future[Mapping[str, Outcome]]] = {
-            suite: self._pool.submit(HOW.get(suite, _plainly), run, machine.GUEST / suite) for suite in suites
+            suite: self._pool.submit(HOW.get(suite, _in_no_time), run, machine.GUEST / suite) for suite in suites
         }
 
     def outcome(self, suite: str, test: str) -> Outcome:
@@ -40,21 +40,21 @@ class Guests:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _plainly(run: Callable[..., Mapping[str, Outcome]], suite: Path) -> Mapping[str, Outcome]:
-    return run(suite)
-
-
 def _in_no_time(run: Callable[..., Mapping[str, Outcome]], suite: Path) -> Mapping[str, Outcome]:
-    """Waiting costs no time there: two minutes of pulses and pauses pass in seconds."""
+    """The guest's time stands still while anybody computes and leaps when all of them wait.
+
+    Minutes of waiting pass in seconds, and no deadline in there depends on how busy this machine is.
+    """
     return run(suite, options="time-travel=inf-cpu")
 
 
-def _with_a_reader_outside(run: Callable[..., Mapping[str, Outcome]], suite: Path) -> Mapping[str, Outcome]:
+def _with_readers_outside(run: Callable[..., Mapping[str, Outcome]], suite: Path) -> Mapping[str, Outcome]:
+    """In real time, as whoever is outside lives in it."""
     with reader_outside() as reader:
         return run(suite, serial=reader.serial, fds=reader.fds, files={"line.json": reader.about})
 
 
-HOW = {"wiegand.py": _in_no_time, "serial_lines.py": _with_a_reader_outside}
+HOW = {"serial_lines.py": _with_readers_outside}
 """Suites that need more than a guest."""
 
 

@@ -11,9 +11,11 @@ from tests.hardware.guest.pi import Pi
 
 
 @pytest.fixture(scope="session")
-def header() -> HeaderLines:
+def header() -> Iterator[HeaderLines]:
     """The one header this machine has."""
-    return HeaderLines()
+    lines = HeaderLines()
+    yield lines
+    lines.close()
 
 
 @pytest.fixture

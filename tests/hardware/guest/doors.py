@@ -48,7 +48,7 @@ def test_a_contact_that_bounces_is_one_opening(agent: Pi, lines: HeaderLines) ->
 
 def test_a_request_to_exit_opens_a_maglock_that_a_lockdown_holds(agent: Pi, lines: HeaderLines) -> None:
     lines.ground(GYM.rex)
-    until(lambda: not lines.high(GYM.lock), "the maglock's release", within=1)
+    until(lambda: not lines.high(GYM.lock), "the maglock's release")
     agent.wait_for("request_to_exit", "gym", releases=True)
     lines.let_go(GYM.rex)
     until(lambda: lines.high(GYM.lock), "the maglock's hold after the passage")
@@ -58,7 +58,7 @@ def test_fire_opens_the_flagged_maglock_of_a_lockdown_and_leaves_the_strike_lock
     agent: Pi, lines: HeaderLines
 ) -> None:
     lines.let_go(FIRE)  # the panel's loop opens; a cut wire reads the same
-    until(lambda: not lines.high(GYM.lock), "the maglock's release", within=1)
+    until(lambda: not lines.high(GYM.lock), "the maglock's release")
     agent.wait_for("alarm_raised", "gym", alarm="fire")
     assert not lines.high(ENTRANCE.lock)
     lines.ground(FIRE)

@@ -26,6 +26,11 @@ class HeaderLines:
         # Opened once: a Wiegand pulse is a write of its own.
         self._pulls = [self._line(pin).joinpath("pull").open("wb", buffering=0) for pin in range(HEADER_LINES)]
 
+    def close(self) -> None:
+        """Touch the lines no more."""
+        for pull in self._pulls:
+            pull.close()
+
     def ground(self, *pins: int) -> None:
         """Join lines to ground: a closed switch, a low pulse. Outweighs the pin's own pull-up."""
         for pin in pins:

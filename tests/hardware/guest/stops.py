@@ -27,7 +27,7 @@ def test_an_agent_told_to_stop_lets_out_who_is_leaving_and_leaves_every_lock_loc
 ) -> None:
     pi.start()
     lines.ground(GYM.rex)
-    until(lambda: not lines.high(GYM.lock), "the maglock's release", within=1)
+    until(lambda: not lines.high(GYM.lock), "the maglock's release")
     lines.let_go(GYM.rex)
     told = time.monotonic()
     assert pi.stop() == 0
@@ -39,7 +39,7 @@ def test_an_agent_told_to_stop_lets_out_who_is_leaving_and_leaves_every_lock_loc
 def test_a_killed_agent_leaves_the_pins_as_they_were_and_the_next_one_locks(pi: Pi, lines: HeaderLines) -> None:
     pi.start()
     lines.ground(GYM.rex)
-    until(lambda: not lines.high(GYM.lock), "the maglock's release", within=1)
+    until(lambda: not lines.high(GYM.lock), "the maglock's release")
     pi.kill()
     lines.let_go(GYM.rex)
     assert not lines.high(GYM.lock), "nobody is left to end the release"

@@ -1,7 +1,4 @@
-"""In the guest: a Wiegand reader's pulses on two GPIO lines, as the kernel timestamps them and the agent takes them.
-
-Run in the kernel's time-travel mode: waiting costs no time.
-"""
+"""In the guest: a Wiegand reader's pulses on two GPIO lines, as the kernel stamps them and the agent reads them."""
 
 import random
 from collections import Counter

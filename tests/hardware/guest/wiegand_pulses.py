@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from tests.hardware.guest.lines import HeaderLines
 
-FRAME_GAP_S = 0.08
+FRAME_GAP_S = 0.06
 """Silence after a frame: longer than any decoder waits for a further bit."""
 
 BITS = 26

@@ -30,7 +30,7 @@ from drivers.osdp.key_state import KeyState
 from drivers.osdp.panel import Channel, Panel, RawEvent
 from drivers.osdp.port import Line
 from drivers.osdp.port_keeper import PortKeeper
-from drivers.osdp.reader import HANDSHAKE_S, ReaderState
+from drivers.osdp.reader import ReaderState
 
 _log = logging.getLogger(__name__)
 
@@ -355,30 +355,28 @@ class OsdpBus:
 
     def _heal(self, panel: Panel, reader: ReaderState, now: float, *, secure: bool) -> None:
         silent = reader.silent(now)
+        lost = reader.online and not secure and not silent
         if silent:
             self._go_offline(reader, OfflineReason.SILENT, now)
+        elif lost or (not secure and reader.away_too_long(now)):
+            self._go_offline(reader, OfflineReason.NO_SECURE_CHANNEL, now)
         if reader.resting:
             if now >= reader.rest_until and not panel.enabled(reader.offset):
                 if reader.answered_before and reader.keys.swap(now):
                     self._make_panel(now)
-                    self._pump()
-                    return
-                reader.tried(now)
-                panel.enable(reader.offset)
+                else:
+                    reader.tried(now)
+                    panel.enable(reader.offset)
                 self._pump()
             return
-        lost = reader.online and not secure
-        if lost or (not silent and not secure and now - reader.tried_at > HANDSHAKE_S):
-            self._go_offline(reader, OfflineReason.NO_SECURE_CHANNEL, now)
-        if silent or lost or (not secure and reader.gives_up(now)):
+        if silent or lost or (not secure and (panel.parked(reader.offset) or reader.gives_up(now))):
             shared = any(other.online for other in self._readers)
             reader.rest(now, silent=silent, shared=shared, lost=lost)
             panel.disable(reader.offset)
             self._pump()
 
     def _go_offline(self, reader: ReaderState, reason: OfflineReason, now: float) -> None:
-        reader.online = False
-        reader.stale = True
+        reader.online, reader.stale = False, True
         if reader.told_online is not False:
             reader.told_online = False
             self._tell(events.ReaderOffline(reader.config.name, reason, now))

@@ -102,6 +102,7 @@ class Panel:
         seed_nonces()
         self._events: list[RawEvent] = []
         self._keys_set: list[tuple[int, bool]] = []
+        self._parked: set[int] = set()
         self._cp: Any = osdp_sys.ControlPanel([self._info(reader, channel) for reader in readers])
         self._cp.set_event_callback(self._collect)
         self._cp.set_command_completion_callback(self._completed)
@@ -112,7 +113,7 @@ class Panel:
         return {
             "name": reader.name,
             "address": reader.address,
-            "flags": osdp_sys.FLAG_ENFORCE_SECURE,
+            "flags": osdp_sys.FLAG_ENFORCE_SECURE | osdp_sys.FLAG_ENABLE_NOTIFICATION,
             "scbk": reader.key,
             "channel": channel,
             "version": 1,
@@ -149,7 +150,12 @@ class Panel:
     def enable(self, offset: int) -> None:
         """Begin a new handshake, with a new nonce. Only once `enabled` says false."""
         seed_nonces()
+        self._parked.discard(offset)
         self._cp.enable_pd(offset)
+
+    def parked(self, offset: int) -> bool:
+        """Whether libosdp has given the reader up, and would not speak to it again for 300 s."""
+        return offset in self._parked
 
     def submit(self, offset: int, command: dict[str, Any]) -> bool:
         """Queue a command. False if the reader is not online. Never from within an event."""
@@ -180,8 +186,11 @@ class Panel:
         command.clear()  # as with events; this one may hold a key
 
     def _collect(self, offset: int, fields: dict[str, Any]) -> int:
-        secure = bool(self._cp.sc_status() >> offset & 1)
-        self._events.append(RawEvent(offset, dict(fields), secure))
+        if fields.get("event") != osdp_sys.EVENT_NOTIFICATION:
+            secure = bool(self._cp.sc_status() >> offset & 1)
+            self._events.append(RawEvent(offset, dict(fields), secure))
+        elif fields.get("type") == osdp_sys.EVENT_NOTIFICATION_PD_STATUS and not fields.get("arg0"):
+            self._parked.add(offset)
         fields.clear()  # the wheel never frees this dict: about 470 bytes an event unless emptied
         return 0
 

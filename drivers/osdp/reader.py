@@ -26,7 +26,9 @@ HANDSHAKE_S = 1.5
 
 REST_ALONE_S = 0.25
 REST_SHARED_S = 0.9
-"""How long a reader is left alone between tries; longer where others on the line must be served."""
+REST_REFUSED_S = 2.0
+"""How long a reader is left alone between tries; longer where others on the line must be served, and longest after a
+handshake that failed: another of the same kind will fail, too."""
 
 MAX_QUEUED_COMMANDS = 8
 """Commands held for a reader; the oldest go first when there are more."""
@@ -43,6 +45,8 @@ class ReaderState:
     """Silence counts from here: start, port opened, or the loop coming back after being blocked."""
     tried_at: float
     keys: KeyState
+    away_since: float = 0.0
+    """Since when its secure channel is to come up."""
     online: bool = False
     told_online: bool | None = None
     """What the owner believes; a short handshake for a new key is not told."""
@@ -83,6 +87,7 @@ class ReaderState:
         self.online = self.key_sent = False
         self.stale = True
         self.unanswered = 0
+        self.away_since = now
         self.tried(now)
 
     def nothing_to_say(self) -> bool:
@@ -108,6 +113,10 @@ class ReaderState:
         """Whether it said anything since the present try began."""
         return self.heard_at >= self.tried_at
 
+    def away_too_long(self, now: float) -> bool:
+        """Whether its secure channel should be up by now."""
+        return not self.online and now - self.away_since > HANDSHAKE_S
+
     def gives_up(self, now: float) -> bool:
         """Whether this try at a secure channel has failed and it should rest before the next."""
         return now - self.tried_at > (HANDSHAKE_S if self.answers else PROBE_S)
@@ -120,7 +129,10 @@ class ReaderState:
         self.stale = True
         self.queue.clear()
         self.unanswered = 0
-        self.rest_until = now + (0.0 if lost else REST_SHARED_S if shared else REST_ALONE_S)
+        rest_s = REST_SHARED_S if shared else REST_ALONE_S
+        if shared and self.answered_before and not self.keys.pending:
+            rest_s = REST_REFUSED_S
+        self.rest_until = now if lost else now + rest_s
 
     def tried(self, now: float) -> None:
         """A new handshake begins."""

@@ -31,7 +31,7 @@ def raw(card: bytes, *, answers: Frame, block: bytes = b"") -> bytes:
 async def outcome(until: Until, victim: Victim, *, succeeds: bool) -> None:
     """The rogue card was believed, or it was not although there was time."""
     if succeeds:
-        await until(lambda: ROGUE in victim.cards, within=3)
+        await until(lambda: ROGUE in victim.cards, within=5)
     else:
         await hold(lambda: ROGUE not in victim.cards, seconds=LOOK_S)
 
@@ -222,10 +222,10 @@ async def test_a_true_card_held_back_for_seconds_is_too_old_when_it_comes(
             reader.swipe(26, ROGUE)
             await until(lambda: held)
             if isinstance(victim, Ours):
-                await until(lambda: victim.of(LineSilent), within=2)
+                await until(lambda: victim.of(LineSilent), within=5)
                 assert victim.of(ReaderOffline)
             else:
-                await until(lambda: len(asked_again) >= 2, within=3)
+                await until(lambda: len(asked_again) >= 2, within=5)
             middle.to_panel(held[0].raw)
             await outcome(until, victim, succeeds=succeeds)
 
@@ -238,7 +238,7 @@ async def test_a_cut_line_on_which_an_attacker_answers_busy_is_silent_all_the_sa
         with Middle(line.path) as middle, Ours(middle.path, ADDRESS, key) as victim:
             await until(lambda: victim.online)
             middle.on_command = lambda _command: middle.to_panel(build(ADDRESS, Reply.BUSY, reply=True))
-            await until(lambda: victim.of(LineSilent), within=2)
+            await until(lambda: victim.of(LineSilent), within=5)
             assert not victim.online
 
 
@@ -252,10 +252,10 @@ async def test_a_splice_is_told_and_what_is_spliced_in_is_not_believed(until: Un
             rogue.unplug()
             await until(lambda: victim.online)
             line.cut()
-            await until(lambda: victim.of(LineSilent), within=2)
+            await until(lambda: victim.of(LineSilent), within=5)
             rogue.plug()
             rogue.swipe(26, ROGUE)
-            await until(lambda: victim.of(LineRestored), within=3)
+            await until(lambda: victim.of(LineRestored), within=5)
             await outcome(until, victim, succeeds=False)
             assert not victim.online
 

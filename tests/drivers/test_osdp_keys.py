@@ -74,7 +74,7 @@ async def test_a_reader_whose_acknowledgement_is_lost_is_found_with_its_new_key(
                 None if reply.code == Reply.ACK and rig.readers[0].key == new else reply.raw
             )
             assert rig.bus.set_key("reader-10", new)
-            await until(lambda: rig.of(ReaderOffline), within=3)
+            await until(lambda: rig.of(ReaderOffline), within=5)
             middle.on_reply = passed
             await until(lambda: rig.of(KeySet), within=8)
             await until(rig.all_online)
@@ -87,7 +87,7 @@ async def test_a_reader_cut_off_while_it_takes_its_key_is_said_to_be_offline(unt
         assert rig.bus.set_key("reader-10", new)
         await until(lambda: rig.readers[0].key == new)
         rig.readers[0].unplug()
-        await until(lambda: rig.of(LineSilent), within=2)
+        await until(lambda: rig.of(LineSilent), within=5)
         assert rig.of(ReaderOffline)[0].reason is OfflineReason.SILENT
         rig.readers[0].plug()
         await until(lambda: rig.of(KeySet), within=4)

@@ -37,6 +37,9 @@ BOLT_TRAVEL_S = (0.15, 0.4)
 READING_PACE = 0.05
 """Real seconds a second of a fast walk takes while a reader is tested: its line must be able to keep up."""
 
+AWAITING_PACE = 0.5
+"""The same while a reader is waited for that does not answer."""
+
 LOOK_S = 0.001
 
 READERS_UP_S = 20.0

@@ -12,7 +12,11 @@ from edge_agent.walk_test.words import Step, StepKind, StepResult, Verdict
 from edge_agent.wired_readers import known_formats
 from simulators.readers_at_doors import SERIAL_CARD_BITS, SerialAtDoor
 from simulators.virtual_door import VirtualDoor
-from simulators.walked_site import READING_PACE, WalkedSite
+from simulators.virtual_reader import VirtualOsdpReader
+from simulators.walked_site import AWAITING_PACE, READING_PACE, WalkedSite
+
+OSDP_PATIENCE_S = 40.0
+"""What passes on a serial line takes real time, of which a fast walk has little."""
 
 FOREVER_S = 1e9
 _SAID_DONE = frozenset({StepKind.REST, StepKind.PULL})
@@ -53,7 +57,10 @@ class Walker:
         now = self._site.timer.now()
         after_s = self._rng.uniform(0.5, 2.0)
         self._site.timer.at(now + after_s, act)
-        self._done_at = now + after_s + (1.5 if step.kind in _SAID_DONE else 4.0)
+        patience_s = 1.5 if step.kind in _SAID_DONE else 4.0
+        if isinstance(self._site.readers.get(step.reader or ""), VirtualOsdpReader):
+            patience_s = OSDP_PATIENCE_S
+        self._done_at = now + after_s + patience_s
 
     def time_left(self, step: Step, seconds: int) -> None:
         """They know."""
@@ -67,7 +74,7 @@ class Walker:
         """They hear it. A reader that is waited for takes the time it takes."""
         self.heard.append(text)
         if text == READER_AWAITED:
-            self._site.pace = 1.0
+            self._site.pace = AWAITING_PACE
 
     def answer(self) -> Answer | None:
         """Enter, when they are through."""

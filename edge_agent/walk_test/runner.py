@@ -10,12 +10,11 @@ from dataclasses import replace
 from enum import StrEnum
 
 from edge_agent.walk_test.findings import is_hint
-from edge_agent.walk_test.judge import complete, judge, moves_ms
+from edge_agent.walk_test.judge import answers, complete, judge, moves_ms
 from edge_agent.walk_test.prompts import OPEN_FIRST, READER_AWAITED, SHUT_FIRST, Answer, Prompts, instruction
 from edge_agent.walk_test.rig import Rig
 from edge_agent.walk_test.words import (
     DoorFacts,
-    ReaderState,
     Record,
     Sensor,
     Step,
@@ -29,8 +28,8 @@ QUIET_MS = 500
 """Looked on for so long after a step is done: for what moves that should not."""
 
 REST_MS = 2_000
-READER_UP_MS = 5_000
-"""A reader's secure channel is up within about a second."""
+READER_UP_MS = 4_000
+"""A reader's secure channel is up within about a second, also after a disturbance."""
 
 DECIDE_MS = 600_000
 """After a failure the person may be away for a tool; then the test is ended, to be resumed."""
@@ -67,8 +66,8 @@ class _Skipped(Exception):  # noqa: N818 - not an error
 class Runner:
     """One walk over some doors.
 
-    ``names`` are the doors' as on the wall. ``pause(seconds)`` lets time pass; ``keep(step, result)`` puts a result on
-    the disk before the next step begins; ``kept(step)`` is the result of an earlier walk that is gone on with.
+    ``names`` are the doors' as on the wall. ``pause(seconds)`` lets time pass; ``keep(step, result)`` puts a result
+    on the disk before the next step begins; ``kept(step)`` is the result of an earlier walk that is gone on with.
     ``utc_ms`` stamps the results.
     """
 
@@ -194,11 +193,11 @@ class Runner:
             await self._reader_up(step, step.reader or "")
 
     async def _reader_up(self, step: Step, reader: str) -> None:
+        """A reader that does not answer is given some time, and the person is spared a badge if it never does."""
         record = self._rig.begin()
-        if record.readers.get(reader) is not ReaderState.STARTING:
-            return
-        self._prompts.say(READER_AWAITED)
-        await self._wait(step, READER_UP_MS, lambda: record.readers.get(reader) is not ReaderState.STARTING, record)
+        if not answers(record, reader):
+            self._prompts.say(READER_AWAITED)
+            await self._wait(step, READER_UP_MS, lambda: answers(record, reader), record)
 
     def _shut(self, step: Step, facts: DoorFacts) -> bool:
         return self._rig.value((step.door, Sensor.CONTACT)) in {facts.shut, None}

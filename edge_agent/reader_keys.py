@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers.osdp.config import KEY_BYTES
+from drivers.osdp.config import KEY_BYTES, check_key
 from edge_agent.key_files import sync_folder, write_whole
 
 log = logging.getLogger(__name__)
@@ -75,14 +75,14 @@ class ReaderKeys:
                 return Held(first)
             candidate = kept["candidate"]
             held = Held(bytes.fromhex(kept["key"]), None if candidate is None else bytes.fromhex(candidate))
+            for key in (held.key, held.candidate):
+                if key is not None:
+                    check_key(reader, key)
         except FileNotFoundError:
             return Held(first)
         except (OSError, ValueError, KeyError, TypeError) as error:
             # the error's text might show what was read
             log.error("%s cannot be read (%s): reader %s gets its first key", path, type(error).__name__, reader)  # noqa: TRY400
-            return Held(first)
-        if any(key is not None and len(key) != KEY_BYTES for key in (held.key, held.candidate)):
-            log.error("%s holds no key of %d bytes: reader %s gets its first key", path, KEY_BYTES, reader)
             return Held(first)
         return held
 

@@ -308,7 +308,9 @@ class OsdpBus:
             elif reader.stale:
                 self.stale_reads += 1
                 self._tell(events.StaleReadDropped(reader.config.name, now))
-            elif (read := reports.read(reader.config.name, report.fields, now)) is not None:
+            elif (read := reports.read(reader.config.name, report.fields, now)) is None:
+                self._refuse(reader, Forged.MALFORMED, now)
+            else:
                 self._tell(read)
 
     def _drained(self, mask: int, now: float) -> None:

@@ -19,7 +19,7 @@ _OPEN_WITHIN = (Reply.NAK, Reply.BUSY)
 
 
 class Forged(StrEnum):
-    """Why a reply was not passed on."""
+    """Why a reply was not believed."""
 
     UNASKED = "unasked"
     """Nobody was asked, or another reader was: a second reader at the address, a repeat, an injected frame."""
@@ -27,6 +27,8 @@ class Forged(StrEnum):
     """It carries no MAC although the secure channel is up: an injected card, or a reader gone rogue."""
     OUT_OF_PLACE = "out_of_place"
     """It does not belong to a handshake, and there is no secure channel yet."""
+    MALFORMED = "malformed"
+    """It came over the secure channel and makes no sense: keys that no keypad has, say."""
 
 
 def refuse(frame: Frame, *, asked: int | None, secure: bool, key_sent: bool) -> Forged | None:

@@ -14,6 +14,7 @@ from drivers.osdp.reader import ReaderState
 _log = logging.getLogger(__name__)
 
 _LSTAT_BYTES = 2  # tamper, power (IEC 60839-11-5, LSTATR)
+_KNOWN_KEYS = "0123456789*#"
 _KEYS = str.maketrans({"\x7f": "*", "\r": "#"})
 
 
@@ -28,12 +29,13 @@ def is_status(fields: dict[str, Any]) -> bool:
 
 
 def read(name: str, fields: dict[str, Any], now: float) -> OsdpEvent | None:
-    """The card or keys; None, and logged, if they make no sense."""
+    """The card or keys; None, and logged, if they make no sense. Keys that no keypad of ours has are left out."""
     try:
         data = bytes(fields["data"])
         if fields["event"] == osdp_sys.EVENT_CARDREAD:
             return events.CardRead(name, int(fields["length"]), data, now)
-        return events.KeyPress(name, data.decode("latin-1").translate(_KEYS), now)
+        keys = data.decode("latin-1").translate(_KEYS)
+        return events.KeyPress(name, "".join(key for key in keys if key in _KNOWN_KEYS), now)
     except (KeyError, TypeError, ValueError) as error:
         _log.warning("reader %s sent a malformed read: %s", name, error)
         return None

@@ -7,6 +7,7 @@ import pytest
 
 from drivers.osdp import (
     CardRead,
+    Forged,
     Indication,
     KeyPress,
     LineRestored,
@@ -19,6 +20,7 @@ from drivers.osdp import (
     PowerFault,
     ReaderOffline,
     ReaderOnline,
+    ReplyRefused,
     StaleReadDropped,
     Tamper,
     open_serial,
@@ -222,6 +224,17 @@ async def test_every_reader_of_a_line_is_heard_at_its_speed(until: Until, reader
             reader.swipe(26, CARD)
         await until(lambda: len(rig.cards) == readers)
         assert {card.reader for card in rig.cards} == {reader.name for reader in rig.readers}
+
+
+async def test_a_read_that_makes_no_sense_is_refused_and_the_next_one_taken(until: Until) -> None:
+    with Rig() as rig:
+        await until(rig.all_online)
+        rig.readers[0].press("AB")
+        await until(lambda: rig.of(ReplyRefused))
+        assert rig.of(ReplyRefused)[0].reason is Forged.MALFORMED
+        rig.readers[0].press("A1\x00#")
+        await until(lambda: rig.of(KeyPress))
+        assert rig.of(KeyPress)[0].keys == "1#"
 
 
 async def test_one_lost_reply_is_no_alarm(until: Until) -> None:

@@ -51,7 +51,7 @@ def test_only_the_agent_may_read_them_and_no_first_key_is_among_them(tmp_path: P
     assert FIRST.hex() not in file.read_text()
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"key": "12"}', "\x00", "key"])
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"key": "12"}', "\x00", "key", "weak"])
 def test_a_damaged_file_is_said_so_and_the_first_key_used(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -59,8 +59,8 @@ def test_a_damaged_file_is_said_so_and_the_first_key_used(
     keys.load("front", FIRST)
     new = keys.propose("front")
     (file,) = (tmp_path / "reader-keys").iterdir()
-    text = json.dumps(json.loads(file.read_text()) | {"key": "12"}) if damage == "key" else damage
-    file.write_text(text)
+    instead = {"key": "12", "weak": "00" * 16}.get(damage)
+    file.write_text(damage if instead is None else json.dumps(json.loads(file.read_text()) | {"key": instead}))
     assert kept(tmp_path).load("front", FIRST) == Held(FIRST)
     assert "reader front gets its first key" in caplog.text
     assert new.hex() not in caplog.text

@@ -2,7 +2,7 @@
 
 from tests.hardware.guest.lines import HeaderLines
 from tests.hardware.guest.pi import Pi, until
-from tests.hardware.guest.school import ENTRANCE, FIRE, GYM, SHED
+from tests.hardware.guest.school import BATTERY, ENTRANCE, ENTRANCE_COVER, FIRE, GYM, MAINS, SHED
 
 
 def test_every_lock_line_locks_while_nobody_has_a_right(agent: Pi, lines: HeaderLines) -> None:
@@ -64,3 +64,21 @@ def test_fire_opens_the_flagged_maglock_of_a_lockdown_and_leaves_the_strike_lock
     lines.ground(FIRE)
     until(lambda: lines.high(GYM.lock), "the maglock's hold after the fire")
     assert not agent.events("lock_commanded", "entrance", released=True)
+
+
+def test_a_box_that_is_opened_proves_its_door_no_longer(agent: Pi, lines: HeaderLines) -> None:
+    lines.let_go(ENTRANCE_COVER)
+    agent.wait_for("alarm_raised", "entrance", alarm="tamper")
+    agent.wait_for("condition_changed", "entrance", to="tampered")
+    lines.ground(ENTRANCE_COVER)
+    agent.wait_for("condition_changed", "entrance", to="secure")
+
+
+def test_mains_that_fails_and_a_battery_that_runs_low_are_told(agent: Pi, lines: HeaderLines) -> None:
+    lines.let_go(MAINS)
+    agent.wait_for("alarm_raised", alarm="mains_failed")
+    lines.let_go(BATTERY)
+    agent.wait_for("alarm_raised", alarm="battery_low")
+    lines.ground(MAINS, BATTERY)
+    agent.wait_for("alarm_cleared", alarm="mains_failed")
+    agent.wait_for("alarm_cleared", alarm="battery_low")

@@ -11,6 +11,8 @@ from protocol.messages import DoorSettings
 from tests.hardware.guest.lines import HeaderLines
 
 FIRE, PANIC = 22, 23
+MAINS, BATTERY = 2, 3
+ENTRANCE_COVER = 7
 UNLOCK_MS = 1_000
 HELD_MS = 1_000
 DATA0, DATA1, LED = 14, 15, 20
@@ -40,14 +42,16 @@ SETTINGS = (
 
 def wiring(**more: Any) -> dict[str, Any]:
     """The wiring part of agent.yaml. ``more``: readers."""
+    entrance = _door("entrance", {"pin": ENTRANCE.lock, "kind": "strike", "fail_mode": "fail_secure"})
     return {
         "doors": [
-            _door("entrance", {"pin": ENTRANCE.lock, "kind": "strike", "fail_mode": "fail_secure"}),
+            entrance | {"tamper": {"pin": ENTRANCE_COVER}},
             _door("gym", {"pin": GYM.lock, "kind": "maglock", "fail_mode": "fail_safe"}),
             _door("shed", {"pin": SHED.lock, "kind": "strike", "fail_mode": "fail_secure"}),
         ],
         "fire": {"pin": FIRE},
         "panic": {"pin": PANIC},
+        "power": {"mains": {"pin": MAINS}, "battery": {"pin": BATTERY}},
         **more,
     }
 
@@ -59,11 +63,11 @@ def _door(name: str, lock: dict[str, Any]) -> dict[str, Any]:
 
 
 def at_rest(lines: HeaderLines) -> None:
-    """Every door shut, every bolt thrown, nobody at a button, the fire panel's loop closed."""
+    """Every door shut, every bolt thrown, nobody at a button; fire loop, covers and power contacts closed."""
     for pins in DOORS.values():
         lines.ground(pins.contact)
         lines.let_go(pins.rex)
         if pins.bolt is not None:
             lines.ground(pins.bolt)
-    lines.ground(FIRE)
+    lines.ground(FIRE, MAINS, BATTERY, ENTRANCE_COVER)
     lines.let_go(PANIC, DATA0, DATA1)

@@ -50,4 +50,6 @@ def _examine(path: Path, report: Report, board: str | None = None) -> AgentFile:
     pins.check(form, report, stack)
     if stack is not None:
         machine.check_serial(form, report, stack)
+        if board is None:
+            machine.check_model(report, stack)
     return build(form, path.parent, report)

@@ -36,3 +36,8 @@ def read_signing_key(path: Path) -> SigningKey:
         raise ValueError(f"there is no file {path}; make one with 'doorward agent keygen {path.parent}'") from None
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}; check its owner and mode") from None
+    except ValueError as error:
+        if "; " in str(error):
+            raise
+        problem = str(error).partition(": ")[2].partition(": ")[0]
+        raise ValueError(f"{path}: {problem}; make one with 'doorward agent keygen {path.parent}'") from None

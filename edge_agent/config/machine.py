@@ -10,6 +10,9 @@ from edge_agent.config import boards, forms
 from edge_agent.config.boards import Stack
 from edge_agent.config.report import Report
 
+MODEL = Path("/proc/device-tree/model")
+"""Where a Pi's kernel says what it runs on."""
+
 FLEETING = ("tmpfs", "ramfs")
 
 BUILT_IN = (f"{boards.DEVICES}serial-", f"{boards.DEVICES}rs485-hat-", "/dev/ttyAMA", "/dev/ttySC", "/dev/serial0")
@@ -41,6 +44,18 @@ def stack_of(form: forms.AgentForm, report: Report, board: str | None = None) ->
         report.error("board", f"there is no profile of a board {chosen!r}", _nearest(chosen, known))
         return None
     return Stack(boards.board(chosen), tuple(hats))
+
+
+def check_model(report: Report, stack: Stack, model_file: Path = MODEL) -> None:
+    """On a Pi, the board of the file is the one it runs on."""
+    try:
+        model = model_file.read_text("utf-8", errors="replace").rstrip("\0\n ")
+    except OSError:
+        return  # not a Pi: a laptop may check a Pi's file
+    if model.startswith("Raspberry Pi") and not model.startswith(stack.board.model):
+        known = [name for name in boards.board_names() if model.startswith(boards.board(name).model)]
+        cure = f"write 'board: {known[0]}'" if known else f"write 'board: {boards.CUSTOM}'"
+        report.warn("board", f"the file is for a {stack.board.title}, and this is a {model}", cure)
 
 
 def check_serial(form: forms.AgentForm, report: Report, stack: Stack) -> None:

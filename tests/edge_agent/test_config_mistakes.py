@@ -1,11 +1,17 @@
 """Broken configurations, each told with file, line, field and cure; and all mistakes of one file at once."""
 
+import random
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from edge_agent.config import boards, machine
+from edge_agent.config.boards import Stack
+from edge_agent.config.report import Report
 from edge_agent.config_file import ConfigError, Problem, examine, load
 from protocol.signing import SigningKey
 
@@ -20,6 +26,7 @@ KEYS = {
     "default.key": bytes(range(0x30, 0x40)).hex(),
     "sequence.key": bytes(range(0x10, 0x20)).hex(),
     "constant.key": "ab" * 16,
+    "open.jwk": "{}",
     "open.key": "77c2d41c5a8833f06b21947eda4c1009",
     "broker.password": "a password",
     "open.password": "a password",
@@ -118,6 +125,40 @@ def test_five_mistakes_are_told_at_once(folder: Path) -> None:
         "wiegand_readers[0].formats[0]",
     ]
     assert len(str(found.value).splitlines()) == 5
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in inside:
+        yield (*path, name)
+        yield from places(each, (*path, name))
+
+
+def test_whatever_stands_wherever_is_answered_with_a_cure(folder: Path) -> None:
+    path = folder / "agent.yaml"
+    rng = random.Random(3)
+    everywhere = list(places(yaml.safe_load(GOOD)))
+    for *around, last in rng.sample(everywhere, 60):
+        document = inner = yaml.safe_load(GOOD)
+        for name in around:
+            inner = inner[name]
+        inner[last] = rng.choice([None, "", [], {}, -1, 1.5, True, "x", 99_999, [[]], {"a": 1}, date(2026, 1, 1)])
+        path.write_text(yaml.safe_dump(document, sort_keys=False))
+        assert [str(problem) for problem in examine(path) if not problem.cure] == []
+
+
+def test_on_another_pi_than_the_file_says_the_check_names_the_right_board(tmp_path: Path) -> None:
+    stack = Stack(boards.board("pi-4"))
+    (tmp_path / "model").write_bytes(b"Raspberry Pi 5 Model B Rev 1.0\0")
+    report = Report(tmp_path / "agent.yaml")
+    machine.check_model(report, stack, tmp_path / "model")
+    [problem] = report.problems
+    assert (problem.warning, problem.cure) == (True, "write 'board: pi-5'")
+    report = Report(tmp_path / "agent.yaml")
+    (tmp_path / "model").write_bytes(b"Raspberry Pi 4 Model B Rev 1.5\0")
+    machine.check_model(report, stack, tmp_path / "model")
+    machine.check_model(report, stack, tmp_path / "no-pi")
+    assert report.problems == ()
 
 
 def test_no_key_stands_in_any_message(folder: Path) -> None:

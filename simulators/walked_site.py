@@ -92,7 +92,8 @@ class WalkedSite:
         self._living: list[VirtualOsdpReader] = []
         self.pace = 0.0
         """How many real seconds a second of a fast walk takes now; never less than ``least_pace``."""
-        self._least_pace = least_pace
+        # A supervised line is read at its own pace on a thread: its readings must not look old.
+        self._least_pace = max(least_pace, 1.0) if config.adcs else least_pace
         devices = self._string_lines(config, dead_readers)
         self.config = config.with_devices(devices)
 

@@ -170,6 +170,9 @@ def _bolt(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
     bolt = (step.door, Sensor.BOLT)
     if not facts.bolt_fitted:
         return
+    if record.value(bolt) is None:
+        no_reading(bolt, record, out)
+        return
     before, moves = record.before.get(bolt), record.of(bolt)
     arrived = record.first(bolt, thrown)
     if arrived is not None and before is (not thrown):
@@ -215,8 +218,11 @@ def _pull(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
 def _open(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
     contact = (step.door, Sensor.CONTACT)
     moved = next((change for change in record.of(contact) if change.value is not facts.shut), None)
+    if record.value(contact) is None:
+        no_reading(contact, record, out)
+        return
     if moved is None:
-        words = {True: "closed", False: "open", None: "nothing"}
+        words = {True: "closed", False: "open"}
         if not crossed(contact, step, record, out):
             out.found(FindingKind.CONTACT_DEAD, value=words[facts.shut])
         return
@@ -230,13 +236,18 @@ def _open(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
 
 def _close(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
     contact, bolt = (step.door, Sensor.CONTACT), (step.door, Sensor.BOLT)
-    if record.before.get(contact) is not facts.shut and record.value(contact) is not facts.shut:
+    if record.value(contact) is None:
+        no_reading(contact, record, out)
+    elif record.before.get(contact) is not facts.shut and record.value(contact) is not facts.shut:
         out.found(FindingKind.CONTACT_NOT_BACK)
     elif record.of(contact):
         tied(step, contact, record, out)
     if not facts.bolt_fitted:
         return
-    if record.value(bolt) is not True:
+    if record.value(bolt) is None:
+        no_reading(bolt, record, out)
+        return
+    if record.value(bolt) is False:
         out.found(FindingKind.LATCH_NOT_CAUGHT)
         return
     shut_at = max((change.at_ms for change in record.of(contact)), default=record.began_ms)

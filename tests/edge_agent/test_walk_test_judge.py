@@ -24,11 +24,11 @@ from tests.support.walks import School
 DOOR, OTHER = "gym", "main"
 CONTACT, BOLT, REX, TAMPER = ((DOOR, sensor) for sensor in (Sensor.CONTACT, Sensor.BOLT, Sensor.REX, Sensor.TAMPER))
 AT_REST: dict[Input, bool | None] = {CONTACT: True, BOLT: True, REX: False, TAMPER: False}
-OPEN = {CONTACT: False, BOLT: False}
-UNLOCKED = {BOLT: False}
+OPEN: dict[Input, bool | None] = {CONTACT: False, BOLT: False}
+UNLOCKED: dict[Input, bool | None] = {BOLT: False}
 
 
-def record(before: dict[Input, bool], *changes: tuple[int, Input, bool | None]) -> Record:
+def record(before: dict[Input, bool | None], *changes: tuple[int, Input, bool | None]) -> Record:
     moved = [Change(at, *input_, value) for at, input_, value in changes]
     return Record(began_ms=0, before=AT_REST | before, changes=moved, now_ms=5_000)
 
@@ -52,6 +52,9 @@ def record(before: dict[Input, bool], *changes: tuple[int, Input, bool | None]) 
         (StepKind.LOCK, record(UNLOCKED, (1_499, BOLT, True)), []),
         (StepKind.LOCK, record(UNLOCKED, (1_501, BOLT, True)), ["bolt_slow"]),
         (StepKind.LOCK, record(UNLOCKED), ["bolt_stays"]),
+        (StepKind.LOCK, record({BOLT: None}), ["no_reading"]),
+        (StepKind.OPEN, record({CONTACT: None}), ["no_reading"]),
+        (StepKind.CLOSE, record({CONTACT: None, BOLT: None}), ["no_reading", "no_reading"]),
         (StepKind.PULL, record({}, (10, (OTHER, Sensor.CONTACT), False)), []),
         (StepKind.PULL, record({}, (10, CONTACT, False)), ["not_held"]),
         (StepKind.OPEN, record({}, (10, BOLT, False), (500, CONTACT, False)), []),

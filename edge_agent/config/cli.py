@@ -86,15 +86,20 @@ def _named(text: str) -> tuple[str, str]:
 
 def summary(config: AgentFile) -> str:
     """What a good configuration is about, in a line."""
+    lines = _count(len(config.reader_lines), "line")
     osdp = sum(len(line.readers) for line in config.reader_lines)
-    kinds = {
-        f"OSDP readers on {len(config.reader_lines)} lines": osdp,
-        "Wiegand readers": len(config.wiegand_readers),
-        "serial readers": len(config.serial_readers),
-    }
-    readers = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count) or "no readers"
+    kinds = [
+        f"{_count(osdp, 'OSDP reader')} on {lines}" if osdp else "",
+        _count(len(config.wiegand_readers), "Wiegand reader"),
+        _count(len(config.serial_readers), "serial reader"),
+    ]
+    readers = ", ".join(filter(None, kinds)) or "no readers"
     broker = config.broker
     return (
-        f"agent {config.site}/{config.agent}: {len(config.doors)} doors, {readers}, "
+        f"agent {config.site}/{config.agent}: {_count(len(config.doors), 'door')}, {readers}, "
         f"broker {broker.host}:{broker.port}{' over TLS' if broker.ca_file else ''}: good"
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}" if number else ""

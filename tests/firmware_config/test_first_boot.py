@@ -46,7 +46,7 @@ def test_first_boot_installs_moves_the_secrets_off_the_card_and_may_run_again(wo
         assert owners[f"/etc/doorward/{name}"] == ["doorward", "600"]
     assert owners["/etc/doorward/agent.yaml"] == ["root", "640"]
     assert owners["/var/lib/doorward"] == ["doorward", "700"]
-    assert "agent oak-elementary/office: 4 doors, 3 OSDP readers on 1 lines, 1 Wiegand readers" in ran.stdout
+    assert "agent oak-elementary/office: 4 doors, 3 OSDP readers on 1 line, 1 Wiegand reader" in ran.stdout
     assert ran.stdout.endswith("enabled\nenabled\n")
     assert "defaults,noatime,commit=60  0  1\n" in ran.stdout
 

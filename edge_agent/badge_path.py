@@ -167,6 +167,10 @@ class BadgePath:
         self._journal.add(EventKind.PASSBACK_FORGIVEN, {"cardholder": cardholder, "known": known, "by": by})
         return known
 
+    def rules_changed(self) -> None:
+        """Another configuration: whoever waits for a second person was judged by the former one, and waits no more."""
+        self._waiting.clear()
+
     def fire_started(self) -> None:
         """People leave by every door, and nobody shows a badge: where they are is known no longer."""
         if self._presence.knows_positions:

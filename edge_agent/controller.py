@@ -9,19 +9,17 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from drivers.gpio import FailMode, LockKind
 from edge_agent import first_person, interlock
 from edge_agent.alarm_desk import AlarmDesk
 from edge_agent.alarm_groups import Weight
 from edge_agent.badge_path import BadgePath, reader_places
 from edge_agent.clock import Clock
 from edge_agent.config_file import AgentFile
+from edge_agent.door import Door, profile_of, reading
 from edge_agent.door_machine import evidence, fire_released, next_deadline_ms, step
 from edge_agent.door_state import (
-    DoorProfile,
     DoorState,
     DriveLock,
     Emit,
@@ -32,17 +30,15 @@ from edge_agent.door_state import (
     ModeSet,
     ReleaseOver,
     RexPressed,
-    Sensed,
     initial,
 )
 from edge_agent.effective_mode import effective_mode
-from edge_agent.hardware import DoorHardware, Hardware
+from edge_agent.hardware import Hardware
 from edge_agent.journal import Journal
 from edge_agent.line_alarms import line_alarms
 from edge_agent.presence import Presence
 from edge_agent.reader_display import Show
 from edge_agent.rules import Rules
-from edge_agent.wiring import DoorWiring
 from protocol.messages import DeclarationSet, DoorSettings
 from protocol.messages import DoorState as ReportedDoor
 from protocol.words import Alarm, Contact, Denial, DoorMode, EventKind
@@ -53,18 +49,6 @@ SAMPLE_EVERY_MS = 500
 
 INTRUSION = (Alarm.FORCED, Alarm.TAMPER)
 """Alarms that may be somebody breaking in."""
-
-
-@dataclass(slots=True)
-class Door:
-    """One door: what it is made of, what is known of it."""
-
-    wiring: DoorWiring
-    hardware: DoorHardware
-    profile: DoorProfile
-    state: DoorState
-    reader_alarms: set[tuple[str, Alarm]] = field(default_factory=set)
-    undriven: bool = False  # its lock refused a command, which is given again with the next sample
 
 
 class Controller:
@@ -115,7 +99,7 @@ class Controller:
         self._sets = tuple(sets)
         now = self._clock.mono_ms()
         for wiring in self._config.doors:
-            profile = _profile(wiring, rules)
+            profile = profile_of(wiring, rules)
             self.doors[wiring.door] = Door(wiring, hardware.doors[wiring.door], profile, initial(profile, now))
         self._set_modes()
         self.sample_all()
@@ -179,8 +163,9 @@ class Controller:
     def set_rules(self, rules: Rules) -> None:
         """Use another configuration from now on. The doors' states stay."""
         self.rules = rules
+        self.badges.rules_changed()
         for door in self.doors.values():
-            door.profile = _profile(door.wiring, rules)
+            door.profile = profile_of(door.wiring, rules)
         self._set_modes()
         self.sample_all()
         self._on_change()
@@ -278,8 +263,8 @@ class Controller:
             self._step(door, LockTested())
         if door.hardware.asks_to_leave():  # before the contact: who leaves has the right to
             self._step(door, RexPressed())
-        if self._step(door, _reading(door)):
-            self._step(door, _reading(door))  # the lock was commanded: what was read before proves nothing
+        if self._step(door, reading(door)):
+            self._step(door, reading(door))  # the lock was commanded: what was read before proves nothing
         self._desk.set_lines(door.wiring.door, line_alarms(door.hardware.lines()))
 
     def follow_schedules(self) -> None:
@@ -369,24 +354,3 @@ class Controller:
         if door.state.mode is DoorMode.SECURED:
             return Weight.ALWAYS
         return Weight.UNTIL_FLAPPING if self.rules.settings(door.wiring.door).perimeter else Weight.WRITTEN
-
-
-def _reading(door: Door) -> Sensed:
-    """What a door's sensors say; nothing, while its lock does not obey: none proves a lock that was not driven."""
-    return Sensed(None, None, None) if door.undriven else door.hardware.sample()
-
-
-def _profile(wiring: DoorWiring, rules: Rules) -> DoorProfile:
-    settings = rules.settings(wiring.door)
-    return DoorProfile(
-        door=wiring.door,
-        bolt_fitted=wiring.bolt is not None,
-        tamper_fitted=wiring.tamper is not None,
-        bolt_ms=settings.bolt_ms,
-        unlock_ms=settings.unlock_ms,
-        held_ms=settings.held_ms,
-        held_warning_ms=settings.held_warning_ms,
-        fail_safe=wiring.lock.fail_mode is FailMode.FAIL_SAFE,
-        fire_release=settings.fire_release,
-        rex_releases=wiring.lock.kind is LockKind.MAGLOCK,
-    )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from edge_agent.credential_store import MemoryCredentials
 from edge_agent.reader_display import Show
 from protocol.messages import Period
 from protocol.words import Denial, DoorMode, EventKind, Passback
@@ -224,6 +225,15 @@ def test_a_lockdown_ends_the_wait_for_a_second_person(tmp_path: Path) -> None:
     desk.secure(on=False)
     assert desk.swipe(2) is Show.SECOND_PERSON
     assert desk.reasons() == [Denial.SECOND_PERSON_MISSING]
+
+
+def test_a_new_configuration_asks_the_first_of_two_again(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, person(1), person(2), two_person=True)
+    desk.swipe(1)
+    desk.change(credentials=MemoryCredentials([person(1, suspended=True), person(2)]))
+    desk.badges.rules_changed()
+    assert desk.swipe(2) is Show.SECOND_PERSON
+    assert not desk.released()
 
 
 def test_both_of_two_people_are_in_the_area_after_it(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ class BadgePath:
         return known
 
     def rules_changed(self) -> None:
-        """Another configuration: whoever waits for a second person was judged by the former one, and waits no more."""
+        """Another configuration. Whoever waits for a second person was judged by the former one: they ask again."""
         self._waiting.clear()
 
     def fire_started(self) -> None:

@@ -147,3 +147,11 @@ def test_rules_that_contradict_each_other_are_told_by_line_and_field(
         load_directory(path)
     told = str(caught.value).splitlines()
     assert any(one.startswith(f"{path}:{line}: {field}") and says in one for one in told), told
+
+
+def test_the_example_of_the_page_on_access_is_accepted(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "access.md").read_text(encoding="utf-8")
+    sample = page.split("```yaml\n")[1].split("```")[0].replace("x: …", f"x: {X}")
+    for digit in "0123456789":  # what the page leaves out
+        sample = sample.replace('"…"', f'"{digit * 64}"', 1)
+    assert len(load_directory(write(tmp_path, sample)).doors) == 6

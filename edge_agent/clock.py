@@ -7,12 +7,16 @@ kernel (``ntp_adjtime``: the error state that every NTP client clears), which ne
 from __future__ import annotations
 
 import ctypes
+import logging
+import os
 import time
 import uuid
 from pathlib import Path
 from typing import Protocol
 
 from protocol.messages import Stamp
+
+log = logging.getLogger(__name__)
 
 _TIME_ERROR = 5  # TIME_ERROR of <sys/timex.h>: the clock is not synchronised
 _STA_UNSYNC = 0x40
@@ -56,6 +60,7 @@ class SystemClock:
         self._require_sync = require_sync
         self._asked_ms: int | None = None
         self._synchronised = False
+        self._refused = False
         self._held_over: tuple[int, int] | None = None  # when last synchronised (monotonic ms), and UTC - monotonic
         self.boot = _boot_id()
 
@@ -78,8 +83,17 @@ class SystemClock:
         now = self.mono_ms()
         if self._asked_ms is None or now - self._asked_ms >= ASK_EVERY_MS:
             self._asked_ms = now
-            self._synchronised = self._judge(now, kernel_synchronised())
+            self._synchronised = self._judge(now, self._ask())
         return self._synchronised
+
+    def _ask(self) -> bool:
+        try:
+            return kernel_synchronised()
+        except (OSError, AttributeError) as error:
+            if not self._refused:
+                log.error("the kernel cannot be asked whether the clock is set, so it is not trusted: %s", error)  # noqa: TRY400
+            self._refused = True
+            return False
 
     def _judge(self, now_ms: int, synchronised: bool) -> bool:
         offset_ms = self.utc_ns() // 1_000_000 - now_ms
@@ -112,13 +126,13 @@ class _Timex(ctypes.Structure):
 
 
 def kernel_synchronised() -> bool:
-    """Whether an NTP client has set the kernel's clock. False where the kernel cannot be asked."""
+    """Whether an NTP client has set the kernel's clock. Raises OSError where the kernel will not say: a sandbox."""
     timex = _Timex()
-    try:
-        state = int(ctypes.CDLL(None).adjtimex(ctypes.byref(timex)))
-    except (OSError, AttributeError):
-        return False
-    return 0 <= state < _TIME_ERROR and not timex.status & _STA_UNSYNC
+    state = int(ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex)))
+    if state < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return state < _TIME_ERROR and not timex.status & _STA_UNSYNC
 
 
 def _boot_id() -> str:

@@ -55,7 +55,7 @@ def broken(which: DoorInput, fault: WireFault) -> Plant:
 async def test_a_fault_at_a_door_is_named(tmp_path: Path, door: str, plant: Plant, kinds: set[str]) -> None:
     with WalkedSite(School(tmp_path, doors=4, readers=0).config) as site:
         plant(site.doors[door])
-        outcome = await walk(site, Walker(site))
+        outcome = await walk(site, Walker(site), doors=(OTHER, door))
         assert found(outcome) == {(door, kind) for kind in kinds}
 
 
@@ -73,7 +73,7 @@ async def walked_as(config: AgentFile, believed: AgentFile) -> set[tuple[str, st
     """What is found at a school wired one way by an agent that believes another."""
     with WalkedSite(config) as site:
         site.config = believed
-        return found(await walk(site, Walker(site)))
+        return found(await walk(site, Walker(site), doors=(STRIKE, OTHER)))
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,14 @@ from edge_agent.config_file import AgentFile, load
 from simulators.virtual_door import DoorWiring, VirtualDoor
 from simulators.virtual_pins import WirePin
 from simulators.virtual_time import LoopTimer
-from tests.support.agents import COMPUTE_MODULE, FIRE_PIN
+from tests.support.agents import COMPUTE_MODULE, FIRE_PIN, PANIC_PIN
 from tests.support.people import token_of
 
 KNOWN = 200
 BADGE_EVERY_S = 0.01
+PANIC_ONE_IN = 60
+PRESS_BADGES = 10
+"""Badges to one press of the panic button, and for how many it is held."""
 
 
 def card_bits(number: int) -> tuple[int, bytes]:
@@ -44,6 +47,7 @@ async def live(config: AgentFile) -> None:
     """Run the agent until the end, telling what it holds."""
     factory = MockFactory(revision=COMPUTE_MODULE)
     factory.pin(FIRE_PIN, pin_class=WirePin).drive(False)
+    panic: WirePin = factory.pin(PANIC_PIN, pin_class=WirePin)
     timer = LoopTimer(asyncio.get_running_loop())
     for door in config.doors:
         first = door.lock.pin
@@ -64,10 +68,12 @@ async def live(config: AgentFile) -> None:
         running.result()
     tell(agent)
     rng = random.Random()
-    told = None
+    told, pressed = None, 0
     while not running.done():
         door = rng.choice(list(agent.controller.doors))
         agent.controller.card_read(f"{door}-in", door, *card_bits(rng.randrange(KNOWN)), agent.clock.mono_ms())
+        pressed = PRESS_BADGES if rng.randrange(PANIC_ONE_IN) == 0 else max(0, pressed - 1)
+        panic.drive(pressed == 0)
         now = (agent.configuration.rules.version, agent.declarations.book.applied)
         if now != told:
             told = now
@@ -82,6 +88,9 @@ def tell(agent: Agent) -> None:
         version=agent.configuration.rules.version,
         applied=agent.declarations.book.applied,
         modes={name: str(door.state.mode) for name, door in agent.controller.doors.items()},
+        own=sum(
+            len(one.declarations) for one in agent.declarations.book if one.audience == agent.declarations.own_topic
+        ),
         last=agent.journal.outbox.last_seq,
         known=summary([_known(agent, number) for number in range(KNOWN)]),
     )

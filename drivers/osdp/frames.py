@@ -8,6 +8,7 @@ from __future__ import annotations
 import binascii
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 BROADCAST = 0x7F
 
@@ -95,10 +96,19 @@ def crc(data: bytes) -> int:
     return binascii.crc_hqx(data, _CRC_START)
 
 
-def addressed(command: bytes) -> int | None:
-    """Whom a command is for, which may begin with a mark byte."""
+class Question(NamedTuple):
+    """What of a command its reply has to match."""
+
+    address: int
+    sequence: int
+
+
+def question(command: bytes) -> Question | None:
+    """Whom a command is for, which may begin with a mark byte; None if it is none."""
     start = 1 if command[:1] == bytes([_MARK]) else 0
-    return command[start + 1] & ~_REPLY & 0xFF if len(command) > start + 1 else None
+    if len(command) < start + _HEADER_BYTES:
+        return None
+    return Question(command[start + 1] & ~_REPLY & 0xFF, command[start + 4] & _SEQUENCE)
 
 
 class FrameReader:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from drivers.osdp.frames import Block, Frame, Reply
+from drivers.osdp.frames import Block, Frame, Question, Reply
 
 _BLOCK_BYTES = {Block.SCS_12: 3, Block.SCS_14: 3, Block.SCS_16: 2, Block.SCS_18: 2}
 _PROTECTED = (Block.SCS_16, Block.SCS_18)
 _HANDSHAKE = {Block.SCS_12: Reply.CCRYPT, Block.SCS_14: Reply.RMAC_I}
 _OPEN_BEFORE = (Reply.PDID, Reply.PDCAP, Reply.NAK, Reply.BUSY)
 _OPEN_WITHIN = (Reply.NAK, Reply.BUSY)
+_ANY_SEQUENCE = (Reply.NAK, Reply.BUSY)
+"""BUSY has none, and a reader that lost count says so with a NAK."""
 
 
 class Forged(StrEnum):
@@ -31,14 +33,16 @@ class Forged(StrEnum):
     """It came over the secure channel and makes no sense: keys that no keypad has, say."""
 
 
-def refuse(frame: Frame, *, asked: int | None, secure: bool, key_sent: bool) -> Forged | None:
+def refuse(frame: Frame, *, asked: Question | None, secure: bool, key_sent: bool) -> Forged | None:
     """Why this reply must not reach libosdp; None if it may.
 
-    ``asked``: the address of the command that waits for its reply, None if none does. ``secure``: whether that
+    ``asked``: the command that waits for its reply, None if none does. ``secure``: whether that
     reader's secure channel is up. ``key_sent``: whether a new key was just sent to it, whose acknowledgement some
     readers send in plaintext, having dropped the session with the old key.
     """
-    if frame.address != asked:
+    if asked is None or frame.address != asked.address:
+        return Forged.UNASKED
+    if frame.sequence != asked.sequence and frame.code not in _ANY_SEQUENCE:
         return Forged.UNASKED
     kind = frame.block_type
     if kind is None:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import osdp_sys
 
 from drivers.osdp.config import OsdpReaderConfig
-from drivers.osdp.frames import FrameReader, addressed
+from drivers.osdp.frames import FrameReader, Question, question
 from drivers.osdp.port import Line
 
 QUIET_STEPS = 2
@@ -48,7 +48,7 @@ class Channel:
         self.frames = FrameReader()
         self.received = bytearray()
         self.moved = False  # a byte went either way since this was last cleared
-        self.asked: int | None = None  # the address of the command that waits for its reply
+        self.asked: Question | None = None  # the command that waits for its reply
         self.error: OSError | None = None
 
     @property
@@ -76,7 +76,7 @@ class Channel:
             self.error = error
             return 0
         self.moved = True
-        self.asked = addressed(data)
+        self.asked = question(data)
         self.frames.clear()  # half a frame from before cannot answer this
         return sent
 

@@ -136,7 +136,7 @@ class _Session:
 
     def _readable(self) -> None:
         for frame in self._channel.frames.feed(self._line.read()):
-            if frame.address == self._channel.asked:
+            if self._channel.asked is not None and frame.address == self._channel.asked.address:
                 self._channel.received += frame.raw
         self._arrived.set()
 

@@ -295,6 +295,7 @@ async def test_a_second_reader_at_the_address_is_not_believed_and_is_told(until:
             for _ in range(5):
                 rogue.swipe(26, ROGUE)
             await until(lambda: victim.of(ReplyRefused))
+            assert victim.of(ReplyRefused)[0].reason is Forged.UNASKED
             await hold(lambda: ROGUE not in victim.cards, seconds=LOOK_S)
             rogue_line.cut()
             await until(lambda: victim.online, within=4)

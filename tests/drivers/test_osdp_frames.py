@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.osdp.frames import Command, Frame, FrameReader, Reply, addressed, build
+from drivers.osdp.frames import Command, Frame, FrameReader, Question, Reply, build, question
 from drivers.osdp.gate import Forged, proves_presence, refuse
 
 ACK = build(10, Reply.ACK, sequence=1, reply=True)
@@ -24,7 +24,7 @@ def test_what_libosdp_sends_is_read_as_it_was_meant() -> None:
     (poll,) = FrameReader(replies=False).feed(recorded)
     assert (poll.address, poll.sequence, poll.block, poll.code) == (10, 1, b"\x02\x15", Command.POLL)
     assert poll.data.hex() == "c9315991"
-    assert addressed(recorded) == addressed(recorded[1:]) == 10
+    assert question(recorded) == question(recorded[1:]) == Question(10, 1)
 
 
 def test_a_frame_with_a_checksum_instead_of_a_crc_is_read() -> None:
@@ -99,11 +99,11 @@ SCS_12, SCS_14, SCS_16, SCS_18 = b"\x03\x12\x01", b"\x03\x14\x01", b"\x02\x16", 
 def test_a_reply_reaches_libosdp_only_where_it_belongs(
     reply: Frame, secure: bool, key_sent: bool, reason: Forged | None
 ) -> None:
-    assert refuse(reply, asked=10, secure=secure, key_sent=key_sent) is reason
+    assert refuse(reply, asked=Question(10, 0), secure=secure, key_sent=key_sent) is reason
 
 
-@pytest.mark.parametrize("asked", [None, 11])
-def test_a_reply_that_nobody_waits_for_is_refused(asked: int | None) -> None:
+@pytest.mark.parametrize("asked", [None, Question(11, 0), Question(10, 1)])
+def test_a_reply_that_nobody_waits_for_is_refused(asked: Question | None) -> None:
     assert refuse(frame(Reply.ACK, block=SCS_16), asked=asked, secure=True, key_sent=False) is Forged.UNASKED
 
 

@@ -130,7 +130,7 @@ async def _until_told(config: AgentFile, arguments: argparse.Namespace, pins: An
         config,
         pin_factory=pins,
         prompts=terminal,
-        by=arguments.by or getpass.getuser(),
+        by=arguments.by or os.environ.get("SUDO_USER") or getpass.getuser(),
         doors=tuple(arguments.door),
         resume=arguments.resume,
     )

@@ -75,7 +75,7 @@ class Walk:
         self._by = by
         self._doors = doors
         self._resume = resume
-        self._clock = clock or SystemClock(require_sync=config.require_sync)
+        self._clock = clock or SystemClock(require_sync=config.require_sync, kept_in=config.data, rtc=config.rtc)
         self._own_timer: TimedOutputs | None = None
         if timer is None:
             timer = self._own_timer = TimedOutputs()

@@ -44,8 +44,12 @@ class Rules:
         newer = None if self.no_looser_than is None else self.no_looser_than.doors.get(door)
         if newer is None:
             return found
-        zones = tuple(dict.fromkeys((*found.zones, *newer.zones)))
-        return replace(found, zones=zones, perimeter=found.perimeter or newer.perimeter)
+        return replace(
+            found,
+            zones=tuple(dict.fromkeys((*found.zones, *newer.zones))),
+            perimeter=found.perimeter or newer.perimeter,
+            first_person_group=found.first_person_group or newer.first_person_group,
+        )
 
     def scheduled(self, door: str, utc_ns: int, *, clock_trusted: bool) -> DoorMode:
         """What a door's schedule asks of it at a moment."""
@@ -61,7 +65,7 @@ class Rules:
 def _scheduled(rules: Rules, door: str, utc_ns: int, *, clock_trusted: bool) -> DoorMode:
     settings = rules.doors.get(door)
     periods = None if settings is None or settings.schedule is None else rules.schedules.get(settings.schedule)
-    return scheduled_mode(periods, utc_ns, rules.timezone, clock_trusted=clock_trusted)
+    return scheduled_mode(periods, utc_ns, rules.timezone, clock_trusted=clock_trusted, holidays=rules.holidays)
 
 
 def compile_rules(config: AgentConfig, credentials: Credentials | None = None) -> Rules:

@@ -16,7 +16,7 @@ from edge_agent.reader_display import Show
 from protocol import credentials
 from protocol.mqtt import Incoming
 from protocol.topics import TopicKind
-from protocol.words import Alarm, CommandKind, EventKind
+from protocol.words import Alarm, CommandKind, Denial, EventKind
 from simulators.virtual_line import VirtualLine
 from simulators.virtual_reader import Buzzer, VirtualOsdpReader
 from tests.drivers.osdp_attacker import Middle
@@ -93,6 +93,19 @@ async def test_the_cover_and_the_power_of_a_reader_are_alarms_of_its_door(school
         await until(lambda: alarms == {(READER, Alarm.TAMPER), (READER, Alarm.READER_POWER)}, "both alarms")
         school.reader.power_fault(False)
         await until(lambda: alarms == {(READER, Alarm.TAMPER)}, "the power's return")
+
+
+async def test_a_cut_line_is_told_and_a_card_shown_meanwhile_opens_nothing_when_it_is_mended(school: School) -> None:
+    async with school.running() as agent:
+        alarms = agent.controller.doors[DOOR].reader_alarms
+        school.line.cut()
+        silent = {(READER, Alarm.LINE_SILENT), (READER, Alarm.READER_OFFLINE)}
+        await until(lambda: alarms == silent, "both alarms", within=3)
+        school.reader.swipe(*CARD)
+        school.line.mend()
+        await told(agent, EventKind.ACCESS_DENIED, reader=READER, reason=Denial.READ_TOO_OLD)
+        await until(lambda: not alarms, "the end of the alarms")
+        assert not school.pi.doors[DOOR].released
 
 
 async def test_a_reader_shows_what_it_is_asked_to_and_returns_to_what_lasts(school: School) -> None:

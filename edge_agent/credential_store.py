@@ -12,21 +12,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
 import sqlite3
-import time
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import msgspec
 
-from edge_agent.credential_page import Page, assemble, open_page
+from edge_agent.credential_file import (
+    MIGRATIONS,
+    Copied,
+    Held,
+    copy_whole_pages,
+    delete_page,
+    finish,
+    held_pages,
+    insert_page,
+    put_in_place,
+)
+from edge_agent.credential_page import Page, open_page
 from edge_agent.database import DatabaseTooNew, open_durable, set_aside
 from protocol.messages import Credential
-from protocol.refusal import Refused
 
 log = logging.getLogger(__name__)
 
@@ -36,22 +46,6 @@ CACHE_KIB = 512
 BUSY_S = 0.05
 """The longest that the loop would wait for a lock on the file; in WAL mode there is none to wait for."""
 
-ROWS_AT_ONCE = 50
-PAUSE_S = 0.0005
-"""Between so many rows the loop is let have the interpreter, which Python takes away only every 5 ms: a badge does
-not wait for a page."""
-
-_MIGRATIONS = (
-    """
-    CREATE TABLE pages (
-        id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, number INTEGER NOT NULL, head BLOB NOT NULL,
-        count INTEGER NOT NULL
-    );
-    CREATE TABLE credentials (
-        page INTEGER NOT NULL, token BLOB NOT NULL, body BLOB NOT NULL, PRIMARY KEY (page, token)
-    ) WITHOUT ROWID
-    """,
-)
 _FIND = "SELECT body FROM credentials WHERE page = ? AND token = ?"
 
 T = TypeVar("T")
@@ -98,16 +92,16 @@ class PagedCredentials:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """A page on the disk: its number in the file, and how many credentials it has."""
+class _View:
+    """What badges are looked up in: a file, and the pages it has. Another file is another view, in one step."""
 
-    id: int
-    count: int
+    reader: sqlite3.Connection | None
+    held: dict[str, Held]
 
 
 class CredentialStore:
-    """``credentials.db``. Opens it when made; raises OSError or sqlite3.OperationalError if the disk refuses. A file
-    that is damaged, or a newer program's, is begun anew: central has all of it, and the doors must be held.
+    """``credentials.db``. Opens it when made, whatever is wrong with it: the doors must be held. A file that is
+    damaged, or a newer program's, is begun anew, for central has all of it.
 
     Reading is on the loop, and waits for no writing, which is on a thread of its own. ``on_lost()`` is called on the
     loop once pages were lost and have to be asked for again.
@@ -117,77 +111,84 @@ class CredentialStore:
         self._path = path
         self._on_lost = on_lost
         self._thread = ThreadPoolExecutor(1, "credentials")
+        self._closing = threading.Event()
         self._mending: asyncio.Task[None] | None = None
+        self._damaged = False
         self._decode = msgspec.json.Decoder(Credential).decode
-        try:
-            self._open()
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as error:
-            log.error("%s is damaged: %s", path, error)  # noqa: TRY400
-            self._reader.close()
-            self._take_over()
-        self._remove_set_aside()
+        self._writer: sqlite3.Connection
+        self._view: _View
+        self._open()
 
     def _open(self) -> None:
+        finish(self._path)
         try:
-            self._writer = open_durable(self._path, _MIGRATIONS, look_through=False)  # look_through() does it later
+            self._writer = open_durable(self._path, MIGRATIONS, look_through=False)  # look_through() does it later
         except DatabaseTooNew as error:
             log.error("%s", error)  # noqa: TRY400
             set_aside(self._path)
-            self._writer = open_durable(self._path, _MIGRATIONS, look_through=False)
-        self._reader = sqlite3.connect(self._path, BUSY_S, isolation_level=None, check_same_thread=False)
-        for connection in (self._writer, self._reader):
+            finish(self._path)
+            self._writer = open_durable(self._path, MIGRATIONS, look_through=False)
+        finish(self._path)
+        reader = sqlite3.connect(self._path, BUSY_S, isolation_level=None, check_same_thread=False)
+        for connection in (self._writer, reader):
             connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
-        self._reader.execute("PRAGMA query_only = 1")
-        rows = self._reader.execute("SELECT digest, id, count FROM pages")
-        self._held = {digest.hex(): _Held(number, count) for digest, number, count in rows}
+        reader.execute("PRAGMA query_only = 1")
+        self._view = _View(reader, held_pages(reader))
 
     def close(self) -> None:
-        """Leave what is being written, and close the file."""
+        """Leave what is being written, and close the file; nobody is found from then on."""
+        self._held = {}
+        self._closing.set()
         if self._mending is not None:
             self._mending.cancel()
-        self._writer.interrupt()
+        with contextlib.suppress(sqlite3.Error):  # closed this moment, by the thread
+            self._writer.interrupt()
         self._thread.shutdown(cancel_futures=True)
-        self._reader.close()
+        self._close_view(self._view)
         self._writer.close()
 
     # --- what is held -------------------------------------------------------------------------------------------
 
     def find(self, digest: str, token: str) -> Credential | None:
         """The credential with this token in a page; None if it is not in it, or the page is not held."""
-        held = self._held.get(digest)
-        if held is None:
+        view = self._view
+        held = view.held.get(digest)
+        if held is None or view.reader is None:
             return None
         try:
-            row = self._reader.execute(_FIND, (held.id, bytes.fromhex(token))).fetchone()
+            row = view.reader.execute(_FIND, (held.id, bytes.fromhex(token))).fetchone()
             return None if row is None else self._decode(row[0])
         except (sqlite3.Error, msgspec.MsgspecError) as error:
             log.error("a credential cannot be read, so the badge opens nothing: %s", error)  # noqa: TRY400
             if not isinstance(error, sqlite3.OperationalError):
+                view.held.pop(digest, None)  # this page is fetched again; the others go on being read
                 self._mend()
             return None
 
     def holds(self, digest: str) -> bool:
         """Whether a page is on the disk, whole."""
-        return digest in self._held
+        return digest in self._view.held
 
     def count(self, digests: Iterable[str]) -> int:
         """How many credentials some pages have, of those held."""
-        return sum(self._held[digest].count for digest in digests if digest in self._held)
+        held = self._view.held
+        return sum(held[digest].count for digest in digests if digest in held)
 
     # --- changes ------------------------------------------------------------------------------------------------
 
     async def stage(self, digest: str, number: int, payload: bytes) -> None:
         """Put a page on the disk, whole or not at all. :class:`Refused` (oversized, wrong_digest, malformed) if it is
-        not the one asked for; sqlite3.Error if the disk refuses."""
+        not the one asked for; sqlite3.Error if the disk refuses. A file that is being mended is waited for."""
+        if self._mending is not None:
+            await asyncio.wait([self._mending])
         await self._on_thread(lambda: self._insert(open_page(digest, number, payload), number))
 
     async def keep_only(self, digests: Iterable[str]) -> None:
         """Forget every other page."""
-        dropped = set(self._held).difference(digests)
+        held = self._view.held
+        dropped = set(held).difference(digests)
         for digest in dropped:
-            del self._held[digest]
+            held.pop(digest, None)
         if dropped:
             try:
                 await self._on_thread(lambda: self._delete(dropped))
@@ -195,8 +196,9 @@ class CredentialStore:
                 log.error("pages no longer used stay on the disk: %s", error)  # noqa: TRY400
 
     async def look_through(self) -> None:
-        """Read the whole file once, beside everything else. A damaged one is set aside, those of its pages that are
-        whole are taken over, and the others are lost."""
+        """Read the whole file once, beside everything else. A damaged one is mended: those of its pages that are
+        whole are taken over into a new one, and the others are lost. Badges are looked up in the old one meanwhile,
+        and go on being so if the disk has no room for a new one."""
         try:
             verdict = await self._on_thread(lambda: str(self._writer.execute("PRAGMA quick_check(1)").fetchone()[0]))
         except sqlite3.OperationalError as error:
@@ -208,20 +210,38 @@ class CredentialStore:
             log.error("%s is damaged: %s", self._path, verdict)
             self._mend()
 
+    async def try_again(self) -> None:
+        """Mend a damaged file for which there was no room, if there is room now."""
+        if self._damaged and _room_for_another(self._path):
+            self._mend()
+
     def _mend(self) -> None:
         if self._mending is None or self._mending.done():
-            self._held = {}
-            self._reader.close()
-            self._mending = asyncio.get_running_loop().create_task(self._begin_anew())
+            self._mending = asyncio.get_running_loop().create_task(self._replace())
 
-    async def _begin_anew(self) -> None:
+    async def _replace(self) -> None:
+        old = self._view
         try:
-            taken = await self._on_thread(self._take_over)
+            copied = await self._on_thread(self._mend_file)
         except (sqlite3.Error, OSError) as error:
             log.error("%s cannot be mended: %s", self._path, error)  # noqa: TRY400
+            self._damaged = True
         else:
-            log.warning("%s: a new file, %d pages were whole and are taken over", self._path, taken)
+            self._damaged = copied.failed is not None
+            if copied.failed is None:
+                log.warning("%s: a new file, %d pages were whole and are taken over", self._path, copied.taken)
+            else:
+                log.error("%s cannot be mended now (%s): it is read as it is", self._path, copied.failed)
+                for digest in copied.lost:
+                    old.held.pop(digest, None)
+        if self._view is not old:
+            self._close_view(old)
         self._on_lost()
+
+    @staticmethod
+    def _close_view(view: _View) -> None:
+        if view.reader is not None:
+            view.reader.close()
 
     async def _on_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -229,60 +249,27 @@ class CredentialStore:
     # --- on the store's own thread ------------------------------------------------------------------------------
 
     def _insert(self, page: Page, number: int) -> None:
-        with _transaction(self._writer) as db:
-            db.execute("DELETE FROM pages WHERE digest = ?", (page.digest,))
-            added = db.execute(
-                "INSERT INTO pages (digest, number, head, count) VALUES (?, ?, ?, ?)",
-                (page.digest, number, page.head, len(page.bodies)),
-            )
-            identity = added.lastrowid or 0
-            rows = ((identity, *row) for row in page.rows())
-            while slice_ := list(islice(rows, ROWS_AT_ONCE)):
-                db.executemany("INSERT INTO credentials VALUES (?, ?, ?)", slice_)
-                time.sleep(PAUSE_S)
-        self._held[page.digest.hex()] = _Held(identity, len(page.bodies))
+        self._view.held[page.digest.hex()] = insert_page(self._writer, page, number)
 
     def _delete(self, digests: Iterable[str]) -> None:
         for digest in digests:
-            with _transaction(self._writer) as db:
-                page = (bytes.fromhex(digest),)
-                db.execute("DELETE FROM credentials WHERE page IN (SELECT id FROM pages WHERE digest = ?)", page)
-                db.execute("DELETE FROM pages WHERE digest = ?", page)
+            self._view.held.pop(digest, None)  # it may have been taken over into a new file meanwhile
+            delete_page(self._writer, digest)
 
-    def _take_over(self) -> int:
-        """Begin a new file with those of the old one's pages that still are what their digests say; how many."""
-        self._writer.close()
-        aside = set_aside(self._path)
-        self._open()
-        taken = 0
-        with contextlib.closing(sqlite3.connect(aside)) as old, contextlib.suppress(sqlite3.DatabaseError):
-            for digest, number in old.execute("SELECT digest, number FROM pages ORDER BY number").fetchall():
-                try:
-                    self._insert(open_page(digest.hex(), number, _read_page(old, digest)), number)
-                    taken += 1
-                except (sqlite3.DatabaseError, Refused) as error:
-                    log.warning("page %d of the credentials is lost: %s", number, error)
-        self._remove_set_aside()
-        return taken
-
-    def _remove_set_aside(self) -> None:
-        for part in self._path.parent.glob(f"{self._path.name}.damaged-*"):
-            part.unlink()  # whatever was in it, central has; a card may be small
+    def _mend_file(self) -> Copied:
+        copied = copy_whole_pages(self._path, go_on=lambda: not self._closing.is_set())
+        if copied.failed is None:
+            self._writer.close()
+            try:
+                put_in_place(self._path)
+            finally:
+                self._open()
+        return copied
 
 
-@contextlib.contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """On the disk, whole, when it ends; or nothing of it."""
-    db.execute("BEGIN IMMEDIATE")
+def _room_for_another(path: Path) -> bool:
+    """Whether the disk has room for a file like this one beside it."""
     try:
-        yield db
-        db.execute("COMMIT")
-    finally:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-
-
-def _read_page(db: sqlite3.Connection, digest: bytes) -> bytes:
-    identity, head = db.execute("SELECT id, head FROM pages WHERE digest = ?", (digest,)).fetchone()
-    bodies = db.execute("SELECT body FROM credentials WHERE page = ? ORDER BY token", (identity,))
-    return assemble(head, (body for (body,) in bodies))
+        return shutil.disk_usage(path.parent).free > path.stat().st_size * 11 // 10
+    except OSError:
+        return False

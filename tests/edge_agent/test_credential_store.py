@@ -112,7 +112,7 @@ async def test_a_page_that_is_none_is_refused_whole(store: CredentialStore, payl
     assert refused.value.reason is reason
     assert not store.holds(name)
     for count in ("SELECT count(*) FROM pages", "SELECT count(*) FROM credentials"):
-        assert store._reader.execute(count).fetchone() == (0,)
+        assert store._view.reader.execute(count).fetchone() == (0,)
 
 
 def test_a_page_taken_apart_gives_the_same_bytes_again() -> None:
@@ -130,8 +130,8 @@ async def test_pages_no_longer_named_are_forgotten_and_one_staged_right_after_is
     await store.stage(names[3], 3, pages[3])
     await forgetting
     assert [store.holds(name) for name in names] == [True, False, False, True]
-    assert store._reader.execute("SELECT count(*) FROM pages").fetchone() == (2,)
-    left = store._reader.execute("SELECT count(*) FROM credentials").fetchone()[0]
+    assert store._view.reader.execute("SELECT count(*) FROM pages").fetchone() == (2,)
+    left = store._view.reader.execute("SELECT count(*) FROM credentials").fetchone()[0]
     assert left == store.count(names)
 
 
@@ -201,6 +201,16 @@ async def test_a_file_that_cannot_be_used_keeps_no_agent_from_its_doors(tmp_path
     assert PagedCredentials(store, names).find(EVERYBODY[0].token) == EVERYBODY[0]
     assert not any("damaged" in part.name for part in os.scandir(tmp_path))
     store.close()
+
+
+async def test_a_badge_after_the_end_opens_nothing_and_leaves_the_file_alone(tmp_path: Path) -> None:
+    store = CredentialStore(tmp_path / "credentials.db")
+    names = await stage_all(store, paged(EVERYBODY, PAGES))
+    store.close()
+    assert PagedCredentials(store, names).find(EVERYBODY[0].token) is None
+    again = CredentialStore(tmp_path / "credentials.db")
+    assert PagedCredentials(again, names).find(EVERYBODY[0].token) == EVERYBODY[0]
+    again.close()
 
 
 async def test_the_file_is_its_owners_alone(store: CredentialStore, tmp_path: Path) -> None:

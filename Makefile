@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Most tests wait for something; two at a time keep the suite short on two cores.
+TEST_PROCESSES := 2
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo test check bench schemas lock clean
@@ -31,7 +33,7 @@ demo: $(VENV)/demo.stamp ## three simulated schools, live in a browser
 
 test: $(VENV)/dev.stamp ## every test, on a real broker, database and browser
 	tests/install-services
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/dev.stamp ## lint, strict types, import rules
 	$(BIN)/ruff check .

@@ -223,6 +223,24 @@ async def test_a_page_that_the_disk_would_not_keep_is_asked_for_again(
         assert agent.refusals.counts["not_kept"] == PAGES
 
 
+async def test_a_newer_configuration_takes_the_place_of_one_that_waits_for_its_pages(
+    pi: Pi, publisher: Publisher
+) -> None:
+    first, second, third = (paged(EVERYBODY[start:], PAGES) for start in (0, 400, 800))
+    async with pi.running() as agent:
+        await publisher.everything(1, first)
+        await until(lambda: version(agent) == 1, "the first configuration")
+        for number, pages in ((2, second), (3, third)):
+            await publisher.config(number, pages)
+            await until(
+                lambda pages=pages: digests(pages)[0] in agent.configuration.pages.wanted().values(), "wanted"
+            )
+        for page in (*enumerate(second), *enumerate(third)):
+            await publisher.page(*page)
+        await until(lambda: version(agent) == 3, "the third configuration")
+        assert not agent.credentials.count(digests(second)), "nothing of the second was kept"
+
+
 async def test_pages_that_nobody_asked_for_change_nothing(pi: Pi) -> None:
     async with pi.running() as agent:
         topic = topics.credential_page(pi.site, pi.agent, 0)

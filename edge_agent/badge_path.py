@@ -7,7 +7,7 @@ nothing. PINs and card numbers are never logged: events name cardholders.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -104,12 +104,12 @@ class BadgePath:
         self._waiting: dict[tuple[str, Passage], Waiting] = {}  # the first of two, on one side of a door
         self.noise = ReaderNoise(clock, journal)
 
-    def start(self) -> None:
-        """Take up what was left: a duress that nobody has cleared is one still."""
+    def start(self, doors: Collection[str]) -> None:
+        """Take up what was left at these doors: a duress that nobody has cleared is one still."""
         for door, reader in sorted(self._presence.duress()):
-            if self._places.get(reader) is not None and self._places[reader].door == door:
+            if door in doors:
                 self._doors.set_reader_alarm(reader, door, Alarm.DURESS, on=True)
-            else:
+            else:  # it is no longer wired to this agent, and nobody could clear it
                 self._presence.duress_cleared(door)
 
     def readers_of(self, door: str) -> tuple[str, ...]:

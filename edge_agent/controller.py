@@ -103,7 +103,7 @@ class Controller:
             self.doors[wiring.door] = Door(wiring, hardware.doors[wiring.door], profile, initial(profile, now))
         self._set_modes()
         self.sample_all()
-        self.badges.start()
+        self.badges.start(self.doors)
 
     def stop(self) -> None:
         """Lock every door, as at the end of the program; outputs stay driven. What fire holds open stays open, and

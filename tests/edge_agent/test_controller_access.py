@@ -1,12 +1,17 @@
 """Access rules at a real agent with virtual doors: what they do to locks and modes, and how people undo them."""
 
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
 
 from edge_agent.agent import Agent
 from edge_agent.passback import Position
+from edge_agent.schedule import local_time
 from protocol import credentials
-from protocol.messages import AccessRule, Credential, Period
+from protocol.messages import AccessRule, Credential, DoorSettings, Holiday, Period, PinPolicy
 from protocol.mqtt import Incoming
 from protocol.topics import TopicKind
 from protocol.words import Alarm, Condition, DoorMode, EventKind, Identification, Passback
@@ -128,10 +133,12 @@ async def test_a_duress_stands_with_its_door_until_an_officers_command(pi: Pi, d
         agent.controller.keys_pressed("door-0-in", "door-0", "4712#", agent.clock.mono_ms())
         assert pi.doors["door-0"].released
         assert Alarm.DURESS in agent.controller.reports()[0].alarms
+    async with pi.running() as agent:
+        assert Alarm.DURESS in agent.controller.reports()[0].alarms, "a restart ends no duress"
         command(agent, pi, district, "clear_duress", "door-0")
         assert Alarm.DURESS not in agent.controller.reports()[0].alarms
         found = await events(agent, EventKind.DURESS, EventKind.ALARM_RAISED, EventKind.ALARM_CLEARED)
-        assert [kind for kind, _ in found] == ["duress", "alarm_raised", "alarm_cleared"]
+        assert [kind for kind, _ in found] == ["duress", "alarm_raised", "alarm_raised", "alarm_cleared"]
         assert "4712" not in str(await events(agent, *EventKind))
 
 
@@ -147,3 +154,42 @@ async def test_a_pin_that_does_not_come_is_told_at_its_time_without_anybody_aski
         await until(lambda: agent.controller.badges.due_ms() is None, "the end of the entry")
         ((_, data),) = await events(agent, EventKind.ACCESS_DENIED)
         assert data == {"reader": "door-0-in", "reason": "pin_missing", "cardholder": "ch-teacher"}
+
+
+async def test_what_central_says_of_holidays_and_pins_is_in_force(pi: Pi, district: TestDistrict) -> None:
+    today = local_time(pi.clock.utc_ns(), ZoneInfo("America/Chicago")).date()
+    weekdays = {"always": (Period(days=tuple(range(7)), start="00:00", end="24:00"),)}
+    doors = (
+        pi.settings("door-0", schedule="always"),
+        pi.settings("door-1", identification=Identification.CARD_AND_PIN),
+    )
+    break_ = Holiday(name="Break", first=today, last=today + timedelta(days=1))
+    policy = PinPolicy(attempts=1)
+    async with pi.running() as agent:
+        fields = {"doors": doors, "schedules": weekdays, "pin_policy": policy} | people(district)
+        configure(agent, pi, district, 1, **fields)
+        assert mode(agent) is DoorMode.UNLOCKED
+        configure(agent, pi, district, 2, holidays=(break_,), **fields)
+        assert mode(agent) is DoorMode.CONTROLLED
+        swipe(agent, TEACHER, "door-1")
+        agent.controller.keys_pressed("door-1-in", "door-1", "0000#", agent.clock.mono_ms())
+        swipe(agent, TEACHER, "door-1")
+        reasons = [data["reason"] for _, data in await events(agent, EventKind.ACCESS_DENIED)]
+        assert reasons == ["wrong_pin", "reader_locked_out"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"holidays": (Holiday(name="Break", first=date(2026, 12, 2), last=date(2026, 12, 1)),)},
+        {"doors": (DoorSettings(door="door-0", name="Front", card_only_schedule="of-nobody"),)},
+    ],
+)
+async def test_a_configuration_whose_access_rules_contradict_themselves_is_not_taken_up(
+    pi: Pi, district: TestDistrict, wrong: dict[str, Any]
+) -> None:
+    async with pi.running() as agent:
+        agent.inbox.receive(Incoming(pi.topic(TopicKind.CONFIG), district.config(pi, 1, **wrong), True))
+        assert agent.configuration.rules.version == 0
+        ((_, data),) = await events(agent, EventKind.MESSAGE_REFUSED)
+        assert data["reason"] == "malformed"

@@ -96,7 +96,7 @@ class Desk:
             journal=cast("Journal", self),
             on_show=lambda reader, what: self.shown.append((reader, what)),
         )
-        self.badges.start()
+        self.badges.start(self.states)
 
     def change(self, **rules: Any) -> None:
         """Another configuration: fields of Rules."""

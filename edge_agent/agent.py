@@ -69,7 +69,7 @@ class Agent:
         self.session = uuid.uuid4().hex
         self.ready = asyncio.Event()
         """Set once every door is held to what the disk says, before readers and network."""
-        self.clock = clock or SystemClock(require_sync=config.require_sync)
+        self.clock = clock or SystemClock(require_sync=config.require_sync, kept_in=config.data, rtc=config.rtc)
         self._pin_factory = pin_factory
         self._watchdog = watchdog or Watchdog(None)
         self._hardware: Hardware | None = None

@@ -2,6 +2,8 @@
 
 A Pi has no battery behind its clock: it boots with a wrong one until NTP has set it. Whether it has is asked of the
 kernel (``ntp_adjtime``: the error state that every NTP client clears), which needs no daemon's files and no rights.
+Without NTP the clock holds over for a week: across restarts of the agent, and, where a battery clock is fitted and
+bears it out, across a power cut.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import uuid
 from pathlib import Path
 from typing import Protocol
 
+from edge_agent.clock_memory import RTCS, ClockMemory, Synchronised, battery_clocks
 from protocol.messages import Stamp
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,9 @@ SET_BY_MS = 30_000
 
 ASK_EVERY_MS = 1_000
 """The kernel is asked at most this often; a badge must not wait for it."""
+
+ASK_BATTERY_EVERY_MS = 10_000
+"""So often a battery clock is asked, until it has borne out the clock: its driver may come after the agent."""
 
 
 class Clock(Protocol):
@@ -54,14 +60,23 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks. ``require_sync=False`` (agent.yaml, ``clock``) trusts the UTC as it is."""
+    """The machine's clocks. ``require_sync=False`` (agent.yaml, ``clock``) trusts the UTC as it is.
 
-    def __init__(self, *, require_sync: bool = True) -> None:
+    ``kept_in``: the folder that outlives the program; without one, hold-over ends with it. ``rtc``: a battery clock
+    is fitted (agent.yaml), to be found in ``rtcs``.
+    """
+
+    def __init__(
+        self, *, require_sync: bool = True, kept_in: Path | None = None, rtc: bool = False, rtcs: Path = RTCS
+    ) -> None:
         self._require_sync = require_sync
+        self._rtcs = rtcs if rtc else None
         self._asked_ms: int | None = None
+        self._asked_battery_ms: int | None = None
         self._synchronised = False
         self._refused = False
-        self._held_over: tuple[int, int] | None = None  # when last synchronised (monotonic ms), and UTC - monotonic
+        self._memory = ClockMemory(kept_in) if kept_in is not None and require_sync else None
+        self._last: Synchronised | None = self._memory.load() if self._memory is not None else None
         self.boot = _boot_id()
 
     def mono_ms(self) -> int:
@@ -76,7 +91,9 @@ class SystemClock:
         """Whether the UTC may be believed, as of at most a second ago.
 
         It is while the kernel says it is synchronised; and for HOLD_OVER_MS after that, as long as nobody has set
-        it meanwhile: the kernel gives up 9 hours after NTP has, and a school must stand alone for longer.
+        it meanwhile: the kernel gives up 9 hours after NTP has, and a school must stand alone for longer. Another
+        boot's clock is only believed on the word of a battery clock: without one it boots with whatever time was
+        saved last, which looks as good and is not.
         """
         if not self._require_sync:
             return True
@@ -98,12 +115,30 @@ class SystemClock:
     def _judge(self, now_ms: int, synchronised: bool) -> bool:
         offset_ms = self.utc_ns() // 1_000_000 - now_ms
         if synchronised:
-            self._held_over = (now_ms, offset_ms)
+            self._last = Synchronised(self.boot, now_ms, offset_ms)
+            if self._memory is not None:
+                self._memory.keep(self._last)
             return True
-        if self._held_over is None:
+        if self._last is None:
             return False
-        since_ms, held_ms = self._held_over
-        return now_ms - since_ms <= HOLD_OVER_MS and abs(offset_ms - held_ms) <= SET_BY_MS
+        last = self._last
+        if last.boot != self.boot:
+            since_ms = now_ms + offset_ms - last.utc_ms
+            if not (0 <= since_ms <= HOLD_OVER_MS and self._borne_out(now_ms, offset_ms)):
+                return False
+            log.info("the clock is believed: a battery clock bears it out, %d h after a time server did",
+                     since_ms // 3_600_000)  # fmt: skip
+            last = self._last = Synchronised(self.boot, now_ms - since_ms, offset_ms)  # not kept: NTP did not say it
+        return 0 <= now_ms - last.mono_ms <= HOLD_OVER_MS and abs(offset_ms - last.offset_ms) <= SET_BY_MS
+
+    def _borne_out(self, now_ms: int, offset_ms: int) -> bool:
+        if self._rtcs is None:
+            return False
+        asked_ms = self._asked_battery_ms
+        if asked_ms is not None and now_ms - asked_ms < ASK_BATTERY_EVERY_MS:
+            return False
+        self._asked_battery_ms = now_ms
+        return any(abs(utc_ms - now_ms - offset_ms) <= SET_BY_MS for utc_ms in battery_clocks(self._rtcs))
 
 
 def stamp(clock: Clock) -> Stamp:

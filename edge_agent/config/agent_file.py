@@ -42,6 +42,8 @@ class AgentFile:
     fire: InputWiring | None = None
     panic: InputWiring | None = None
     require_sync: bool = True
+    rtc: bool = False
+    """A battery clock is fitted, by ``clock`` or ``hats``."""
 
     def with_devices(self, devices: Mapping[str, str]) -> AgentFile:
         """The same with other serial devices: {device of the file: device to open}. A simulator's pty, say."""

@@ -119,6 +119,8 @@ class Hat(msgspec.Struct, frozen=True):
     uses: tuple[Claim, ...] = ()
     relays: Relays | None = None
     serial: tuple[str, ...] = ()
+    rtc: bool = False
+    """It has a clock with a battery."""
     config: tuple[str, ...] = ()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from drivers.osdp.config import check_key
-from edge_agent.config import forms
+from edge_agent.config import boards, forms
 from edge_agent.config.agent_file import AgentFile
 from edge_agent.config.keys import read_secret, read_signing_key
 from edge_agent.config.report import Report
@@ -69,7 +69,14 @@ def build(form: forms.AgentForm, at: Path, report: Report) -> AgentFile:
         fire=_optional(form.fire),
         panic=_optional(form.panic),
         require_sync=form.clock is None or form.clock.require_sync,
+        rtc=_rtc(form),
     )
+
+
+def _rtc(form: forms.AgentForm) -> bool:
+    if form.clock is not None and form.clock.rtc is not None:
+        return form.clock.rtc
+    return any(boards.hat(name).rtc for name in form.hats if name in boards.hat_names())
 
 
 def card_format(form: forms.WiegandFormatForm) -> WiegandFormatWiring:

@@ -83,6 +83,9 @@ class ClockForm(Form, frozen=True, kw_only=True):
     """How far this machine's clock is believed."""
 
     require_sync: Annotated[bool, _doc("Believe it only once a time server has set it")] = True
+    rtc: Annotated[
+        bool | None, _doc("A clock with a battery in it is fitted; left out: whether one is among the hats")
+    ] = None
 
 
 class AdcPinsForm(Form, frozen=True, kw_only=True):

@@ -68,6 +68,21 @@ def test_a_whole_configuration_is_read_with_its_keys(folder: Path) -> None:
     assert config.reader_lines[0].readers[0].key.hex() == "00f1c4a5b6978812fe03d94c7a215b6e"
 
 
+@pytest.mark.parametrize(
+    ("says", "fitted"),
+    [
+        ("clock: {require_sync: false}", False),
+        ("hats: [ds3231-rtc]", True),
+        ("hats: [ds3231-rtc]\nclock: {rtc: false}", False),
+        ("clock: {rtc: true}", True),
+    ],
+)
+def test_a_battery_clock_is_fitted_if_a_hat_has_one_or_the_file_says_so(
+    folder: Path, says: str, fitted: bool
+) -> None:
+    assert load(written(folder, GOOD.replace("clock: {require_sync: false}", says))).rtc == fitted
+
+
 def test_no_key_is_shown_when_a_configuration_is_printed(folder: Path) -> None:
     shown = repr(load(written(folder, GOOD)))
     assert "00f1c4" not in shown

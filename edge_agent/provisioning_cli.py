@@ -8,8 +8,10 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge_agent.provisioning import CannotProvision, Done, Provisioning, find_target
+if TYPE_CHECKING:
+    from edge_agent.provisioning import Done
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -34,6 +36,9 @@ def add_parser(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; 0 done, 1 it failed, 2 the configuration is wrong."""
+    # Here, so that an agent in service does not even load what can speak a reader's default key.
+    from edge_agent.provisioning import CannotProvision, Provisioning, find_target  # noqa: PLC0415
+
     try:
         target = find_target(arguments.config, arguments.reader)
     except CannotProvision as error:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from doorward.main import main
 from drivers.osdp import open_serial
 from drivers.osdp import provisioning as driver
 from drivers.osdp.config import DEFAULT_KEY
@@ -21,7 +22,7 @@ from tests.drivers.osdp_attacker import Middle, PlainReader
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = 3
-ADDRESSES = (0, ADDRESS, 5, 6)
+ADDRESSES = (ADDRESS, 5)
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ async def test_two_readers_at_one_address_are_noticed(yaml_file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "address", "plain"), [("other_address", 6, False), ("no_secure_channel", ADDRESS, True)]
+    ("code", "address", "plain"), [("other_address", 5, False), ("no_secure_channel", ADDRESS, True)]
 )
 async def test_a_reader_that_does_not_fit_is_refused(yaml_file: Path, code: str, address: int, plain: bool) -> None:
     with VirtualLine() as line:
@@ -192,7 +193,7 @@ async def test_a_key_file_of_a_reader_that_is_gone_is_replaced_only_when_asked(y
 
 async def test_a_reader_is_given_its_address_once_it_has_its_key(yaml_file: Path) -> None:
     with VirtualLine() as line:
-        reader = VirtualOsdpReader(line, address=0, key=None)
+        reader = VirtualOsdpReader(line, address=5, key=None)
         done = await provision(yaml_file, line.path, change_address=True).run()
         assert (done.outcome, reader.address) == (Outcome.KEY_SET, ADDRESS)
         assert (await provision(yaml_file, line.path).run()).outcome is Outcome.ALREADY
@@ -214,32 +215,20 @@ def test_a_configuration_that_does_not_name_the_reader_says_why(tmp_path: Path, 
     assert caught.value.code == "config"
 
 
-def test_from_the_command_line_errors_have_a_code(yaml_file: Path) -> None:
-    def call(reader: str, *options: str) -> subprocess.CompletedProcess[str]:
-        command = [
-            sys.executable,
-            "-m",
-            "doorward.main",
-            "agent",
-            "provision-reader",
-            str(yaml_file),
-            reader,
-            *options,
-        ]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
-
-    missing = call("front-in", "--device", "/dev/there-is-none", "--json")
-    assert (missing.returncode, json.loads(missing.stdout)["error"]) == (1, "port_or_disk")
-    unknown = call("side-in")
-    assert unknown.returncode == 2
-    assert "known: front-in, back-in" in unknown.stderr
+def test_from_the_command_line_errors_have_a_code(yaml_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["agent", "provision-reader", str(yaml_file)]
+    assert main([*command, "front-in", "--device", "/dev/there-is-none", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["error"] == "port_or_disk"
+    assert main([*command, "side-in"]) == 2
+    assert "known: front-in, back-in" in capsys.readouterr().err
 
 
 def test_nothing_that_runs_in_service_can_speak_the_default_key() -> None:
     """The agent's program does not even load the modules that can."""
     program = (
-        "import sys, edge_agent.agent, edge_agent.readers; "
-        "print([name for name in sys.modules if 'provisioning' in name or name.endswith('osdp.probe')])"
+        "import argparse, sys; from edge_agent import cli; cli.add_arguments(argparse.ArgumentParser()); "
+        "print([name for name in sys.modules "
+        "if name in ('drivers.osdp.provisioning', 'drivers.osdp.probe', 'edge_agent.provisioning')])"
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"

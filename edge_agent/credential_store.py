@@ -113,6 +113,7 @@ class CredentialStore:
         self._thread = ThreadPoolExecutor(1, "credentials")
         self._closing = threading.Event()
         self._mending: asyncio.Task[None] | None = None
+        self._held: dict[str, _Held] = {}
         self._damaged = False
         self._decode = msgspec.json.Decoder(Credential).decode
         self._writer: sqlite3.Connection

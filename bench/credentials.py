@@ -148,7 +148,9 @@ class _Decisions:
 
 def _forget(store: CredentialStore, folder: Path) -> None:
     """Drop what SQLite and the kernel have cached of the file, so that the next look-up reads the disk."""
-    store._reader.execute("PRAGMA shrink_memory")  # noqa: SLF001 - a probe on the real thing
+    reader = store._view.reader  # noqa: SLF001 - a probe on the real thing
+    if reader is not None:
+        reader.execute("PRAGMA shrink_memory")
     with (folder / "credentials.db").open("rb") as file:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 

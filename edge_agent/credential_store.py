@@ -113,7 +113,6 @@ class CredentialStore:
         self._thread = ThreadPoolExecutor(1, "credentials")
         self._closing = threading.Event()
         self._mending: asyncio.Task[None] | None = None
-        self._held: dict[str, _Held] = {}
         self._damaged = False
         self._decode = msgspec.json.Decoder(Credential).decode
         self._writer: sqlite3.Connection
@@ -138,14 +137,14 @@ class CredentialStore:
 
     def close(self) -> None:
         """Leave what is being written, and close the file; nobody is found from then on."""
-        self._held = {}
         self._closing.set()
         if self._mending is not None:
             self._mending.cancel()
         with contextlib.suppress(sqlite3.Error):  # closed this moment, by the thread
             self._writer.interrupt()
         self._thread.shutdown(cancel_futures=True)
-        self._close_view(self._view)
+        last, self._view = self._view, _View(None, {})  # a badge after the end is looked for nowhere
+        self._close_view(last)
         self._writer.close()
 
     # --- what is held -------------------------------------------------------------------------------------------

@@ -124,7 +124,8 @@ class SystemClock:
         last = self._last
         if last.boot != self.boot:
             since_ms = now_ms + offset_ms - last.utc_ms
-            if not (0 <= since_ms <= HOLD_OVER_MS and self._borne_out(now_ms, offset_ms)):
+            booted_after = last.utc_ms <= offset_ms  # or the clock is behind, however long it has run since
+            if not (booted_after and since_ms <= HOLD_OVER_MS and self._borne_out(now_ms, offset_ms)):
                 return False
             log.info("the clock is believed: a battery clock bears it out, %d h after a time server did",
                      since_ms // 3_600_000)  # fmt: skip

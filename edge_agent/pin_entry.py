@@ -41,7 +41,7 @@ def after_card(card: str, now_ms: int) -> Entry:
 
 
 def press(entry: Entry | None, key: str, now_ms: int) -> tuple[Entry | None, Entered | None]:
-    """One key: a digit, one of CLEAR or of ENTER; any other is ignored. The entry that goes on, and what was entered."""
+    """One key: a digit, CLEAR or ENTER; any other is ignored. The entry that goes on, and what was entered."""
     if entry is None or now_ms >= entry.until_ms:
         entry = Entry(now_ms, now_ms + KEY_MS)
     elif entry.until_ms < entry.began_ms + ENTRY_MS:

@@ -1,14 +1,11 @@
 """Keys pressed at a reader become a PIN: with the card shown before, or without one.
 
-Pure. ``#`` enters, ``*`` begins again; so do the characters that OSDP has for these keys, carriage return and delete.
-What was pressed is in no ``repr`` and so in no log.
+Pure. ``#`` enters, ``*`` begins again. What was pressed is in no ``repr`` and so in no log.
 """
 
 from dataclasses import dataclass, field, replace
 
 from protocol.credentials import LONGEST_PIN
-
-ENTER, CLEAR = "#\r", "*\x7f"
 
 KEY_MS = 10_000
 """From the card or the last key to the next one."""
@@ -41,14 +38,14 @@ def after_card(card: str, now_ms: int) -> Entry:
 
 
 def press(entry: Entry | None, key: str, now_ms: int) -> tuple[Entry | None, Entered | None]:
-    """One key: a digit, CLEAR or ENTER; any other is ignored. The entry that goes on, and what was entered."""
+    """One key: '0' to '9', '*' or '#'; any other is ignored. The entry that goes on, and what was entered."""
     if entry is None or now_ms >= entry.until_ms:
         entry = Entry(now_ms, now_ms + KEY_MS)
     elif entry.until_ms < entry.began_ms + ENTRY_MS:
         entry = replace(entry, until_ms=min(now_ms + KEY_MS, entry.began_ms + ENTRY_MS))
-    if key in ENTER and entry.digits:
+    if key == "#" and entry.digits:
         return None, Entered(entry.card, entry.digits)
-    if key in CLEAR:
+    if key == "*":
         entry = replace(entry, digits="")
     elif len(key) == 1 and key in "0123456789":
         entry = replace(entry, digits=(entry.digits + key)[: LONGEST_PIN + 1])

@@ -58,9 +58,9 @@ def test_the_star_begins_again(desk: Desk) -> None:
     assert desk.keys("99*4711#") is Show.GRANTED
 
 
-def test_an_osdp_keypads_enter_and_delete_are_the_same_keys(desk: Desk) -> None:
+def test_keys_that_no_keypad_has_are_ignored(desk: Desk) -> None:
     desk.swipe(1)
-    assert desk.keys("99\x7f4711\r") is Show.GRANTED
+    assert desk.keys("A4\x7f7é11\r#") is Show.GRANTED
 
 
 def test_a_pin_that_does_not_come_in_time_is_missing(desk: Desk) -> None:

@@ -121,8 +121,9 @@ class BadgePath:
     def card_read(self, reader: str, door: str, bits: int, data: bytes, read_ms: int) -> None:
         """A card at a reader (``bits`` left-aligned in ``data``), read at ``read_ms`` of the monotonic clock."""
         self.follow()
-        self._pin_missing(reader, door, self._pins.drop(reader))
-        token = credentials.token(self._key, bits, data)
+        token, awaited = credentials.token(self._key, bits, data), self._pins.drop(reader)
+        if awaited != token:  # one that is held to the reader is read again and again
+            self._pin_missing(reader, door, awaited)
         attempt = self._attempt(reader, door, self._doors.rules.credentials.find(token), Shown.CARD, read_ms)
         decision = decide(attempt)
         asked = isinstance(decision, Denied) and decision.reason is Denial.PIN_MISSING
@@ -235,32 +236,35 @@ class BadgePath:
     def _act(self, reader: str, attempt: Attempt, decision: Granted | Denied) -> None:
         door, credential = attempt.door.door, attempt.credential
         cardholder = None if credential is None else credential.cardholder
-        if decision.duress:
-            self._duress(reader, door, cardholder, opened=isinstance(decision, Granted))
+        opened = False
         if isinstance(decision, Denied):
             position = attempt.position if decision.reason is Denial.PASSBACK else None
             where = {} if position is None else {"known_in": position.area}
             self._deny(reader, door, cardholder, decision.reason, **where)
         elif attempt.door.two_person and not decision.override:
-            self._one_of_two(reader, attempt, decision)
+            opened = self._one_of_two(reader, attempt, decision)
         else:
-            self._open(reader, attempt, decision, ())
+            opened = self._open(reader, attempt, decision, ())
+        if decision.duress:
+            self._duress(reader, door, cardholder, opened=opened)
 
-    def _one_of_two(self, reader: str, attempt: Attempt, decision: Granted) -> None:
+    def _one_of_two(self, reader: str, attempt: Attempt, decision: Granted) -> bool:
+        """Open for the second of two people; have the first wait. Whether it opened."""
         door, now = attempt.door.door, self._clock.mono_ms()
         side = (door, attempt.passage)
-        waiting, first = second_person.arrive(
-            self._waiting.pop(side, None), attempt.door, decision.cardholder, reader, now
-        )
-        if waiting is None and first is not None:
-            self._open(reader, attempt, decision, (first,))
-        elif waiting is not None:
+        before = self._waiting.pop(side, None)
+        waiting, first = second_person.arrive(before, attempt.door, decision.cardholder, reader, now)
+        if first is not None:
+            return self._open(reader, attempt, decision, (first,))
+        if waiting is not None:
             self._waiting[side] = waiting
+        if before is None or before.cardholder != decision.cardholder:  # and not one held to the reader
             data = {"reader": reader, "cardholder": decision.cardholder}
             self._journal.add(EventKind.SECOND_PERSON_AWAITED, data, door=door)
-            self._on_show(reader, Show.SECOND_PERSON)
+        self._on_show(reader, Show.SECOND_PERSON)
+        return False
 
-    def _open(self, reader: str, attempt: Attempt, decision: Granted, others: tuple[str, ...]) -> None:
+    def _open(self, reader: str, attempt: Attempt, decision: Granted, others: tuple[str, ...]) -> bool:
         door, now = attempt.door.door, self._clock.mono_ms()
         who = {"reader": reader, "cardholder": decision.cardholder}
         together = {"with": list(others)} if others else {}
@@ -275,6 +279,7 @@ class BadgePath:
         people = (decision.cardholder, *others)
         self._movements.granted(attempt.door, attempt.passage, people, self._doors.door_state(door), now)
         self._note_first_person(reader, attempt)
+        return True
 
     def _note_first_person(self, reader: str, attempt: Attempt) -> None:
         calendar, door, credential = attempt.calendar, attempt.door, attempt.credential

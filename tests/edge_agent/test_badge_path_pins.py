@@ -92,6 +92,12 @@ def test_another_card_ends_the_wait_for_the_first_ones_pin(desk: Desk) -> None:
     assert desk.of(EventKind.ACCESS_GRANTED)[0]["cardholder"] == "ch-2"
 
 
+def test_a_card_held_to_the_reader_is_still_one_card(desk: Desk) -> None:
+    assert [desk.swipe(1) for _ in range(5)] == [Show.ENTER_PIN] * 5
+    assert desk.reasons() == []
+    assert desk.keys("4711#") is Show.GRANTED
+
+
 def test_keys_that_waited_too_long_are_dropped_with_the_entry_they_belong_to(desk: Desk) -> None:
     desk.swipe(1)
     desk.keys("4711#", age_ms=2_001)
@@ -235,6 +241,15 @@ def test_a_duress_is_an_alarm_until_an_officer_clears_it_over_every_restart(desk
     desk.restart()
     assert desk.alarms == set()
     assert not desk.badges.clear_duress("front")
+
+
+def test_a_duress_says_whether_the_door_opened(tmp_path: Path) -> None:
+    people = [person(number, pin="4711", duress="4712") for number in (1, 2)]
+    desk = Desk(tmp_path, *people, identification=AND_PIN, two_person=True)
+    for number in (1, 2):
+        desk.swipe(number)
+        desk.keys("4712#")
+    assert [event["opened"] for event in desk.of(EventKind.DURESS)] == [False, True]
 
 
 def test_a_duress_card_calls_for_help_though_its_pin_does_not_come(tmp_path: Path) -> None:

@@ -201,6 +201,7 @@ def test_one_persons_card_twice_or_their_two_cards_are_not_two_people(tmp_path: 
     desk = Desk(tmp_path, person(1), person(2, cardholder="ch-1"), two_person=True)
     assert [desk.swipe(1), desk.swipe(1), desk.swipe(2)] == [Show.SECOND_PERSON] * 3
     assert not desk.released()
+    assert len(desk.of(EventKind.SECOND_PERSON_AWAITED)) == 1, "told once"
 
 
 def test_two_people_on_two_sides_of_a_door_are_not_two_who_enter(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from protocol.words import Contact, DoorMode, Identification, Passback
 from tests.support.attempts import DOOR, HOUR_NS, MONDAY_NOON, MORNING_RULE, NOON_MS, STAFF, but
 from tests.support.attempts import attempt as tried
 
-MANY = settings(max_examples=250)
+MANY = settings(max_examples=200)
 
 AREAS = st.sampled_from([None, "gym", "library"])
 NEAR_NOON = st.one_of(st.none(), st.integers(NOON_MS - 2, NOON_MS + 2))
@@ -90,7 +90,7 @@ def test_nobody_unknown_suspended_or_without_a_rule_is_ever_let_in(attempt: Atte
     credential = attempt.credential
     if credential is None or credential.suspended or not attempt.rules or "staff" not in credential.groups:
         assert isinstance(decide(attempt), Denied)
-    if credential is not None and credential.clearances:
+    if credential is not None and credential.clearances and attempt.calendar.clock_trusted:
         assert isinstance(decide(attempt), Denied)
 
 
@@ -112,9 +112,11 @@ def test_a_duress_pin_opens_exactly_what_the_plain_one_opens(attempt: Attempt) -
 
 @MANY
 @given(attempts())
-def test_a_clock_that_is_not_trusted_opens_nothing_that_a_trusted_one_keeps_shut(attempt: Attempt) -> None:
+def test_a_clock_that_is_not_trusted_opens_nothing_but_to_responders_that_a_trusted_one_keeps_shut(
+    attempt: Attempt,
+) -> None:
     doubted = replace(attempt, calendar=replace(attempt.calendar, clock_trusted=False))
-    if isinstance(decide(doubted), Granted):
+    if isinstance(decide(doubted), Granted) and not doubted.emergency:
         believed = replace(attempt, calendar=replace(attempt.calendar, clock_trusted=True))
         assert isinstance(decide(believed), Granted)
 

@@ -96,8 +96,9 @@ def decide(attempt: Attempt) -> Decision:
     """Judge an attempt. The first reason that applies is given, in the order of ``CHECKS``.
 
     An emergency (see :class:`Attempt`) asks a responder for a credential that is known, valid, not suspended, and
-    given the door by a rule; it does not ask for the rule's hours, a PIN, or what binds people on other days. An
-    unlocked door's reader judges as a controlled one's, so that the log tells who was there.
+    given the door by a rule; it does not ask for the rule's hours, a PIN, or what binds people on other days; nor,
+    after a power cut, for what only a clock could tell. An unlocked door's reader judges as a controlled one's, so
+    that the log tells who was there.
     """
     credential = attempt.credential
     forced = attempt.shown is Shown.CARD_AND_DURESS_PIN or (credential is not None and credential.duress)
@@ -142,7 +143,7 @@ def _validity(attempt: Attempt) -> Denial | None:
     if credential.valid_from_ms is None and credential.valid_until_ms is None and not ends:
         return None
     if not calendar.clock_trusted:
-        return Denial.CLOCK_UNTRUSTED
+        return None if attempt.emergency else Denial.CLOCK_UNTRUSTED  # a power cut must keep no responder out
     now_ms = calendar.utc_ns // 1_000_000
     if credential.valid_from_ms is not None and now_ms < credential.valid_from_ms:
         return Denial.NOT_YET_VALID

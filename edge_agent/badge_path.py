@@ -272,7 +272,8 @@ class BadgePath:
         self._doors.open_for(door, Grant(by, override=decision.override))
         self._on_show(reader, Show.GRANTED)
         if decision.override:
-            self._journal.add(EventKind.OVERRIDE_USED, who, door=door)
+            doubt = {} if attempt.calendar.clock_trusted else {"clock_trusted": False}  # nothing timed was checked
+            self._journal.add(EventKind.OVERRIDE_USED, {**who, **doubt}, door=door)
         if decision.passback_noted:
             area = None if attempt.position is None else attempt.position.area
             self._journal.add(EventKind.PASSBACK_NOTED, {**who, "known_in": area}, door=door)

@@ -174,6 +174,19 @@ def test_in_an_emergency_a_responder_passes_every_rule_that_binds_others(emergen
     assert decide(given) == Granted("responder-1", override=True)
 
 
+@pytest.mark.parametrize("emergency", [{"mode": DoorMode.SECURED}, {"fire": True}])
+def test_after_a_power_cut_a_responder_is_not_asked_what_only_the_clock_could_tell(
+    emergency: dict[str, object],
+) -> None:
+    timed = but(RESPONDER, valid_from_ms=0, valid_until_ms=NOON_MS, clearances=(BACKGROUND_CHECK,))
+    given = tried(credential=timed, clock_trusted=False, **emergency)
+    assert decide(given) == Granted("responder-1", override=True)
+    suspended = replace(given, credential=but(timed, suspended=True))
+    assert decide(suspended) == Denied(Denial.CREDENTIAL_SUSPENDED)
+    assert decide(replace(given, rules=())) == Denied(Denial.NO_ACCESS_HERE)
+    assert decide(replace(given, credential=but(timed, override=False))) == Denied(Denial.CLOCK_UNTRUSTED)
+
+
 @pytest.mark.parametrize("mode", [DoorMode.CONTROLLED, DoorMode.UNLOCKED])
 def test_on_other_days_a_responders_badge_is_one_like_any_other(mode: DoorMode) -> None:
     assert decide(tried(credential=RESPONDER, mode=mode)) == Granted("responder-1")

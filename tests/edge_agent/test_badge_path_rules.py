@@ -4,7 +4,7 @@ from pathlib import Path
 
 from edge_agent.credential_store import MemoryCredentials
 from edge_agent.reader_display import Show
-from protocol.messages import Period
+from protocol.messages import Clearance, Period
 from protocol.words import Denial, DoorMode, EventKind, Passback
 from tests.support.badge_desk import UNLOCK_MS, Desk, ns, person
 
@@ -283,6 +283,20 @@ def test_a_responder_who_does_not_pass_has_their_time_and_no_more(tmp_path: Path
     desk.swipe(9)
     desk.later(UNLOCK_MS)
     assert not desk.released()
+
+
+def test_a_power_cut_in_a_lockdown_keeps_no_responder_out_and_the_event_tells_that_no_date_was_checked(
+    tmp_path: Path,
+) -> None:
+    checked = Clearance(name="background check", valid_until_ms=9_999_999_999_999)
+    desk = Desk(tmp_path, person(9, override=True, clearances=(checked,)))
+    desk.secure()
+    desk.trust = False
+    assert desk.swipe(9) is Show.GRANTED
+    told = {"reader": "front-in", "cardholder": "ch-9", "clock_trusted": False}
+    assert desk.of(EventKind.OVERRIDE_USED) == [told]
+    desk.secure(on=False)
+    assert desk.swipe(9) is Show.DENIED, "on other days a date that cannot be checked keeps out"
 
 
 # --- noise ----------------------------------------------------------------------------------------------------

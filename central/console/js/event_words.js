@@ -31,7 +31,7 @@ const SENTENCES = {
   reader_online: () => "Reader online",
   reader_offline: () => "Reader offline",
   card_read_refused: (data) => `Reader ${data.reader ?? "?"}: ${data.count ?? 1} unreadable ${data.count > 1 ? "reads" : "read"} refused (${plain(data.reason ?? "noise").toLowerCase()})`,
-  override_used: (data) => `Responder's badge used${whose(data, "by")}: an emergency passage`,
+  override_used: (data) => `Responder's badge used${whose(data, "by")}: an emergency passage${data.clock_trusted === false ? " (the agent's clock was not to be trusted, so no date of the badge was checked)" : ""}`,
   duress: (data) => `DURESS${whose(data, "of")}: somebody was made to open this door${data.opened === false ? " (it stayed shut)" : ""}`,
   passback_noted: (data) => `Let in all the same: ${data.cardholder ?? "this badge"} was ${data.known_in ? `in ${data.known_in}` : "outside"} and had not left (anti-passback)`,
   passback_forgiven: (data) => `Anti-passback forgiven for ${data.cardholder ?? "everybody"}${data.by ? ` by ${data.by}` : ""}`,

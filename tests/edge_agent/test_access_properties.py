@@ -19,7 +19,7 @@ from protocol.words import Contact, DoorMode, Identification, Passback
 from tests.support.attempts import DOOR, HOUR_NS, MONDAY_NOON, MORNING_RULE, NOON_MS, STAFF, but
 from tests.support.attempts import attempt as tried
 
-MANY = settings(max_examples=200)
+MANY = settings(max_examples=200, deadline=None)
 
 AREAS = st.sampled_from([None, "gym", "library"])
 NEAR_NOON = st.one_of(st.none(), st.integers(NOON_MS - 2, NOON_MS + 2))
@@ -121,6 +121,7 @@ def test_a_clock_that_is_not_trusted_opens_nothing_but_to_responders_that_a_trus
         assert isinstance(decide(believed), Granted)
 
 
+@MANY
 @given(
     st.builds(
         PinPolicy,
@@ -163,6 +164,7 @@ LEAVES = st.builds(
 )
 
 
+@MANY
 @given(st.lists(LEAVES, max_size=3))
 def test_an_interlocked_door_is_free_only_while_no_other_may_be_open(others: list[DoorState]) -> None:
     if interlock.free(others, 10_000):
@@ -171,6 +173,7 @@ def test_an_interlocked_door_is_free_only_while_no_other_may_be_open(others: lis
         assert all(other.sensed_at_ms is not None and other.sensed_at_ms >= 10_000 - FRESH_MS for other in others)
 
 
+@MANY
 @given(
     st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.sampled_from([0, 1, 5_000, 9_999, 10_000])), max_size=30)
 )

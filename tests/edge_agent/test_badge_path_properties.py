@@ -44,7 +44,7 @@ def desk_of(folder: str, *, both: dict[str, object]) -> Desk:
     return desk
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(ACTS, max_size=40))
 def test_two_interlocked_doors_are_never_both_released_or_one_released_while_the_other_is_open(
     acts: list[Act],
@@ -59,7 +59,7 @@ def test_two_interlocked_doors_are_never_both_released_or_one_released_while_the
         desk.presence.close()
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(ACTS, max_size=40))
 def test_a_secured_door_without_responders_is_never_released(acts: list[Act]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ KEYS = st.one_of(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(
     st.lists(KEYS, max_size=25),
     st.builds(

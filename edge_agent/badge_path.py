@@ -211,6 +211,8 @@ class BadgePath:
         rules, now, utc_ns = self._doors.rules, self._clock.mono_ms(), self._clock.utc_ns()
         settings, trusted = rules.settings(door), self._clock.trusted()
         came = trusted and first_person.came_today(self._presence.first_person(door), utc_ns, rules.timezone)
+        passage = self._place(reader, door).passage
+        waiting = self._waiting.get((door, passage))  # if a member, they come in with whoever is judged here
         return Attempt(
             credential=credential,
             door=settings,
@@ -224,12 +226,12 @@ class BadgePath:
             ),
             rules=rules.access,
             shown=shown,
-            passage=self._place(reader, door).passage,
+            passage=passage,
             read_age_ms=max(0, now - read_ms),
             now_ms=now,
             fire=self._doors.fire,
             position=None if credential is None else self._presence.position(credential.cardholder),
-            first_person_came=came,
+            first_person_came=came or (waiting is not None and waiting.member and now < waiting.until_ms),
             interlock_free=settings.interlock is None or self._doors.interlock_free(door),
         )
 
@@ -244,7 +246,7 @@ class BadgePath:
         elif attempt.door.two_person and not decision.override:
             opened = self._one_of_two(reader, attempt, decision)
         else:
-            opened = self._open(reader, attempt, decision, ())
+            opened = self._open(reader, attempt, decision)
         if decision.duress:
             self._duress(reader, door, cardholder, opened=opened)
 
@@ -253,9 +255,10 @@ class BadgePath:
         door, now = attempt.door.door, self._clock.mono_ms()
         side = (door, attempt.passage)
         before = self._waiting.pop(side, None)
-        waiting, first = second_person.arrive(before, attempt.door, decision.cardholder, reader, now)
+        member = attempt.credential is not None and first_person.is_one(attempt.door, attempt.credential)
+        waiting, first = second_person.arrive(before, attempt.door, decision.cardholder, reader, now, member=member)
         if first is not None:
-            return self._open(reader, attempt, decision, (first,))
+            return self._open(reader, attempt, decision, first)
         if waiting is not None:
             self._waiting[side] = waiting
         if before is None or before.cardholder != decision.cardholder:  # and not one held to the reader
@@ -264,9 +267,11 @@ class BadgePath:
         self._on_show(reader, Show.SECOND_PERSON)
         return False
 
-    def _open(self, reader: str, attempt: Attempt, decision: Granted, others: tuple[str, ...]) -> bool:
+    def _open(self, reader: str, attempt: Attempt, decision: Granted, first: Waiting | None = None) -> bool:
+        """Open for one person, or for two of whom the first has waited. True."""
         door, now = attempt.door.door, self._clock.mono_ms()
         who = {"reader": reader, "cardholder": decision.cardholder}
+        others = () if first is None else (first.cardholder,)
         together = {"with": list(others)} if others else {}
         by = {**who, "override": decision.override, **_shown(attempt.shown), **together}
         self._doors.open_for(door, Grant(by, override=decision.override))
@@ -279,19 +284,22 @@ class BadgePath:
             self._journal.add(EventKind.PASSBACK_NOTED, {**who, "known_in": area}, door=door)
         people = (decision.cardholder, *others)
         self._movements.granted(attempt.door, attempt.passage, people, self._doors.door_state(door), now)
-        self._note_first_person(reader, attempt)
+        self._note_first_person(reader, attempt, first)
         return True
 
-    def _note_first_person(self, reader: str, attempt: Attempt) -> None:
+    def _note_first_person(self, reader: str, attempt: Attempt, first: Waiting | None) -> None:
+        """Whether one who must come first was let in: of two people either may be it."""
         calendar, door, credential = attempt.calendar, attempt.door, attempt.credential
         if credential is None or not calendar.clock_trusted or attempt.passage is Passage.OUT:
             return
-        if not first_person.is_one(door, credential):
+        data = {"reader": reader, "cardholder": credential.cardholder}
+        if first is not None and first.member:
+            data = {"reader": first.reader, "cardholder": first.cardholder}
+        elif not first_person.is_one(door, credential):
             return
         before, periods = self._presence.first_person(door.door), calendar.schedules.get(door.schedule or "", ())
         if first_person.is_news(before, periods, calendar.utc_ns, calendar.timezone, calendar.holidays):
             self._presence.first_person_came(door.door, calendar.utc_ns)
-            data = {"reader": reader, "cardholder": credential.cardholder}
             self._journal.add(EventKind.FIRST_PERSON_CAME, data, door=door.door)
             self._doors.follow_schedules()
 

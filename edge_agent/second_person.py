@@ -15,12 +15,13 @@ class Waiting:
     cardholder: str
     reader: str
     until_ms: int
+    member: bool = False  # of the group that must come first at this door
 
 
 def arrive(
-    waiting: Waiting | None, door: DoorSettings, cardholder: str, reader: str, now_ms: int
-) -> tuple[Waiting | None, str | None]:
-    """Somebody whom the door would let in. Who waits now; and if the door may open, the cardholder who came first."""
+    waiting: Waiting | None, door: DoorSettings, cardholder: str, reader: str, now_ms: int, *, member: bool = False
+) -> tuple[Waiting | None, Waiting | None]:
+    """Somebody whom the door would let in. Who waits now; and if the door may open, who has waited until now."""
     if waiting is not None and now_ms < waiting.until_ms and waiting.cardholder != cardholder:
-        return None, waiting.cardholder
-    return Waiting(cardholder, reader, now_ms + door.two_person_ms), None
+        return None, waiting
+    return Waiting(cardholder, reader, now_ms + door.two_person_ms, member), None

@@ -184,8 +184,8 @@ def test_a_two_person_door_never_opens_for_one_person_alone(arrivals: list[tuple
         now += gap
         waiting, first = second_person.arrive(waiting, door, cardholder, "in", now)
         if first is not None:
-            assert first != cardholder
-            assert any(who == first and now - at < door.two_person_ms for who, at in shown)
+            assert first.cardholder != cardholder
+            assert any(who == first.cardholder and now - at < door.two_person_ms for who, at in shown)
             shown.clear()
         else:
             shown.append((cardholder, now))

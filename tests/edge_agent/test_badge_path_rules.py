@@ -245,6 +245,37 @@ def test_both_of_two_people_are_in_the_area_after_it(tmp_path: Path) -> None:
     assert [desk.swipe(1), desk.swipe(2)] == [Show.DENIED, Show.DENIED]
 
 
+def test_at_a_door_for_two_the_one_who_must_come_first_may_be_either_of_them(tmp_path: Path) -> None:
+    for order in ((1, 2), (2, 1)):
+        desk = Desk(
+            tmp_path / str(order), person(1, **PRINCIPAL), person(2), two_person=True, first_person_group="principals"
+        )
+        assert [desk.swipe(number) for number in order] == [Show.SECOND_PERSON, Show.GRANTED]
+        assert desk.of(EventKind.FIRST_PERSON_CAME) == [{"reader": "front-in", "cardholder": "ch-1"}]
+
+
+def test_at_a_door_for_two_with_first_person_for_all_a_member_brings_the_second_in(tmp_path: Path) -> None:
+    rule = {"first_person_group": "principals", "first_person_for_all": True}
+    desk = Desk(tmp_path, person(1, **PRINCIPAL), person(2), person(3), two_person=True, **rule)
+    assert desk.swipe(2) is Show.DENIED
+    assert desk.swipe(1) is Show.SECOND_PERSON
+    assert desk.swipe(2, "back-in") is Show.GRANTED, "it waits at its own door"
+    assert desk.of(EventKind.FIRST_PERSON_CAME) == []
+    assert desk.swipe(2) is Show.GRANTED
+    assert [event["cardholder"] for event in desk.of(EventKind.FIRST_PERSON_CAME)] == ["ch-1"]
+    desk.later(UNLOCK_MS)
+    assert [desk.swipe(3), desk.swipe(2)] == [Show.SECOND_PERSON, Show.GRANTED], "a member has come today"
+
+
+def test_a_member_who_waited_in_vain_brings_nobody_in(tmp_path: Path) -> None:
+    rule = {"first_person_group": "principals", "first_person_for_all": True}
+    desk = Desk(tmp_path, person(1, **PRINCIPAL), person(2), two_person=True, **rule)
+    desk.swipe(1)
+    desk.later(10_000)
+    assert desk.swipe(2) is Show.DENIED
+    assert desk.reasons() == ["second_person_missing", "first_person_missing"]
+
+
 # --- the vestibule --------------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,12 +99,12 @@ def _remove(path: Path) -> None:
 
 
 def _bind(path: Path) -> socket.socket:
-    _check_length(path)
     _remove(path)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     mask = os.umask(0o177)  # 0600 from the first instant
     try:
-        sock.bind(str(path))
+        with _short(path) as name:
+            sock.bind(name)
     except OSError:
         sock.close()
         raise
@@ -115,10 +115,10 @@ def _bind(path: Path) -> socket.socket:
 
 def send_order(path: Path, order: Order, *, within_s: float = ANSWER_WITHIN_S) -> Answer:
     """Send one order and wait for its answer. OSError if nobody answers there; :class:`OrderRefused`."""
-    _check_length(path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(within_s)
-        sock.connect(str(path))
+        with _short(path) as name:
+            sock.connect(name)
         sock.sendall(json.dumps(order).encode() + b"\n")
         with sock.makefile("rb") as answers:
             line = answers.readline()
@@ -130,6 +130,14 @@ def send_order(path: Path, order: Order, *, within_s: float = ANSWER_WITHIN_S) -
     return answer
 
 
-def _check_length(path: Path) -> None:
-    if len(os.fsencode(path)) > LONGEST_PATH:
-        raise OSError(f"{path}: a socket's path has at most {LONGEST_PATH} bytes; use a shorter folder")
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """A name for a socket that fits into its address: one too long is reached by way of its open folder."""
+    if len(os.fsencode(path)) <= LONGEST_PATH:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

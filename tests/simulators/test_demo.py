@@ -165,7 +165,7 @@ async def test_killed_outright_it_leaves_no_process_behind(tmp_path: Path) -> No
     [
         (("--scenario", "lockup"), "there is no scenario 'lockup'; there are: arrival-rush, drill, fire"),
         (("--json",), "--json needs --scenario"),
-        (("--scenario", "/nowhere.yaml"), "/nowhere.yaml: cannot be read"),
+        (("--scenario", "/nowhere.yaml"), "cannot be read: No such file"),
     ],
 )
 async def test_wrong_usage_is_told_and_nothing_is_started(arguments: tuple[str, ...], expected: str) -> None:

@@ -90,7 +90,8 @@ def test_nobody_unknown_suspended_or_without_a_rule_is_ever_let_in(attempt: Atte
     credential = attempt.credential
     if credential is None or credential.suspended or not attempt.rules or "staff" not in credential.groups:
         assert isinstance(decide(attempt), Denied)
-    if credential is not None and credential.clearances and attempt.calendar.clock_trusted:
+    lapsed = attempt.calendar.utc_ns // 1_000_000 > LAPSED.valid_until_ms
+    if credential is not None and credential.clearances and lapsed and attempt.calendar.clock_trusted:
         assert isinstance(decide(attempt), Denied)
 
 

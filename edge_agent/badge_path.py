@@ -105,12 +105,11 @@ class BadgePath:
         self.noise = ReaderNoise(clock, journal)
 
     def start(self, doors: Collection[str]) -> None:
-        """Take up what was left at these doors: a duress that nobody has cleared is one still."""
+        """Take up what was left at these doors: a duress that nobody has cleared is one still, though its reader may
+        be gone. One at a door that is wired to this agent no longer is kept: its door may come back."""
         for door, reader in sorted(self._presence.duress()):
             if door in doors:
                 self._doors.set_reader_alarm(reader, door, Alarm.DURESS, on=True)
-            else:  # it is no longer wired to this agent, and nobody could clear it
-                self._presence.duress_cleared(door)
 
     def readers_of(self, door: str) -> tuple[str, ...]:
         """The names of a door's readers."""
@@ -179,9 +178,10 @@ class BadgePath:
 
     def clear_duress(self, door: str) -> bool:
         """Somebody has looked after a door's duress alarm; whether there was one."""
-        readers = self._presence.duress_cleared(door)
+        readers = sorted(reader for at, reader in self._presence.duress() if at == door)
         for reader in readers:
             self._doors.set_reader_alarm(reader, door, Alarm.DURESS, on=False)
+            self._presence.duress_cleared(door, reader)
         return bool(readers)
 
     def due_ms(self) -> int | None:

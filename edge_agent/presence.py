@@ -41,7 +41,7 @@ class Presence:
         self._thread = ThreadPoolExecutor(1, "presence")
         self._connection: sqlite3.Connection | None = None
         try:
-            self._connection = open_durable(path, _MIGRATIONS)
+            self._connection = open_durable(path, _MIGRATIONS, salvage=("duress",))
             self._load(self._connection)
         except (OSError, sqlite3.Error, DatabaseTooNew) as error:
             log.error("who is where is not remembered beyond this start: %s", error)  # noqa: TRY400
@@ -102,12 +102,10 @@ class Presence:
         self._duress.add((door, reader))
         self._later("INSERT OR IGNORE INTO duress VALUES (?, ?)", door, reader)
 
-    def duress_cleared(self, door: str) -> tuple[str, ...]:
-        """Somebody has looked after a door's duress. Its readers that had told of one."""
-        readers = tuple(sorted(reader for at, reader in self._duress if at == door))
-        self._duress -= {(door, reader) for reader in readers}
-        self._later("DELETE FROM duress WHERE door = ?", door)
-        return readers
+    def duress_cleared(self, door: str, reader: str) -> None:
+        """Somebody has looked after the duress of one reader."""
+        self._duress.discard((door, reader))
+        self._later("DELETE FROM duress WHERE door = ? AND reader = ?", door, reader)
 
     # --- the file -----------------------------------------------------------------------------------------------
 

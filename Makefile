@@ -1,5 +1,6 @@
 # The verbs of this repository. Everything lands in .venv; nothing outside it is touched,
-# except that `make test` asks apt for the broker, browser and time-series server the tests run against.
+# except that `make test` asks apt for the broker, browser and time-series server the tests run against, and
+# builds a small kernel with simulated GPIO, once, into /var/cache/doorward or ~/.cache/doorward.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin

@@ -172,7 +172,10 @@ class BadgePath:
         self._waiting.clear()
 
     def fire_started(self) -> None:
-        """People leave by every door, and nobody shows a badge: where they are is known no longer."""
+        """People leave by every door, and nobody shows a badge: where they are is known no longer, and not learned
+        before it is over.
+        """
+        self._movements.forget()
         if self._presence.knows_positions:
             self.forgive(None, "the fire alarm")
 
@@ -282,8 +285,9 @@ class BadgePath:
         if decision.passback_noted:
             area = None if attempt.position is None else attempt.position.area
             self._journal.add(EventKind.PASSBACK_NOTED, {**who, "known_in": area}, door=door)
-        people = (decision.cardholder, *others)
-        self._movements.granted(attempt.door, attempt.passage, people, self._doors.door_state(door), now)
+        if not attempt.fire:  # who is out by another door a minute later is known to be nowhere
+            people = (decision.cardholder, *others)
+            self._movements.granted(attempt.door, attempt.passage, people, self._doors.door_state(door), now)
         self._note_first_person(reader, attempt, first)
         return True
 

@@ -45,6 +45,10 @@ class Movements:
         if state.contact is Contact.OPEN:
             self.opened(settings.door, closed_seen_ms=now_ms - 1, now_ms=now_ms)
 
+    def forget(self) -> None:
+        """Whoever was granted a door has no position from it any more."""
+        self._entering.clear()
+
     def opened(self, door: str, *, closed_seen_ms: int, now_ms: int) -> None:
         """A door opened, some time after it was last seen closed: all who had the right to pass since then have."""
         for one in self._entering.pop(door, ()):

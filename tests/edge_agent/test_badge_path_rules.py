@@ -109,6 +109,20 @@ def test_after_a_fire_alarm_nobodys_position_is_known(tmp_path: Path) -> None:
     assert told == ["the fire alarm"]
 
 
+def test_nobodys_position_is_learned_while_the_fire_alarm_is_on(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, person(1), person(2), **GYM)
+    assert desk.swipe(2) is Show.GRANTED
+    desk.fire = True
+    desk.badges.fire_started()
+    desk.open()  # by somebody who leaves
+    assert entered(desk, 1), "and then they leave by another door"
+    desk.fire = False
+    desk.later(1_000)
+    assert entered(desk, 1)
+    assert entered(desk, 2)
+    assert not entered(desk, 1), "and from then on they are known again"
+
+
 def test_a_denial_by_anti_passback_tells_where_the_badge_is_taken_to_be(tmp_path: Path) -> None:
     desk = Desk(tmp_path, person(1), **GYM)
     assert entered(desk, 1)

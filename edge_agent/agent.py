@@ -34,6 +34,7 @@ from edge_agent.reader_display import Show
 from edge_agent.reader_keys import ReaderKeys
 from edge_agent.readers import Readers
 from edge_agent.refusals import Refusals
+from edge_agent.storage import Storage
 from edge_agent.store import Store
 from edge_agent.watchdog import Watchdog
 from edge_agent.wired_readers import WiredReaders
@@ -47,7 +48,8 @@ HEALTH_EVERY_MS = 60_000
 
 
 class Agent:
-    """One agent, run once. Opens its files when made; raises OSError, sqlite3.Error or DatabaseTooNew if it cannot.
+    """One agent, run once. Opens its files when made, and makes do with what can be read of them where the disk
+    refuses; raises DatabaseTooNew if a newer program has written them.
 
     ``pin_factory`` is gpiozero's: LGPIOFactory on a Pi, MockFactory in a simulator. ``clock`` must be monotonic in
     step with ``time.monotonic``, which the drivers use. For a simulator's serial lines and broker see
@@ -75,7 +77,7 @@ class Agent:
         self._hardware: Hardware | None = None
         self._timer: TimedOutputs | None = None
         self._turn_pending = False
-        self._looking: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._snapshots = 0
         self._own_key = config.signing_key.trusted(KeyRole.AGENT, site=config.site, agent=config.agent)
         self._keys = keyring(config.trust, (), self._own_key)
@@ -117,6 +119,14 @@ class Agent:
             on_change=self.controller.set_declarations,
             on_own_set=self._own_set_signed,
         )
+        self.storage = Storage(
+            store=self.store,
+            credentials=self.credentials,
+            journal=self.journal,
+            declarations=self.declarations,
+            configuration=self.configuration,
+            on_change=self._changed,
+        )
         self.readers = Readers(
             config.reader_lines,
             controller=self.controller,
@@ -156,7 +166,7 @@ class Agent:
             self.readers.start()
             self.wired_readers.start(timer)
             self._pulse.start()
-            self._looking = asyncio.create_task(self.credentials.look_through())
+            self._tasks = [asyncio.create_task(one) for one in (self.credentials.look_through(), self.storage.run())]
             await self.link.run()
         except asyncio.CancelledError:
             self.configuration.stopped_well()
@@ -167,8 +177,8 @@ class Agent:
             self.wired_readers.stop()
             self.controller.stop()
             self.configuration.stop()
-            if self._looking is not None:
-                self._looking.cancel()
+            for task in self._tasks:
+                task.cancel()
             self.credentials.close()
             await self.journal.close()
             self.store.close()
@@ -194,7 +204,7 @@ class Agent:
             doors=self.controller.reports(),
             config_version=self.configuration.rules.version,
             fire=self.controller.fire,
-            alarms=(*self.controller.alarms(), *self.configuration.alarms),
+            alarms=(*self.controller.alarms(), *self.configuration.alarms, *self.storage.alarms),
             outbox=self.journal.outbox.state(),
         )
 
@@ -227,6 +237,7 @@ class Agent:
                 "applied": self.declarations.book.applied,
             },
         )
+        self.storage.look()
         self.ready.set()
         self._watchdog.ready(f"{held} doors held")
         return timer

@@ -89,6 +89,8 @@ class Configuration:
         self._used: _Candidate | None = None
         self._good: _Candidate | None = None
         self._waiting: _Candidate | None = None  # for its pages
+        self.kept = True
+        """Whether the disk has what is to be used after a restart."""
         self._rolled_back = 0  # this version and all before it are not taken up again
         self._deadline: asyncio.TimerHandle | None = None
         self._cleaning: set[asyncio.Task[None]] = set()
@@ -149,7 +151,10 @@ class Configuration:
         if candidate is not None and not config_trial.failed(stored.unclean_ends):
             return candidate
         why = "it cannot be used" if candidate is None else f"the agent died with it {stored.unclean_ends} times"
-        self._store.roll_back_trial(stored.version, stored.signed)
+        try:
+            self._store.roll_back_trial(stored.version, stored.signed)
+        except sqlite3.Error as error:
+            log.error("that configuration %d was rolled back cannot be kept: %s", stored.version, error)  # noqa: TRY400
         self._tell_rolled_back(stored.version, 0 if self._good is None else self._good.rules.version, why)
         return None
 
@@ -210,6 +215,7 @@ class Configuration:
             self._store.save_trial(config.version, candidate.signed)
         except sqlite3.Error as error:
             log.error("the configuration cannot be kept (%s): used until the power goes", error)  # noqa: TRY400
+            self.kept = False
         self._use(candidate, None)
         self._begin_trial(config.version)
         self.fetch_missing()
@@ -272,15 +278,22 @@ class Configuration:
         used = self._used
         if used is None:
             return
+        self._end_trial()  # a disk that refuses is no fault of the configuration
+        self._good = used
         try:
             self._store.confirm_trial(used.rules.version, used.signed)
         except sqlite3.Error as error:
-            log.error("the configuration stays on trial: %s", error)  # noqa: TRY400
+            log.error("the configuration is good, and cannot be kept as such: %s", error)  # noqa: TRY400
+            self.kept = False
             return
-        self._end_trial()
-        self._good = used
+        self.kept = True
         self._journal.add(EventKind.CONFIG_CONFIRMED, {"version": self.rules.version})
         self._clean()
+
+    def keep(self) -> None:
+        """Put on the disk what it has refused, if it takes it now. What is on trial comes there in the end."""
+        if not self.kept and self.trial is None and self._used is not None and self._used is self._good:
+            self._confirm()
 
     def _look_again(self, left: int) -> None:
         if left:
@@ -324,7 +337,9 @@ class Configuration:
         return all(self._credentials.holds(digest) for digest in candidate.pages)
 
     def _clean(self) -> None:
-        """Forget the pages of bundles that can no longer come into use."""
+        """Forget the pages of bundles that can no longer come into use: here, or after a restart."""
+        if not self.kept:
+            return
         kept = (self._used, self._good, self._waiting)
         digests = {digest for candidate in kept if candidate is not None for digest in candidate.pages}
         task = asyncio.get_running_loop().create_task(self._credentials.keep_only(digests))

@@ -35,7 +35,7 @@ from edge_agent.credential_file import (
     put_in_place,
 )
 from edge_agent.credential_page import Page, open_page
-from edge_agent.database import DatabaseTooNew, open_durable, set_aside
+from edge_agent.database import DatabaseTooNew, open_durable, open_read_only, set_aside
 from protocol.messages import Credential
 
 log = logging.getLogger(__name__)
@@ -115,9 +115,13 @@ class CredentialStore:
         self._mending: asyncio.Task[None] | None = None
         self._damaged = False
         self._decode = msgspec.json.Decoder(Credential).decode
-        self._writer: sqlite3.Connection
-        self._view: _View
-        self._open()
+        self._writer: sqlite3.Connection | None = None
+        self._view = _View(None, {})
+        try:
+            self._open()
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s cannot be written (%s): what it holds is read", path, error)  # noqa: TRY400
+            self._read_only()
 
     def _open(self) -> None:
         finish(self._path)
@@ -126,26 +130,48 @@ class CredentialStore:
         except DatabaseTooNew as error:
             log.error("%s", error)  # noqa: TRY400
             set_aside(self._path)
-            finish(self._path)
             self._writer = open_durable(self._path, MIGRATIONS, look_through=False)
-        finish(self._path)
-        reader = sqlite3.connect(self._path, BUSY_S, isolation_level=None, check_same_thread=False)
-        for connection in (self._writer, reader):
-            connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
+        try:
+            finish(self._path)
+            self._writer.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
+            reader = sqlite3.connect(self._path, BUSY_S, isolation_level=None, check_same_thread=False)
+            self._show(reader)
+        except BaseException:
+            self._writer.close()
+            self._writer = None
+            raise
+
+    def _read_only(self) -> None:
+        try:
+            self._show(open_read_only(self._path))
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s cannot be read: no badge of it is known: %s", self._path, error)  # noqa: TRY400
+
+    def _show(self, reader: sqlite3.Connection) -> None:
+        """Look badges up here from now on."""
+        reader.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
         reader.execute("PRAGMA query_only = 1")
         self._view = _View(reader, held_pages(reader))
+
+    @property
+    def writable(self) -> bool:
+        """Whether the file is open for writing, and not a damaged one for whose mending there was no room."""
+        return self._writer is not None and not self._damaged
 
     def close(self) -> None:
         """Leave what is being written, and close the file; nobody is found from then on."""
         self._closing.set()
         if self._mending is not None:
             self._mending.cancel()
-        with contextlib.suppress(sqlite3.Error):  # closed this moment, by the thread
-            self._writer.interrupt()
+        writer = self._writer
+        if writer is not None:
+            with contextlib.suppress(sqlite3.Error):  # closed this moment, by the thread
+                writer.interrupt()
         self._thread.shutdown(cancel_futures=True)
         last, self._view = self._view, _View(None, {})  # a badge after the end is looked for nowhere
         self._close_view(last)
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
 
     # --- what is held -------------------------------------------------------------------------------------------
 
@@ -199,8 +225,10 @@ class CredentialStore:
         """Read the whole file once, beside everything else. A damaged one is mended: those of its pages that are
         whole are taken over into a new one, and the others are lost. Badges are looked up in the old one meanwhile,
         and go on being so if the disk has no room for a new one."""
+        if self._writer is None:
+            return
         try:
-            verdict = await self._on_thread(lambda: str(self._writer.execute("PRAGMA quick_check(1)").fetchone()[0]))
+            verdict = await self._on_thread(self._quick_check)
         except sqlite3.OperationalError as error:
             log.error("%s cannot be looked through: %s", self._path, error)  # noqa: TRY400
             return
@@ -211,9 +239,21 @@ class CredentialStore:
             self._mend()
 
     async def try_again(self) -> None:
-        """Mend a damaged file for which there was no room, if there is room now."""
-        if self._damaged and _room_for_another(self._path):
+        """Open a file for writing that could not be, and mend a damaged one for which there was no room."""
+        if self._writer is None:
+            await self._write_again()
+        elif self._damaged and _room_for_another(self._path):
             self._mend()
+
+    async def _write_again(self) -> None:
+        old = self._view
+        try:
+            await self._on_thread(self._open)
+        except (OSError, sqlite3.Error):
+            return
+        log.warning("%s can be written again", self._path)
+        self._close_view(old)
+        self._on_lost()  # what came meanwhile could not be kept
 
     def _mend(self) -> None:
         if self._mending is None or self._mending.done():
@@ -248,18 +288,28 @@ class CredentialStore:
 
     # --- on the store's own thread ------------------------------------------------------------------------------
 
+    def _for_writing(self) -> sqlite3.Connection:
+        if self._writer is None:
+            raise sqlite3.OperationalError(f"{self._path.name} cannot be written")
+        return self._writer
+
+    def _quick_check(self) -> str:
+        return str(self._for_writing().execute("PRAGMA quick_check(1)").fetchone()[0])
+
     def _insert(self, page: Page, number: int) -> None:
-        self._view.held[page.digest.hex()] = insert_page(self._writer, page, number)
+        self._view.held[page.digest.hex()] = insert_page(self._for_writing(), page, number)
 
     def _delete(self, digests: Iterable[str]) -> None:
         for digest in digests:
             self._view.held.pop(digest, None)  # it may have been taken over into a new file meanwhile
-            delete_page(self._writer, digest)
+            delete_page(self._for_writing(), digest)
 
     def _mend_file(self) -> Copied:
         copied = copy_whole_pages(self._path, go_on=lambda: not self._closing.is_set())
         if copied.failed is None:
-            self._writer.close()
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
             try:
                 put_in_place(self._path)
             finally:

@@ -1,4 +1,7 @@
-"""Opens the agent's SQLite files so that what was written survives a power cut. Shared by store and outbox."""
+"""Opens the agent's SQLite files so that what was written survives a power cut. Shared by store and outbox.
+
+A disk that refuses to be written keeps no agent from its doors: what it holds can be read all the same.
+"""
 
 from __future__ import annotations
 
@@ -36,20 +39,64 @@ def open_durable(
     except sqlite3.DatabaseError as error:
         log.error("%s is damaged: %s", path, error)  # noqa: TRY400
         aside = set_aside(path)
-        connection = _open(path, migrations, look_through=look_through)
+        try:
+            connection = _open(path, migrations, look_through=look_through)
+        except (OSError, sqlite3.Error):
+            _rename(aside, path)  # no room for a new one: what is left of the old one may still be read
+            raise
         _take_over(connection, aside, salvage)
         return connection
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """What a file holds, with what stands in its write-ahead log, though nothing beside it may be written. Takes no
+    lock: nobody may write to the file meanwhile. Raises OSError or sqlite3.Error if it cannot be read."""
+    log_file = path.with_name(f"{path.name}-wal")
+    logged = log_file.exists() and log_file.stat().st_size > 0
+    # Without locks and alone, SQLite needs no -shm file, which could not be made here. Immutable, it reads no log.
+    how = "mode=ro&vfs=unix-none" if logged else "immutable=1"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, check_same_thread=False
+    )
+    try:
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("PRAGMA query_only=1")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_in_memory(migrations: Sequence[str]) -> sqlite3.Connection:
+    """In place of a file that cannot be written; gone when it is closed."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    _migrate(connection, Path(":memory:"), migrations)
+    return connection
+
+
+def read_into_memory(path: Path, migrations: Sequence[str], tables: Sequence[str]) -> sqlite3.Connection:
+    """What can be read of some tables of a file that cannot be written, whatever is wrong with it. Every write to it
+    raises sqlite3.OperationalError."""
+    connection = open_in_memory(migrations)
+    _take_over(connection, path, tables)
+    connection.execute("PRAGMA query_only=1")
+    return connection
 
 
 def set_aside(path: Path) -> Path:
     """Give a damaged file, which nobody has open, another name; the name."""
     aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
     log.error("%s is set aside as %s, a new one begins", path, aside.name)
+    _rename(path, aside)
+    return aside
+
+
+def _rename(path: Path, to: Path) -> None:
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
         if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside
+            part.rename(to.with_name(to.name + suffix))
 
 
 def _open(path: Path, migrations: Sequence[str], *, look_through: bool) -> sqlite3.Connection:
@@ -87,12 +134,12 @@ def _take_over(connection: sqlite3.Connection, damaged: Path, tables: Sequence[s
     for table in tables:
         taken = 0
         try:
-            with contextlib.closing(sqlite3.connect(f"file:{damaged}?mode=ro", uri=True)) as old:
+            with contextlib.closing(open_read_only(damaged)) as old:
                 for row in old.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a name from our own code
                     marks = ", ".join("?" * len(row))
                     connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608
                     taken += 1
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             log.error("%s: %d rows of %s taken over, then %s", damaged, taken, table, error)  # noqa: TRY400
         else:
             log.warning("%s: %d rows of %s taken over", damaged, taken, table)

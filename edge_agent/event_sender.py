@@ -33,15 +33,16 @@ class EventSender:
         self._ack_timeout_s = ack_timeout_s
         self._written = asyncio.Event()
         self._answered = asyncio.Event()
-        self._committed = 0  # what the last acknowledgement of our stream said
+        self._stream = ""  # of the batch under way
+        self._committed = 0  # what the last acknowledgement of it said
 
     def wake(self) -> None:
         """There are new events in the outbox."""
         self._written.set()
 
     def acknowledged(self, ack: EventAck) -> None:
-        """Central says how far it has committed a stream. Another stream's is ignored."""
-        if ack.stream != self._journal.outbox.stream:
+        """Central says how far it has committed a stream. Another's than that of the batch under way is ignored."""
+        if ack.stream != self._stream:
             log.debug("an acknowledgement for another stream: %s", ack.stream)
             return
         self._committed = ack.committed
@@ -56,6 +57,7 @@ class EventSender:
                 await self._written.wait()
                 continue
             self._answered.clear()
+            self._stream = batch.stream
             try:
                 await self._publish(codec.encode(batch))
                 async with asyncio.timeout(self._ack_timeout_s):
@@ -64,7 +66,6 @@ class EventSender:
                 log.info("events up to %d not acknowledged yet (%r): again", batch.events[-1].seq, error)
                 await asyncio.sleep(PAUSE_S)
                 continue
-            before = self._journal.outbox.acknowledged
             await self._journal.acknowledge(batch.stream, self._committed)
-            if self._journal.outbox.acknowledged == before:
+            if self._committed < batch.events[0].seq:
                 await asyncio.sleep(PAUSE_S)  # central did not take it; do not ask in a circle

@@ -37,6 +37,8 @@ class Journal:
         self.outbox = outbox
         self._clock = clock
         self._on_written = on_written
+        self.refused = False
+        """Whether the outbox did not take what was given to it last."""
         self._waiting: list[NewEvent] = []
         self._lost = 0
         self._writing: asyncio.Task[None] | None = None
@@ -62,6 +64,16 @@ class Journal:
         self._watch_filling()
         return known
 
+    async def try_disk(self) -> bool:
+        """Keep events on the disk from now on, if they are in memory alone and it can be written; whether it is so
+        (see :meth:`Outbox.try_disk`)."""
+        in_memory = self.outbox.in_memory
+        kept = await self.on_outbox(self.outbox.try_disk)
+        if in_memory and kept:
+            self._watch_filling()
+            self._on_written()  # the disk may have had events
+        return kept
+
     async def close(self) -> None:
         """Write what waits, and close the outbox. What the disk still refuses then is lost, and logged."""
         if self._writing is not None:
@@ -70,25 +82,25 @@ class Journal:
                     await self._writing
             except TimeoutError:
                 log.error("%d events could not be written before the end", len(self._waiting))  # noqa: TRY400
+        await self.on_outbox(self.outbox.try_disk)
         await self.on_outbox(self.outbox.close)
         self._thread.shutdown()
 
     async def _write(self) -> None:
-        refused = False
         while self._waiting:
-            await asyncio.sleep(RETRY_S if refused else GATHER_S)
+            await asyncio.sleep(RETRY_S if self.refused else GATHER_S)
             batch, self._waiting = self._waiting, []
             try:
                 await self.on_outbox(self.outbox.append, batch)
             except sqlite3.Error as error:
                 self._waiting[:0] = batch
-                if not refused:
+                if not self.refused:
                     log.error("the outbox cannot be written (%s): events wait in memory", error)  # noqa: TRY400
-                refused = True
+                self.refused = True
                 continue
-            if refused:
+            if self.refused:
                 log.info("the outbox is written again")
-                refused = False
+                self.refused = False
             if self._lost:
                 self.add(EventKind.EVENTS_DROPPED, {"count": self._lost, "unwritten": True})
                 self._lost = 0

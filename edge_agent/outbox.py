@@ -3,6 +3,10 @@
 It does not know how events travel. All its methods block on the disk and are called from one thread, which is not
 the loop's (see `edge_agent.journal`); the counters may be read from anywhere.
 
+Where the disk refuses at the start, events are numbered in memory, as a stream of their own, and central has them
+all the same. Once the disk is back, what central has not committed of that stream by then is kept there under the
+numbers it has, for some of it may be on its way; new events go on in the disk's own stream.
+
 When it is full, which takes weeks without central, routine events make room first, then the oldest of all. What is
 lost is itself recorded, in an ``events_dropped`` event of the same transaction, and seen by central as a hole.
 """
@@ -12,14 +16,14 @@ from __future__ import annotations
 import logging
 import sqlite3
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from edge_agent.database import open_durable
+from edge_agent.database import open_durable, open_in_memory
 from protocol.messages import Event, EventBatch, OutboxState, Stamp
 from protocol.words import EventKind
 
@@ -45,7 +49,15 @@ _MIGRATIONS = (
     CREATE TABLE events (seq INTEGER PRIMARY KEY, routine INTEGER NOT NULL, body BLOB NOT NULL);
     CREATE INDEX routine_events ON events (seq) WHERE routine = 1
     """,
+    """
+    CREATE TABLE earlier (
+        stream TEXT NOT NULL, seq INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (stream, seq)
+    ) WITHOUT ROWID
+    """,
 )
+
+_MOST_IN_MEMORY = 20_000
+"""Events; some 5 MB."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _decode = msgspec.json.Decoder(Event).decode
@@ -62,26 +74,71 @@ class NewEvent:
 
 
 class Outbox:
-    """``outbox.db``: one stream of numbered events. sqlite3.Error where the disk refuses; nothing is half done."""
+    """``outbox.db``: one stream of numbered events. sqlite3.Error where the disk refuses; nothing is half done.
+
+    Making one raises only ValueError and DatabaseTooNew: where the disk refuses, it is ``in_memory``.
+    """
 
     def __init__(self, path: Path, *, capacity: int = CAPACITY) -> None:
         if capacity < 10:
             raise ValueError(f"an outbox holds 10 events at the least, not {capacity}")
-        self.capacity = capacity
-        self._db: sqlite3.Connection = open_durable(path, _MIGRATIONS)
-        self._db.execute("INSERT OR IGNORE INTO outbox VALUES (1, ?, 0, 0, 0)", (uuid.uuid4().hex,))
-        row = self._db.execute("SELECT stream, last_seq, acknowledged, dropped FROM outbox").fetchone()
-        self.stream: str = row[0]
-        """Names this outbox; a new file is a new stream."""
-        self.last_seq: int = row[1]
-        self.acknowledged: int = row[2]
-        self.dropped: int = row[3]
-        self.depth: int = self._db.execute("SELECT count(*) FROM events").fetchone()[0]
+        self._path = path
+        self._capacity_on_disk = capacity
         self._filling = False
+        self.capacity: int
+        self.stream: str
+        """Names this outbox; a new file is a new stream."""
+        self.last_seq: int
+        self.acknowledged: int
+        self.dropped: int
+        self.depth: int
+        try:
+            self._use(self._open(), in_memory=False)
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s cannot be written (%s): events are kept in memory", path, error)  # noqa: TRY400
+            self._use(_begin(open_in_memory(_MIGRATIONS)), in_memory=True)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. What is in memory alone is lost, and logged."""
+        if self.in_memory and self.depth:
+            log.error("%d events are lost: the disk has not taken them", self.depth)
         self._db.close()
+
+    def try_disk(self) -> bool:
+        """Go on with the file, if it can be written by now; whether events are kept there. Nothing changes if not."""
+        if not self.in_memory:
+            return True
+        try:
+            file = self._open()
+        except (OSError, sqlite3.Error):
+            return False
+        try:
+            file.execute("BEGIN IMMEDIATE")
+            rows = ((self.stream, *row) for row in self._db.execute("SELECT seq, body FROM events"))
+            file.executemany("INSERT INTO earlier VALUES (?, ?, ?)", rows)
+            file.execute("COMMIT")
+        except sqlite3.Error:
+            file.close()
+            return False
+        log.warning("%s can be written again: %d events of stream %s kept", self._path, self.depth, self.stream)
+        self._db.close()
+        self._use(file, in_memory=False)
+        return True
+
+    def _open(self) -> sqlite3.Connection:
+        file = open_durable(self._path, _MIGRATIONS)
+        try:
+            return _begin(file)
+        except BaseException:
+            file.close()
+            raise
+
+    def _use(self, db: sqlite3.Connection, *, in_memory: bool) -> None:
+        row = db.execute("SELECT stream, last_seq, acknowledged, dropped FROM outbox").fetchone()
+        self._db, self.in_memory = db, in_memory
+        self.stream, self.last_seq, self.acknowledged, self.dropped = row
+        self.depth = sum(db.execute(f"SELECT count(*) FROM {of}").fetchone()[0] for of in ("events", "earlier"))  # noqa: S608
+        self.capacity = min(self._capacity_on_disk, _MOST_IN_MEMORY) if in_memory else self._capacity_on_disk
 
     @property
     def filling(self) -> bool:
@@ -105,22 +162,22 @@ class Outbox:
                 self._add(change, event)
 
     def next_batch(self, after: int, *, most: int = 200, most_bytes: int = 128 * 1024) -> EventBatch | None:
-        """The events after a number, or None: at most so many, and so many bytes unless one alone is larger."""
-        rows = self._db.execute("SELECT seq, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, most))
-        events: list[Event] = []
-        size = 0
-        for _, body in rows:
-            size += len(body) + 1
-            if events and size > most_bytes:
-                break
-            events.append(_decode(body))
+        """The events after a number, or None: at most so many, and so many bytes unless one alone is larger. What
+        there is of an earlier stream comes first, whatever the number."""
+        earlier = self._db.execute("SELECT stream FROM earlier LIMIT 1").fetchone()
+        if earlier is not None:
+            first = "SELECT body FROM earlier WHERE stream = ? ORDER BY seq LIMIT ?"
+            rows = self._db.execute(first, (*earlier, most))
+            events = _as_many(rows, most_bytes)
+            before = events[0].seq - 1
+            return EventBatch(stream=earlier[0], floor=before, after=before, events=events)
+        rows = self._db.execute("SELECT body FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, most))
+        events = _as_many(rows, most_bytes)
         if not events:
             return None
         floor = self._floor()
         (before,) = self._db.execute("SELECT max(seq) FROM events WHERE seq < ?", (events[0].seq,)).fetchone()
-        return EventBatch(
-            stream=self.stream, floor=floor, after=floor if before is None else before, events=tuple(events)
-        )
+        return EventBatch(stream=self.stream, floor=floor, after=floor if before is None else before, events=events)
 
     def acknowledge(self, stream: str, committed: int) -> bool:
         """Delete what central has committed. False (and nothing deleted) for another stream or a number never given.
@@ -128,8 +185,10 @@ class Outbox:
         A number of this stream that was never given means that the disk went back in time: its next numbers would
         be taken for duplicates. So a new stream begins, with all that waits.
         """
-        if stream != self.stream or committed < 0:
+        if committed < 0:
             return False
+        if stream != self.stream:
+            return self._acknowledge_earlier(stream, committed)
         if committed > self.last_seq:
             self._begin_stream(committed)
             return False
@@ -138,6 +197,14 @@ class Outbox:
         with self._transaction() as change:
             change.depth -= self._db.execute("DELETE FROM events WHERE seq <= ?", (committed,)).rowcount
             change.acknowledged = committed
+        return True
+
+    def _acknowledge_earlier(self, stream: str, committed: int) -> bool:
+        if self._db.execute("SELECT 1 FROM earlier WHERE stream = ? LIMIT 1", (stream,)).fetchone() is None:
+            return False
+        with self._transaction() as change:
+            done = self._db.execute("DELETE FROM earlier WHERE stream = ? AND seq <= ?", (stream, committed))
+            change.depth -= done.rowcount
         return True
 
     def _begin_stream(self, committed: int) -> None:
@@ -188,6 +255,24 @@ class Outbox:
 
     def _transaction(self) -> _Change:
         return _Change(self, self._db)
+
+
+def _begin(db: sqlite3.Connection) -> sqlite3.Connection:
+    """The stream of a new outbox gets its name."""
+    db.execute("INSERT OR IGNORE INTO outbox VALUES (1, ?, 0, 0, 0)", (uuid.uuid4().hex,))
+    return db
+
+
+def _as_many(bodies: Iterable[tuple[bytes]], most_bytes: int) -> tuple[Event, ...]:
+    """The first events, up to so many bytes, but one at the least."""
+    events: list[Event] = []
+    size = 0
+    for (body,) in bodies:
+        size += len(body) + 1
+        if events and size > most_bytes:
+            break
+        events.append(_decode(body))
+    return tuple(events)
 
 
 class _Change:

@@ -6,11 +6,14 @@ a file that was tampered with says nothing. The store writes before the agent ac
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.database import open_durable
+from edge_agent.database import DatabaseTooNew, open_durable, read_into_memory
+
+log = logging.getLogger(__name__)
 
 _MIGRATIONS = (
     """
@@ -29,6 +32,9 @@ _MIGRATIONS = (
     )
     """,
 )
+
+_SALVAGE = ("declarations", "config", "rolled_back")
+_TABLES = (*_SALVAGE, "trial", "used_commands")
 
 _KEEP_EXPIRED_MS = 24 * 3_600_000
 """Expired commands are refused as such; they are kept a day longer in case the clock is set back."""
@@ -54,12 +60,38 @@ class StoredTrial:
 
 
 class Store:
-    """``state.db``. Every write is on the disk when its method returns; raises sqlite3.Error if it is not."""
+    """``state.db``. Every write is on the disk when its method returns; raises sqlite3.Error if it is not.
+
+    A disk that refuses is no reason not to hold the doors: then what can be read is known, and every write raises,
+    until :meth:`try_again` has found the disk writable. DatabaseTooNew if a newer program has written the file.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._db: sqlite3.Connection = open_durable(
-            path, _MIGRATIONS, salvage=("declarations", "config", "rolled_back")
-        )
+        self._path = path
+        self._db: sqlite3.Connection
+        self.writable = True
+        """Whether the file is open for writing. A single write may be refused all the same."""
+        try:
+            self._db = self._open()
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s cannot be written (%s): what it holds is read, nothing is kept", path, error)  # noqa: TRY400
+            self._db = read_into_memory(path, _MIGRATIONS, _TABLES)
+            self.writable = False
+
+    def try_again(self) -> bool:
+        """Open the file for writing, if it is not; whether it is now."""
+        if not self.writable:
+            try:
+                db = self._open()
+            except (OSError, sqlite3.Error, DatabaseTooNew):
+                return False
+            self._db.close()
+            self._db, self.writable = db, True
+            log.warning("%s can be written again", self._path)
+        return self.writable
+
+    def _open(self) -> sqlite3.Connection:
+        return open_durable(self._path, _MIGRATIONS, salvage=_SALVAGE)
 
     def close(self) -> None:
         """Close the file."""

@@ -94,6 +94,7 @@ class Alarm(StrEnum):
     MAINTENANCE = "maintenance"  # the same alarm so often that the fault is the hardware's, not an intruder's
     REX_HELD = "rex_held"  # a request to exit without end: meanwhile nobody's passing counts as forced
     OUTBOX_FILLING = "outbox_filling"
+    STORAGE_FAILED = "storage_failed"  # the agent's disk refuses: what it is told holds until its power goes
     CREDENTIALS_MISSING = "credentials_missing"  # the agent lacks a part of them: some good badges open nothing
 
 

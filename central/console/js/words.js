@@ -77,6 +77,7 @@ const ALARMS = {
   maintenance: "Maintenance: the same alarm again and again",
   rex_held: "Request to exit without end",
   outbox_filling: "Agent's outbox is filling",
+  storage_failed: "Agent's card cannot be written",
   credentials_missing: "Agent lacks some badges",
 };
 

@@ -49,7 +49,7 @@ class Doors(Protocol):
         """What is known of a door."""
 
     def interlock_free(self, door: str) -> bool:
-        """Whether the doors it is interlocked with are closed and locked, on evidence of this moment."""
+        """Whether the doors it is interlocked with are proven secure, on evidence of this moment."""
 
     def open_for(self, door: str, granted: Grant) -> None:
         """Somebody may pass."""

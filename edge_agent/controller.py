@@ -145,7 +145,7 @@ class Controller:
         return self.doors[door].state
 
     def interlock_free(self, door: str) -> bool:
-        """Whether the doors it is interlocked with are closed and locked, on evidence of this moment."""
+        """Whether the doors it is interlocked with are proven secure, on evidence of this moment."""
         name = self.rules.settings(door).interlock
         if name is None:
             return True

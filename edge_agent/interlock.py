@@ -7,13 +7,16 @@ from collections.abc import Iterable
 
 from edge_agent.door_state import DoorState
 from protocol.proof import FRESH_MS
-from protocol.words import Contact
+from protocol.words import Condition, Contact
 
 
 def free(others: Iterable[DoorState], now_ms: int) -> bool:
-    """Whether fresh evidence shows every other door closed, and none is released."""
+    """Whether fresh evidence proves every other door secure: closed, its bolt thrown where one is fitted. One that is
+    shut upon its latch, or has not latched yet, opens at a push.
+    """
     return all(
         not other.released
+        and other.condition is Condition.SECURE
         and other.contact is Contact.CLOSED
         and other.tampered is False
         and other.sensed_at_ms is not None

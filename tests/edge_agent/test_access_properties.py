@@ -15,7 +15,7 @@ from edge_agent.throttle import Tries
 from edge_agent.wiring import Passage
 from protocol.messages import Clearance, PinPolicy
 from protocol.proof import FRESH_MS
-from protocol.words import Contact, DoorMode, Identification, Passback
+from protocol.words import Condition, Contact, DoorMode, Identification, Passback
 from tests.support.attempts import DOOR, HOUR_NS, MONDAY_NOON, MORNING_RULE, NOON_MS, STAFF, but
 from tests.support.attempts import attempt as tried
 
@@ -159,6 +159,7 @@ LEAVES = st.builds(
     at_ms=st.just(10_000),
     started_ms=st.just(0),
     released=st.sampled_from([False, False, False, True]),
+    condition=st.sampled_from([Condition.SECURE, Condition.SECURE, Condition.SECURE, *Condition]),
     contact=st.sampled_from([Contact.CLOSED, Contact.CLOSED, Contact.OPEN, None]),
     tampered=st.sampled_from([False, False, False, True, None]),
     sensed_at_ms=st.sampled_from([10_000, 10_000 - FRESH_MS, 9_999 - FRESH_MS, None]),
@@ -170,7 +171,7 @@ LEAVES = st.builds(
 def test_an_interlocked_door_is_free_only_while_no_other_may_be_open(others: list[DoorState]) -> None:
     if interlock.free(others, 10_000):
         assert all(other.contact is Contact.CLOSED and not other.released for other in others)
-        assert all(other.tampered is False for other in others)
+        assert all(other.tampered is False and other.condition is Condition.SECURE for other in others)
         assert all(other.sensed_at_ms is not None and other.sensed_at_ms >= 10_000 - FRESH_MS for other in others)
 
 

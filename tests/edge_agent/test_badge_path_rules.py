@@ -5,7 +5,7 @@ from pathlib import Path
 from edge_agent.credential_store import MemoryCredentials
 from edge_agent.reader_display import Show
 from protocol.messages import Clearance, Period
-from protocol.words import Denial, DoorMode, EventKind, Passback
+from protocol.words import Bolt, Denial, DoorMode, EventKind, Passback
 from tests.support.badge_desk import UNLOCK_MS, Desk, ns, person
 
 GYM = {"area_to": "gym", "passback": Passback.HARD}
@@ -300,6 +300,17 @@ def test_of_interlocked_doors_a_badge_opens_one_only_while_the_other_is_closed_a
     desk.open("back")
     desk.later(UNLOCK_MS)
     assert desk.swipe(1) is Show.DENIED, "the other stands open"
+    desk.close("back")
+    assert desk.swipe(1) is Show.GRANTED
+    assert desk.reasons() == ["interlocked"] * 2
+
+
+def test_a_door_that_is_shut_and_not_latched_keeps_the_other_of_its_vestibule_shut(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, person(1), interlock="vestibule")
+    desk.close("back", Bolt.RETRACTED)
+    assert desk.swipe(1) is Show.DENIED
+    desk.later(3_000)
+    assert desk.swipe(1) is Show.DENIED, "jammed, or shut upon its latch"
     desk.close("back")
     assert desk.swipe(1) is Show.GRANTED
     assert desk.reasons() == ["interlocked"] * 2

@@ -121,8 +121,7 @@ class Desk:
         self.badges.follow()
         for door in self.states:
             self._step(door, Tick())
-            if self.states[door].contact is Contact.CLOSED:
-                self.close(door)  # sampled, and still closed
+            self._sample(door)
 
     def open(self, door: str = "front") -> None:
         """The leaf opens."""
@@ -131,9 +130,14 @@ class Desk:
         if before.leaf is not Contact.OPEN:
             self.badges.door_opened(door, before.closed_seen_ms)
 
-    def close(self, door: str = "front") -> None:
-        """The leaf closes and the bolt throws."""
-        self._step(door, Sensed(Contact.CLOSED, Bolt.THROWN))
+    def close(self, door: str = "front", bolt: Bolt = Bolt.THROWN) -> None:
+        """The leaf closes and the bolt throws, or sticks from now on."""
+        self._step(door, Sensed(Contact.CLOSED, bolt))
+
+    def _sample(self, door: str) -> None:
+        """A door that stands still shows again what it showed."""
+        if self.states[door].contact is Contact.CLOSED:
+            self.close(door, self.states[door].bolt or Bolt.THROWN)
 
     def walk_through(self, door: str = "front") -> None:
         """Somebody goes through, and the door closes and locks behind them."""
@@ -166,8 +170,7 @@ class Desk:
 
     def interlock_free(self, door: str) -> bool:
         for name in self.states:
-            if self.states[name].contact is Contact.CLOSED:
-                self.close(name)  # a sample, as the controller takes one
+            self._sample(name)  # as the controller takes one
         return interlock.free((state for name, state in self.states.items() if name != door), self.now)
 
     def open_for(self, door: str, granted: Granted) -> None:

@@ -6,6 +6,7 @@ fleet, the ingest and whoever takes the agents' own declarations.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from central.clock import Clock
@@ -25,6 +26,14 @@ CLIENT_ID = "doorward-central"
 ACKS_IN_FLIGHT = 8
 """Acknowledgements under way at a time; later ones for the same stream overtake those that still wait. Well under
 the 20 messages that paho lets be in flight: a lockdown must not queue behind acknowledgements."""
+
+DECLARED_WITHIN_S = 5.0
+DOCUMENT_WITHIN_S = 30.0
+"""How long a broker may take to have a set of declarations, and a page or a configuration, before it is sent again: a
+whole district's pages go at once through a broker that has just come back."""
+
+AGAIN_AFTER_S = 0.5
+"""The pause before a document that was late is sent again."""
 
 SUBSCRIPTIONS = (
     Subscription(topics.every_agent(TopicKind.STATUS), 1),
@@ -140,13 +149,38 @@ class Wire:
                 self._acks.clear()  # every agent will send again, and hear then
 
     async def _greet(self) -> None:
-        """Give the broker every retained document, declarations first; but none that is newer there already."""
-        self._published_since_greeting.clear()
-        documents = sorted(self._retained_documents(), key=lambda document: not _is_declared(document[0]))
-        for topic, jws in documents:
-            if topic not in self._published_since_greeting:
-                await self._link.publish(topic, jws, qos=1, retain=True)
+        """Give the broker every retained document, declarations first; but none that is newer there already.
+
+        One the broker is late with is sent again, and the greeting goes on for as long as the link is up: what was
+        left out would be missing until the link drops, which may be weeks.
+        """
+        published: set[str] = set()
+        self._published_since_greeting = published
+        documents = list(self._retained_documents())
+        left = (
+            deque(document for document in documents if _is_declared(document[0])),
+            deque(document for document in documents if not _is_declared(document[0])),
+        )
+        while kind := left[0] or left[1]:
+            topic, jws = kind.popleft()
+            if published is not self._published_since_greeting:
+                return  # another connection is being greeted
+            if topic not in published and not await self._give(topic, jws):
+                kind.append((topic, jws))
         log.info("on the wire; %d documents published", len(documents))
+
+    async def _give(self, topic: str, jws: bytes) -> bool:
+        """Whether the broker has it. False: it is late, though the link is up. NotConnected: it is not."""
+        within_s = DECLARED_WITHIN_S if _is_declared(topic) else DOCUMENT_WITHIN_S
+        try:
+            await self._link.publish(topic, jws, qos=1, retain=True, within_s=within_s)
+        except NotConnected:
+            if not self._link.connected:
+                raise
+            log.warning("the broker has not taken %s within %g s; it is sent again", topic, within_s)
+            await asyncio.sleep(AGAIN_AFTER_S)
+            return False
+        return True
 
     # --- what central hears ----------------------------------------------------------------------------------
 

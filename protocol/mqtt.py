@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 KEEPALIVE_S = 5
 """The broker publishes our last will after one and a half of these without a word."""
 
+ANSWER_WITHIN_S = 5
+"""How long the broker may take to answer whatever it is asked, unless more is allowed for."""
+
 FIRST_RETRY_S = 0.25
 LONGEST_RETRY_S = 2.0
 """Back-off doubles between these, each wait drawn from its upper half, so that a district does not return at once."""
@@ -123,14 +126,17 @@ class MqttLink:
         """Return once connected and subscribed."""
         await self._connected.wait()
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
+    async def publish(
+        self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, within_s: float | None = None
+    ) -> None:
         """Hand a message to the broker; with QoS 1, return when the broker has it.
 
-        Raises :class:`NotConnected` where it may not have arrived.
+        Raises :class:`NotConnected` where it may not have arrived: there is no link, or the broker has not said so
+        within ``within_s`` seconds (ANSWER_WITHIN_S where not given). While :attr:`connected`, it may arrive yet.
         """
         client = self._connected_client()
         try:
-            await client.publish(topic, payload, qos=qos, retain=retain)
+            await client.publish(topic, payload, qos=qos, retain=retain, timeout=within_s)
         except aiomqtt.MqttError as error:
             raise NotConnected(str(error)) from None
 
@@ -204,7 +210,7 @@ class MqttLink:
             will=will,
             keepalive=KEEPALIVE_S,
             clean_start=True,
-            timeout=5,
+            timeout=ANSWER_WITHIN_S,
             properties=properties,
             queue_type=Dispatch,
             # Nagle's algorithm would hold small messages back for up to 40 ms.

@@ -64,9 +64,10 @@ class AlarmDesk:
 
     def insist(self, door: str, *alarms: Alarm) -> None:
         """A declaration secures the door: what is on there of these is told, however quiet it was until now."""
+        now = self._now_ms()
         for key in tuple(self._on[door]):
             if key[1] in alarms and key in self._groups[door]:
-                self._keep(key, *alarm_groups.insisted(self._groups[door][key]))
+                self._keep(key, *alarm_groups.insisted(self._groups[door][key], now))
 
     def alarms(self, door: str | None) -> frozenset[Alarm]:
         """What is on at a door, truthfully, grouped or not; and whether something of it only cries wolf."""

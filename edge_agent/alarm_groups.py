@@ -9,7 +9,9 @@ is told once, as Alarm.MAINTENANCE, until an hour was quiet. Nothing is hidden b
 
 - Five quiet minutes, and the next one is told at once again, maintenance or not.
 - An alarm that comes again and *stays* is told at once, too, at most once in five minutes.
-- Forced doors and opened covers are written every time; those that are grouped are marked so (``grouped``).
+- Forced doors and opened covers are written every time; those that are grouped are marked so (``grouped``). While
+  the hardware is not known to be at fault, one is told at once as soon as nobody was called for five minutes: who
+  forces a door every four minutes is not one event with a number.
 - Under a declaration that secures the door they are told every time (:attr:`Weight.ALWAYS`): nobody takes a door
   forced in a lockdown for a loose wire. On a perimeter door they are, until five of them have shown a loose wire
   (:attr:`Weight.UNTIL_FLAPPING`).
@@ -42,7 +44,7 @@ class Weight(Enum):
     """How much a repeated alarm insists on being told."""
 
     COUNTED = 1  # it has no event of its own
-    WRITTEN = 2  # it has one, marked as grouped
+    WRITTEN = 2  # it has one, marked as grouped; told at once if nobody was for five minutes, until the group flaps
     UNTIL_FLAPPING = 3  # told at once until the group flaps, written from then on
     ALWAYS = 4  # told at once
 
@@ -62,6 +64,7 @@ class Group:
     on_since_ms: int | None = None  # None: it is not on
     written: bool = False  # this time has an event
     loud: bool = False  # which calls people
+    loud_ms: int = 0  # when people were last called
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def raised(group: Group, weight: Weight, now_ms: int) -> Step:
     group, ended = tick(group, now_ms)
     recent = (*(at for at in group.recent if now_ms - at < FLAPPING_MS), now_ms)[-FLAPPING:]
     new = group.first_ms is None or now_ms - max(group.recent, default=0) >= WINDOW_MS
-    loud = new or weight is Weight.ALWAYS or (weight is Weight.UNTIL_FLAPPING and not group.flapping)
+    loud = new or _is_told(group, weight, now_ms)
     written = loud or weight is not Weight.COUNTED
     group = replace(
         group,
@@ -102,6 +105,7 @@ def raised(group: Group, weight: Weight, now_ms: int) -> Step:
         on_since_ms=now_ms,
         written=written,
         loud=loud,
+        loud_ms=now_ms if loud else group.loud_ms,
     )
     effects = [*ended, Tell(on=True, data=_data(group, count=1))] if written else [*ended]
     if len(recent) >= FLAPPING and not group.flapping:
@@ -126,7 +130,7 @@ def tick(group: Group, now_ms: int) -> Step:
             group = replace(group, uncounted=0, written=group.on_since_ms is not None)
         group = replace(group, window_ms=now_ms, repeats=0, lasting_told=False, **_end_of(group))
     if _lasts(group, now_ms):
-        group, told = insisted(replace(group, lasting_told=True))
+        group, told = insisted(replace(group, lasting_told=True), now_ms)
         effects.extend(replace(tell, data={**tell.data, "lasting": True}) for tell in told)
     if group.flapping and now_ms - max(group.recent, default=0) >= QUIET_MS:
         effects.append(TellFlapping(on=False, count=0))
@@ -134,12 +138,12 @@ def tick(group: Group, now_ms: int) -> Step:
     return group, tuple(effects)
 
 
-def insisted(group: Group) -> tuple[Group, tuple[Tell, ...]]:
+def insisted(group: Group, now_ms: int) -> tuple[Group, tuple[Tell, ...]]:
     """What is on and was only counted or written is told after all: it stays, or a declaration makes it grave."""
     if group.on_since_ms is None or group.loud:
         return group, ()
     count = 0 if group.written else 1  # a time that has its event already is not counted again
-    group = replace(group, written=True, loud=True, uncounted=max(0, group.uncounted - count))
+    group = replace(group, written=True, loud=True, loud_ms=now_ms, uncounted=max(0, group.uncounted - count))
     return group, (Tell(on=True, data=_data(group, count=count)),)
 
 
@@ -152,6 +156,19 @@ def flush(group: Group, now_ms: int) -> tuple[Effect, ...]:
     """What is counted and not told yet, at the end of the program."""
     group, effects = tick(group, now_ms)
     return (*effects, Tell(on=True, data=_data(group, count=group.uncounted))) if group.uncounted else effects
+
+
+def _is_told(group: Group, weight: Weight, now_ms: int) -> bool:
+    """Whether one that comes again is told at once."""
+    match weight:
+        case Weight.COUNTED:
+            return False
+        case Weight.WRITTEN:
+            return not group.flapping and now_ms - group.loud_ms >= WINDOW_MS
+        case Weight.UNTIL_FLAPPING:
+            return not group.flapping
+        case Weight.ALWAYS:
+            return True
 
 
 def _end_of(group: Group) -> dict[str, Any]:

@@ -148,6 +148,36 @@ def test_a_forced_door_is_written_every_time_and_marked_while_it_is_grouped() ->
     assert [data.get("repeat", 1) for data in alarm.raises] == [1, 2, 3]
 
 
+def test_who_forces_an_inside_door_every_four_minutes_is_told_of_every_time_five_minutes_have_gone_by() -> None:
+    alarm = Watched(Weight.WRITTEN)
+    for _ in range(40):
+        alarm.flap(9_000)
+        alarm.wait(4 * MINUTE)
+    calls = [at for at, _ in alarm.loud]
+    assert alarm.flapping == []
+    assert calls == alarm.times[::2], "one is quiet, four minutes after the last; the next is not"
+    assert alarm.counted == len(alarm.times)
+
+
+def test_a_repeat_that_stayed_has_called_people_too() -> None:
+    alarm = Watched(Weight.WRITTEN)
+    alarm.flap()
+    alarm.wait(4 * MINUTE)
+    alarm.flap(LASTING_MS)
+    alarm.wait(4 * MINUTE)
+    alarm.flap()
+    assert [data.get("lasting", False) for _, data in alarm.loud] == [False, True]
+
+
+def test_a_contact_known_to_be_faulty_does_not_call_people_every_five_minutes() -> None:
+    alarm = Watched(Weight.WRITTEN)
+    for _ in range(40):
+        alarm.flap()
+        alarm.wait(MINUTE)
+    assert alarm.group.flapping
+    assert len(alarm.loud) == 1
+
+
 def test_under_a_lockdown_every_forced_door_is_told_aloud_however_often_it_was_before() -> None:
     alarm = Watched(Weight.WRITTEN)
     for _ in range(10):
@@ -194,6 +224,20 @@ def test_a_first_alarm_is_never_delayed(life: list[tuple[int, int]], weight: Wei
     for before, at in zip([None, *alarm.times], alarm.times, strict=False):
         if before is None or at - before >= WINDOW_MS:
             assert at in loud
+
+
+@settings(max_examples=120, deadline=None)
+@given(LIVES)
+def test_no_forced_door_is_quiet_five_minutes_after_people_were_last_called(life: list[tuple[int, int]]) -> None:
+    alarm = Watched(Weight.WRITTEN)
+    faulty = []
+    for on_ms, off_ms in life:
+        faulty.append(alarm.group.flapping)
+        alarm.flap(on_ms)
+        alarm.wait(off_ms)
+    calls = [at for at, _ in alarm.loud]
+    for at, known in zip(alarm.times, faulty, strict=True):
+        assert known or any(at - WINDOW_MS < call <= at for call in calls)
 
 
 @settings(max_examples=120, deadline=None)

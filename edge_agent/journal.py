@@ -1,7 +1,8 @@
 """Takes events as they happen and has them on the disk soon after, without anything waiting for the disk.
 
 What happens within a few milliseconds is committed together, on a thread of its own that is the only one to touch
-the outbox. If the disk refuses, events wait in memory and the commit is tried again.
+the outbox. If the disk refuses, events wait in memory and the commit is tried again; if it goes on refusing, the
+outbox goes on in memory.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ GATHER_S = 0.005
 """How long an event waits for others to share its commit; a lock and its snapshot go first."""
 
 RETRY_S = 1.0
+REFUSALS = 5
+"""So often is it tried before the events go on in memory, from where central has them."""
+
 MOST_WAITING = 20_000
 """Events kept in memory while the disk refuses; the oldest go first beyond that, and are counted."""
 
@@ -87,6 +91,7 @@ class Journal:
         self._thread.shutdown()
 
     async def _write(self) -> None:
+        refusals = 0
         while self._waiting:
             await asyncio.sleep(RETRY_S if self.refused else GATHER_S)
             batch, self._waiting = self._waiting, []
@@ -97,10 +102,13 @@ class Journal:
                 if not self.refused:
                     log.error("the outbox cannot be written (%s): events wait in memory", error)  # noqa: TRY400
                 self.refused = True
+                refusals += 1
+                if refusals >= REFUSALS:
+                    await self.on_outbox(self.outbox.leave_disk)
                 continue
             if self.refused:
                 log.info("the outbox is written again")
-                self.refused = False
+                self.refused, refusals = False, 0
             if self._lost:
                 self.add(EventKind.EVENTS_DROPPED, {"count": self._lost, "unwritten": True})
                 self._lost = 0

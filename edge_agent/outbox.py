@@ -3,9 +3,9 @@
 It does not know how events travel. All its methods block on the disk and are called from one thread, which is not
 the loop's (see `edge_agent.journal`); the counters may be read from anywhere.
 
-Where the disk refuses at the start, events are numbered in memory, as a stream of their own, and central has them
-all the same. Once the disk is back, what central has not committed of that stream by then is kept there under the
-numbers it has, for some of it may be on its way; new events go on in the disk's own stream.
+Where the disk refuses, events are numbered in memory, as a stream of their own, and central has them all the same.
+Once the disk is back, what central has not committed of that stream by then is kept there under the numbers it has,
+for some of it may be on its way; new events go on in the disk's own stream.
 
 When it is full, which takes weeks without central, routine events make room first, then the oldest of all. What is
 lost is itself recorded, in an ``events_dropped`` event of the same transaction, and seen by central as a hole.
@@ -14,6 +14,7 @@ lost is itself recorded, in an ``events_dropped`` event of the same transaction,
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,6 +60,8 @@ _MIGRATIONS = (
 _MOST_IN_MEMORY = 20_000
 """Events; some 5 MB."""
 
+_PROBE_BYTES = 128 * 1024
+
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _decode = msgspec.json.Decoder(Event).decode
 
@@ -96,7 +99,7 @@ class Outbox:
             self._use(self._open(), in_memory=False)
         except (OSError, sqlite3.Error) as error:
             log.error("%s cannot be written (%s): events are kept in memory", path, error)  # noqa: TRY400
-            self._use(_begin(open_in_memory(_MIGRATIONS)), in_memory=True)
+            self._use_memory()
 
     def close(self) -> None:
         """Close the file. What is in memory alone is lost, and logged."""
@@ -104,11 +107,19 @@ class Outbox:
             log.error("%d events are lost: the disk has not taken them", self.depth)
         self._db.close()
 
+    def leave_disk(self) -> None:
+        """Go on in memory, for the file refuses. What is in it is sent later."""
+        if not self.in_memory:
+            self._db.close()
+            self._use_memory()
+            log.error("%s is left: events are kept in memory, as stream %s", self._path, self.stream)
+
     def try_disk(self) -> bool:
         """Go on with the file, if it can be written by now; whether events are kept there. Nothing changes if not."""
         if not self.in_memory:
             return True
         try:
+            _probe(self._path)
             file = self._open()
         except (OSError, sqlite3.Error):
             return False
@@ -132,6 +143,9 @@ class Outbox:
         except BaseException:
             file.close()
             raise
+
+    def _use_memory(self) -> None:
+        self._use(_begin(open_in_memory(_MIGRATIONS)), in_memory=True)
 
     def _use(self, db: sqlite3.Connection, *, in_memory: bool) -> None:
         row = db.execute("SELECT stream, last_seq, acknowledged, dropped FROM outbox").fetchone()
@@ -248,6 +262,8 @@ class Outbox:
             lost.extend(seq for (seq,) in rows.fetchall())
             if len(lost) == room:
                 break
+        if not lost:
+            return  # there is nothing but an earlier stream
         change.depth -= len(lost)
         change.dropped += len(lost)
         data = {"count": len(lost), "first": min(lost), "last": max(lost)}
@@ -261,6 +277,18 @@ def _begin(db: sqlite3.Connection) -> sqlite3.Connection:
     """The stream of a new outbox gets its name."""
     db.execute("INSERT OR IGNORE INTO outbox VALUES (1, ?, 0, 0, 0)", (uuid.uuid4().hex,))
     return db
+
+
+def _probe(path: Path) -> None:
+    """OSError unless the disk takes some events: a file whose log exists can be opened on a full disk, too."""
+    probe = path.with_name(f"{path.name}.probe")
+    try:
+        with probe.open("wb") as file:
+            file.write(b"\0" * _PROBE_BYTES)
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def _as_many(bodies: Iterable[tuple[bytes]], most_bytes: int) -> tuple[Event, ...]:

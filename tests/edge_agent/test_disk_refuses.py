@@ -246,6 +246,32 @@ async def test_central_has_every_event_once_over_a_full_disk_and_its_end(
             assert sorted(applied) == [1, 2], "neither lost nor twice"
 
 
+async def test_central_goes_on_hearing_of_doors_when_the_disk_becomes_full(
+    tmp_path: Path, district: TestDistrict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_agent.journal.RETRY_S", 0.02)
+    with mosquitto() as broker:
+        pi = Pi(tmp_path / "pi", district, port=broker.port)
+        async with listening(broker.port) as central, pi.running() as agent:
+            await until(lambda: central.of_kind(EventKind.AGENT_STARTED), "the agent")
+            disk = agent.journal.outbox.stream
+            with nothing_grows():
+                declare(agent, district, 1, "lockdown-1")
+                await until(
+                    lambda: central.of_kind(EventKind.DECLARATIONS_APPLIED), "the declaration, told from memory"
+                )
+                await until(lambda: central.of_kind(EventKind.ALARM_RAISED), "the alarm")
+                assert agent.journal.outbox.stream != disk
+                assert Alarm.STORAGE_FAILED in agent.snapshot().alarms
+            await until(lambda: not agent.storage.alarms, "the alarm cleared")
+            assert agent.journal.outbox.stream == disk
+            await until(lambda: central.of_kind(EventKind.ALARM_CLEARED), "that, told from the disk")
+            await until(lambda: agent.journal.outbox.depth == 0, "every event committed")
+    assert len(central.events) == 2
+    for stream in central.events.values():
+        assert sorted(stream) == list(range(1, len(stream) + 1))
+
+
 def test_an_outbox_in_memory_keeps_its_numbers_on_the_disk_and_its_own_acknowledgements(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     before = Outbox(path)

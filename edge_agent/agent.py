@@ -212,9 +212,10 @@ class Agent:
 
     def _hold_doors(self) -> TimedOutputs:
         """From the disk to the locks. No await in here: nothing else runs before the doors are held."""
+        former = self.configuration.kept_keys()
         self.configuration.load()
         self._keys = self._make_keys()
-        self.declarations.load(self._keys)
+        self.declarations.load(self._keys, former)
         timer = self._timer = TimedOutputs()
         self._hardware = Hardware(
             self.config,

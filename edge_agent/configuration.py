@@ -18,6 +18,7 @@ from edge_agent.clock import Clock
 from edge_agent.config_trial import Trial
 from edge_agent.credential_store import CredentialStore, PagedCredentials
 from edge_agent.journal import Journal
+from edge_agent.kept_bundles import agent_keys, opened
 from edge_agent.page_fetch import PageFetch
 from edge_agent.refusals import Refusals
 from edge_agent.rules import Rules, compile_rules
@@ -105,6 +106,10 @@ class Configuration:
         except Exception:  # the doors must be held, whatever the disk gives back
             log.exception("the kept configuration is not used")
 
+    def kept_keys(self) -> list[Keyring]:
+        """The keys of every bundle on the disk, in use or not. Ask before :meth:`load`, which may drop one."""
+        return [Keyring(config.trusted_keys) for config in opened(self._store, self._anchor, self._topic)]
+
     def _load(self) -> None:
         good = self._store.config()
         self._good = None if good is None else self._kept(good)
@@ -114,8 +119,10 @@ class Configuration:
         chosen = held[0] if held else trial or self._good
         if chosen is None:
             self.rules = Rules(no_looser_than=newer)
+            self._trust_agents_of(opened(self._store, self._anchor, self._topic))
             return
         self._use(chosen, None if chosen is trial else newer)
+        self._trust_agents_of(opened(self._store, self._anchor, self._topic))
         if chosen is trial:
             self._count_this_run()
             self._begin_trial(trial.rules.version)
@@ -318,6 +325,7 @@ class Configuration:
             self.rules = Rules(no_looser_than=failed)
         else:
             self._use(self._good, failed)
+        self._trust_agents_of([used.config])
         self.fetch_missing()
         self._tell_rolled_back(failed.version, self.rules.version, why)
         self._on_change()
@@ -332,6 +340,11 @@ class Configuration:
         self._used = candidate
         self.rules = replace(candidate.rules, no_looser_than=floor)
         self.trusted_keys = candidate.config.trusted_keys
+
+    def _trust_agents_of(self, configs: list[AgentConfig]) -> None:
+        """Whoever a newer bundle lets lock may lock, though an older one is used."""
+        newer = [config for config in configs if config.version > self.rules.version]
+        self.trusted_keys += tuple(key for config in newer for key in agent_keys(config))
 
     def _whole(self, candidate: _Candidate) -> bool:
         return all(self._credentials.holds(digest) for digest in candidate.pages)

@@ -135,9 +135,11 @@ def _take_over(connection: sqlite3.Connection, damaged: Path, tables: Sequence[s
         taken = 0
         try:
             with contextlib.closing(open_read_only(damaged)) as old:
-                for row in old.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a name from our own code
-                    marks = ", ".join("?" * len(row))
-                    connection.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608
+                rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - a name from our own code
+                columns = ", ".join(str(column[0]) for column in rows.description)  # an older version's are fewer
+                marks = ", ".join("?" * len(rows.description))
+                for row in rows:
+                    connection.execute(f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", row)  # noqa: S608
                     taken += 1
         except (OSError, sqlite3.Error) as error:
             log.error("%s: %d rows of %s taken over, then %s", damaged, taken, table, error)  # noqa: TRY400

@@ -6,6 +6,7 @@ not know doors or locks: ``on_change(sets)`` does.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import uuid
@@ -25,7 +26,7 @@ from protocol.messages import Declaration, DeclarationSet, Scope, TrustedKey
 from protocol.refusal import Reason, Refused
 from protocol.signing import Keyring, SigningKey
 from protocol.topics import TopicKind
-from protocol.words import EventKind, ScopeKind, SrpAction
+from protocol.words import EventKind, KeyRole, ScopeKind, SrpAction
 
 log = logging.getLogger(__name__)
 
@@ -78,12 +79,19 @@ class Declarations:
         """The agent's own set as it signed it; None before the first."""
         return self._own_signed
 
-    def load(self, keyring: Keyring) -> None:
+    def load(self, keyring: Keyring, former: Iterable[Keyring] = ()) -> None:
         """Take up what the disk holds. Each set is verified again; one that fails is refused and said so, and one
-        signed by a key not known yet waits for it. Whatever is wrong with a set, the others are taken up."""
+        signed by a key not known yet waits for it. Whatever is wrong with a set, the others are taken up.
+
+        A set was accepted once: it is taken up also if ``former`` keys verify it, those of bundles that are on the
+        disk and not in use, or the agent's key that was kept beside it. What locked does not unlock because the
+        keys have changed since.
+        """
         self._keyring = keyring
+        former = tuple(former)
         for stored in self._stored():
-            self._try(stored.topic, self._take_up, stored)
+            self._try(stored.topic, self._take_up, stored, former)
+        self._try(self.own_topic, self._sign_anew)
         self._try(self.own_topic, self._drop_ended)
 
     def trust(self, keyring: Keyring) -> None:
@@ -125,11 +133,33 @@ class Declarations:
             log.error("the declarations on the disk cannot be read: %s", error)  # noqa: TRY400
             return []
 
-    def _take_up(self, stored: StoredSet) -> None:
-        document = self._open(stored.topic, stored.signed)
+    def _take_up(self, stored: StoredSet, former: tuple[Keyring, ...]) -> None:
+        document = self._open_stored(stored, former)
         self.book = accept(self.book, stored.topic, document)
         if stored.topic == self.own_topic:
             self._own_signed = stored.signed
+
+    def _sign_anew(self) -> None:
+        """The agent's key was replaced: sign with the new one what is declared by the old one's word."""
+        if self._own_signed is None:
+            return
+        try:
+            self._keyring.open(DeclarationSet, self.own_topic, self._own_signed)
+        except Refused:
+            own = self.book.sets[self.own_topic]
+            self._sign_and_take(joined(self.book, self.own_topic, own, self._ended()))
+
+    def _open_stored(self, stored: StoredSet, former: tuple[Keyring, ...]) -> DeclarationSet:
+        try:
+            return self._open(stored.topic, stored.signed)
+        except Refused:
+            for other in (*former, _kept_key(stored)):
+                with contextlib.suppress(Refused):
+                    document = other.open(DeclarationSet, stored.topic, stored.signed)
+                    self._waiting.pop(stored.topic, None)
+                    log.warning("declarations of %s hold by a key that was trusted when they came", stored.topic)
+                    return document
+            raise
 
     def _open(self, topic: str, signed: bytes) -> DeclarationSet:
         try:
@@ -188,7 +218,9 @@ class Declarations:
     def _take(self, document: DeclarationSet, signed: bytes) -> None:
         topic = document.audience
         book = accept(self.book, topic, document)
-        self._keep(StoredSet(topic, document.revision, signed))
+        key = self._keyring.signer(signed)
+        kept_key = None if key is None else msgspec.json.encode(key).decode()
+        self._keep(StoredSet(topic, document.revision, signed, kept_key))
         self.book = book
         if topic == self.own_topic:
             self._own_signed = signed
@@ -219,6 +251,18 @@ class Declarations:
                 "unknown_actions": [{"id": one.id, "action": one.action} for one in unknown],
             },
         )
+
+
+def _kept_key(stored: StoredSet) -> Keyring:
+    """The key kept beside a set, if it is an agent's: that can only lock, whoever has put it there."""
+    if stored.key is None:
+        return Keyring([])
+    try:
+        key = msgspec.json.decode(stored.key, type=TrustedKey)
+        return Keyring([key] if key.role is KeyRole.AGENT else [])
+    except ValueError as error:  # msgspec's are
+        log.error("the key kept with declarations of %s is none: %s", stored.topic, error)  # noqa: TRY400
+        return Keyring([])
 
 
 def keyring(anchor: Iterable[TrustedKey], bundle: Iterable[TrustedKey], own: TrustedKey) -> Keyring:

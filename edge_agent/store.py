@@ -31,6 +31,7 @@ _MIGRATIONS = (
         only INTEGER PRIMARY KEY CHECK (only = 1), version INTEGER NOT NULL, signed BLOB NOT NULL
     )
     """,
+    "ALTER TABLE declarations ADD COLUMN key TEXT",
 )
 
 _SALVAGE = ("declarations", "config", "rolled_back")
@@ -42,11 +43,13 @@ _KEEP_EXPIRED_MS = 24 * 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class StoredSet:
-    """A declaration set as it was signed."""
+    """A declaration set as it was signed. ``key``: the public key (a TrustedKey in JSON) that verified it when it was
+    accepted; None for one kept by an older version."""
 
     topic: str
     revision: int
     signed: bytes
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +102,15 @@ class Store:
 
     def declarations(self) -> list[StoredSet]:
         """Every declaration set the agent holds, by topic. Not verified yet."""
-        rows = self._db.execute("SELECT topic, revision, signed FROM declarations ORDER BY topic")
+        rows = self._db.execute("SELECT topic, revision, signed, key FROM declarations ORDER BY topic")
         return [StoredSet(*row) for row in rows]
 
     def save_declarations(self, stored: StoredSet) -> None:
         """Replace the set of one topic, whatever revision is stored: what is newer was decided by
         :func:`edge_agent.declaration_book.accept`, and a stored set may be one that could not be verified."""
         self._db.execute(
-            "INSERT OR REPLACE INTO declarations VALUES (?, ?, ?)", (stored.topic, stored.revision, stored.signed)
+            "INSERT OR REPLACE INTO declarations (topic, revision, signed, key) VALUES (?, ?, ?, ?)",
+            (stored.topic, stored.revision, stored.signed, stored.key),
         )
 
     def config(self) -> bytes | None:
@@ -117,6 +121,13 @@ class Store:
     def save_config(self, version: int, signed: bytes) -> None:
         """Replace the last good configuration bundle."""
         self._db.execute("INSERT OR REPLACE INTO config VALUES (1, ?, ?)", (version, signed))
+
+    def bundles(self) -> list[bytes]:
+        """Every bundle that is kept, as it was signed: on trial, rolled back last, last good. Not verified."""
+        rows = self._db.execute(
+            "SELECT signed FROM trial UNION ALL SELECT signed FROM rolled_back UNION ALL SELECT signed FROM config"
+        )
+        return [bytes(signed) for (signed,) in rows]
 
     def trial(self) -> StoredTrial | None:
         """The configuration on trial, or None."""

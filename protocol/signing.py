@@ -108,6 +108,11 @@ class Keyring:
     def __contains__(self, kid: object) -> bool:
         return kid in self._keys
 
+    def signer(self, payload: bytes) -> TrustedKey | None:
+        """The trusted key that a JWS names. Whether it has signed it is for :meth:`open` to say."""
+        kid = _header(payload).get("kid")
+        return self._keys[kid][0] if isinstance(kid, str) and kid in self._keys else None
+
     def open(self, kind: type[Signed], topic: str, payload: bytes) -> Signed:
         """The document in a JWS that arrived on a topic, if its signer may say it there.
 

@@ -6,7 +6,6 @@ test is declared on the disk at once, and carried out and published when the age
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,17 +14,15 @@ from edge_agent.config_file import AgentFile
 from edge_agent.declarations import Declarations, keyring
 from edge_agent.effective_mode import effective_mode
 from edge_agent.journal import Journal
+from edge_agent.kept_bundles import opened
 from edge_agent.outbox import Outbox
 from edge_agent.refusals import Refusals
 from edge_agent.store import Store
 from protocol import topics
 from protocol.messages import AgentConfig, DoorSettings
-from protocol.refusal import Refused
 from protocol.signing import Keyring
 from protocol.topics import TopicKind
 from protocol.words import DoorMode, EventKind, KeyRole
-
-log = logging.getLogger(__name__)
 
 
 class Duties:
@@ -77,18 +74,9 @@ class Duties:
         return tuple(sorted(found))
 
     def _bundles(self, config: AgentFile) -> list[AgentConfig]:
-        """The bundles the agent may use at its next start, the newest first."""
+        """The bundles that bear on what the agent will do at its next start, the newest first."""
         topic = topics.of_agent(TopicKind.CONFIG, config.site, config.agent)
-        trial = self._store.trial()
-        bundles: list[AgentConfig] = []
-        for signed in (None if trial is None else trial.signed, self._store.config()):
-            if signed is None:
-                continue
-            try:
-                bundles.append(Keyring(config.trust).open(AgentConfig, topic, signed))
-            except Refused as refused:
-                log.error("a kept configuration is not used: %s", refused)  # noqa: TRY400
-        return bundles
+        return opened(self._store, Keyring(config.trust), topic)
 
     def panic(self) -> None:
         """The panic button was pressed."""

@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.controller import Controller
+from edge_agent.hardware import Hardware
+from edge_agent.outbox import NewEvent, Outbox
+from edge_agent.rules import Rules
+from protocol.messages import DeclarationSet
 from tests.support.agents import Pi, TestDistrict
 from tests.support.brokers import RunningBroker, mosquitto
 
@@ -24,3 +29,32 @@ def pi(tmp_path: Path, district: TestDistrict) -> Pi:
 def broker() -> Iterator[RunningBroker]:
     with mosquitto() as running:
         yield running
+
+
+@pytest.fixture
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[NewEvent]:
+    """Every event that is put on the disk."""
+    noted: list[NewEvent] = []
+    append = Outbox.append
+
+    def noting(outbox: Outbox, events: list[NewEvent]) -> None:
+        append(outbox, events)
+        noted.extend(events)
+
+    monkeypatch.setattr(Outbox, "append", noting)
+    return noted
+
+
+@pytest.fixture
+def fatal(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """Versions of the configuration with which the agent dies as it comes up."""
+    versions: set[int] = set()
+    start = Controller.start
+
+    def start_or_die(self: Controller, hardware: Hardware, rules: Rules, sets: tuple[DeclarationSet, ...]) -> None:
+        start(self, hardware, rules, sets)
+        if rules.version in versions:
+            raise RuntimeError("this configuration is fatal")
+
+    monkeypatch.setattr(Controller, "start", start_or_die)
+    return versions

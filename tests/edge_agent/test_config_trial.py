@@ -6,82 +6,24 @@ import pytest
 
 from edge_agent import config_trial
 from edge_agent.agent import Agent
-from edge_agent.clock import SystemClock
-from edge_agent.config_trial import HEALTHY_AFTER_MS, Trial
+from edge_agent.config_trial import Trial
 from edge_agent.controller import Controller
-from edge_agent.hardware import Hardware
-from edge_agent.outbox import NewEvent, Outbox
+from edge_agent.outbox import NewEvent
 from edge_agent.rules import Rules
 from protocol import topics
-from protocol.messages import DeclarationSet, Period
+from protocol.messages import Period
 from protocol.refusal import Reason, Refused
 from protocol.words import DoorMode, EventKind
 from tests.support.agents import Pi, TestDistrict, lockdown
+from tests.support.trials import die, stay_well, told
 from tests.support.waiting import until
 
 ALWAYS = {"always": (Period(days=tuple(range(7)), start="00:00", end="24:00"),)}
 DISTRICT = topics.district_declarations()
 
 
-class HurriedClock(SystemClock):
-    """A monotonic clock that a test may put ahead."""
-
-    ahead_ms = 0
-
-    def mono_ms(self) -> int:
-        return super().mono_ms() + self.ahead_ms
-
-
-def stay_well(agent: Agent, ms: int = HEALTHY_AFTER_MS + 1_000) -> None:
-    """Let an agent be well for so long."""
-    clock = agent.configuration._clock = HurriedClock(require_sync=False)
-    for _ in range(0, ms, 500):
-        clock.ahead_ms += 500
-        agent.configuration.beat()
-
-
 def mode(agent: Agent) -> DoorMode:
     return agent.controller.doors["door-0"].state.mode
-
-
-@pytest.fixture
-def noted(monkeypatch: pytest.MonkeyPatch) -> list[NewEvent]:
-    """Every event that is put on the disk."""
-    noted: list[NewEvent] = []
-    append = Outbox.append
-
-    def noting(outbox: Outbox, events: list[NewEvent]) -> None:
-        append(outbox, events)
-        noted.extend(events)
-
-    monkeypatch.setattr(Outbox, "append", noting)
-    return noted
-
-
-def told(noted: list[NewEvent], kind: EventKind) -> list[dict[str, object]]:
-    return [dict(event.data) for event in noted if event.kind == kind]
-
-
-@pytest.fixture
-def fatal(monkeypatch: pytest.MonkeyPatch) -> set[int]:
-    """Versions of the configuration with which the agent dies as it comes up."""
-    versions: set[int] = set()
-    start = Controller.start
-
-    def start_or_die(self: Controller, hardware: Hardware, rules: Rules, sets: tuple[DeclarationSet, ...]) -> None:
-        start(self, hardware, rules, sets)
-        if rules.version in versions:
-            raise RuntimeError("this configuration is fatal")
-
-    monkeypatch.setattr(Controller, "start", start_or_die)
-    return versions
-
-
-async def die(pi: Pi) -> None:
-    """Start the agent and see it die."""
-    with pytest.raises(RuntimeError, match="fatal"):
-        async with pi.running():
-            pass
 
 
 @pytest.mark.parametrize(("until_ms", "well"), [(30_000, True), (29_500, False)])

@@ -180,7 +180,7 @@ async def test_a_fault_at_one_set_does_not_keep_the_others_from_the_doors(
     pi: Pi, district: TestDistrict, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with pi.running() as agent:
-        agent.store._db.execute("INSERT INTO declarations VALUES ('a', 1, 17)")  # no bytes, and the first by topic
+        agent.store._db.execute("INSERT INTO declarations VALUES ('a', 1, 17, NULL)")  # no bytes; it is the first
         arrive(agent, DISTRICT, district.declare(DISTRICT, 1, lockdown()))
     async with pi.running() as agent:
         assert modes(agent) == {DoorMode.SECURED}

@@ -4,6 +4,7 @@ import contextlib
 import json
 import resource
 import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -309,4 +310,18 @@ def test_the_disk_is_tried_again_in_vain_while_it_refuses(tmp_path: Path) -> Non
         assert not outbox.try_disk()
         assert outbox.in_memory
         assert outbox.depth == 1
+    outbox.close()
+
+
+def test_a_full_disk_on_which_the_file_can_be_opened_is_not_gone_back_to(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    outbox = Outbox(path)
+    outbox.append([NewEvent("one", AT)])
+    with contextlib.closing(sqlite3.connect(path)) as other:  # so that its log stays where it is
+        other.execute("SELECT * FROM events").fetchall()
+        outbox.leave_disk()
+        with nothing_grows():
+            assert not outbox.try_disk(), "and nothing waits that would show it"
+        assert outbox.try_disk()
+    assert [path.name for path in tmp_path.glob("*probe*")] == []
     outbox.close()

@@ -51,17 +51,22 @@ class ReaderKeys:
     def propose(self, reader: str) -> bytes:
         """A new key for the reader, kept as its candidate. OSError if it cannot be kept: then it must not be used."""
         key = self._make_key(KEY_BYTES)
-        self._write(reader, Held(self._held[reader].key, key))
+        held = Held(self._held[reader].key, key)
+        self._write(reader, held)
+        self._held[reader] = held
         return key
 
     def confirm(self, reader: str, key: bytes) -> None:
         """The reader's secure channel is up with `key`; the former one is forgotten. OSError if it cannot be kept:
         the candidate still is, and is tried first at the next start."""
-        self._write(reader, Held(key))
+        # What the reader holds is known though the disk refuses, and is what the next rotation sets out from.
+        self._held[reader] = Held(key)
+        self._write(reader, self._held[reader])
 
     def drop(self, reader: str) -> None:
         """The reader kept its former key; the candidate is forgotten. OSError if the disk refuses."""
-        self._write(reader, Held(self._held[reader].key))
+        self._held[reader] = Held(self._held[reader].key)
+        self._write(reader, self._held[reader])
 
     def _path(self, reader: str) -> Path:
         return self._folder / f"{reader}.json"
@@ -96,7 +101,6 @@ class ReaderKeys:
             "candidate": None if held.candidate is None else held.candidate.hex(),
         }
         write_whole(self._path(reader), json.dumps(document))
-        self._held[reader] = held
 
 
 def _digest(key: bytes) -> str:

@@ -1,9 +1,14 @@
 """The keys readers were given in service: on the disk before on the wire, and nobody else's to read."""
 
+import contextlib
 import json
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edge_agent.reader_keys import Held, ReaderKeys
 
@@ -73,3 +78,77 @@ def test_a_key_that_cannot_be_kept_is_not_handed_out(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="exists"):
         keys.propose("front")
     assert "8f1c" not in repr(keys.load("front", FIRST))
+
+
+@contextlib.contextmanager
+def no_disk(folder: Path, *, refuses: bool = True) -> Iterator[None]:
+    """The keys' folder takes no file meanwhile, and keeps what it has."""
+    if not refuses:
+        yield
+        return
+    keys, aside = folder / "reader-keys", folder / "aside"
+    there = keys.is_dir()
+    if there:
+        keys.rename(aside)
+    keys.write_text("a file where the folder should be")
+    try:
+        with contextlib.suppress(OSError):  # as the agent does: it logs that, and goes on
+            yield
+    finally:
+        keys.unlink()
+        if there:
+            aside.rename(keys)
+
+
+def test_a_confirmation_the_disk_refused_does_not_cost_the_key_at_the_next_rotation(tmp_path: Path) -> None:
+    keys = kept(tmp_path)
+    keys.load("front", FIRST)
+    new = keys.propose("front")
+    with no_disk(tmp_path):
+        keys.confirm("front", new)
+    assert kept(tmp_path).load("front", FIRST) == Held(FIRST, new)
+    with no_disk(tmp_path):
+        keys.propose("front")
+    assert kept(tmp_path).load("front", FIRST) == Held(FIRST, new)
+    another = keys.propose("front")
+    assert kept(tmp_path).load("front", FIRST) == Held(new, another), "the power goes before the reader hears of it"
+    keys.drop("front")
+    assert kept(tmp_path).load("front", FIRST) == Held(new)
+
+
+LIVES = st.lists(  # of a reader: what is done, whether it takes a key, what of the two writes the disk refuses
+    st.tuples(st.sampled_from(["rotate", "restart"]), st.booleans(), st.booleans(), st.booleans()),
+    min_size=8,
+    max_size=16,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(LIVES)
+def test_whatever_the_disk_refuses_the_key_of_the_reader_is_always_on_it(
+    life: list[tuple[str, bool, bool, bool]],
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder, reader = Path(name), FIRST
+        keys = kept(folder)
+        keys.load("front", FIRST)
+        for act, willing, refuses_first, refuses_then in life:
+            candidate, takes = None, willing
+            if act == "restart":
+                keys = kept(folder)
+                candidate = keys.load("front", FIRST).candidate
+                takes = reader == candidate
+            else:
+                with no_disk(folder, refuses=refuses_first):
+                    candidate = keys.propose("front")
+            if candidate is not None:
+                reader = candidate if takes else reader
+                held = kept(folder).load("front", FIRST)
+                assert reader in (held.key, held.candidate), "the power may go at any time"
+                with no_disk(folder, refuses=refuses_then):
+                    if takes:
+                        keys.confirm("front", candidate)
+                    else:
+                        keys.drop("front")
+            held = kept(folder).load("front", FIRST)
+            assert reader in (held.key, held.candidate)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from edge_agent import first_person, identification, second_person
 from edge_agent.access import MAX_READ_AGE_MS, Attempt, Calendar, Denied, Granted, decide
+from edge_agent.areas import Areas
 from edge_agent.clock import Clock
 from edge_agent.config_file import AgentFile
 from edge_agent.door_state import DoorState
@@ -101,12 +102,14 @@ class BadgePath:
         self._on_show = on_show
         self._pins = PinDesk(key)
         self._movements = Movements(presence)
+        self._areas = Areas(((place.door, place.passage) for place in self._places.values()), presence, journal)
         self._waiting: dict[tuple[str, Passage], Waiting] = {}  # the first of two, on one side of a door
         self.noise = ReaderNoise(clock, journal)
 
     def start(self, doors: Collection[str]) -> None:
         """Take up what was left at these doors: a duress that nobody has cleared is one still, though its reader may
         be gone. One at a door that is wired to this agent no longer is kept: its door may come back."""
+        self._areas.follow(self._doors.rules)
         for door, reader in sorted(self._presence.duress()):
             if door in doors:
                 self._doors.set_reader_alarm(reader, door, Alarm.DURESS, on=True)
@@ -170,6 +173,7 @@ class BadgePath:
     def rules_changed(self) -> None:
         """Another configuration. Whoever waits for a second person was judged by the former one: they ask again."""
         self._waiting.clear()
+        self._areas.follow(self._doors.rules)
 
     def fire_started(self) -> None:
         """People leave by every door, and nobody shows a badge: where they are is known no longer, and not learned
@@ -203,6 +207,7 @@ class BadgePath:
                 del self._waiting[door, passage]
                 self._deny(waiting.reader, door, waiting.cardholder, Denial.SECOND_PERSON_MISSING)
         self._pins.forget(self._doors.rules.pin_policy, now)
+        self._presence.follow(now)
         self.noise.follow()
 
     def _place(self, reader: str, door: str) -> ReaderPlace:
@@ -218,7 +223,7 @@ class BadgePath:
         waiting = self._waiting.get((door, passage))  # if a member, they come in with whoever is judged here
         return Attempt(
             credential=credential,
-            door=settings,
+            door=self._areas.in_force(settings, passage),
             mode=self._doors.door_state(door).mode,
             calendar=Calendar(
                 utc_ns=utc_ns,

@@ -4,6 +4,7 @@ Pure. A person's position is what is known of it, and not knowing is lenient: wh
 the agent lost its memory, is let through, and is known from then on. It is known within one agent only.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -38,6 +39,26 @@ def destination(door: DoorSettings, passage: Passage) -> str | None:
     return door.area_to if passage is Passage.IN else door.area_from
 
 
+def origin(door: DoorSettings, passage: Passage) -> str | None:
+    """The area somebody must be in to pass; None is outside."""
+    return door.area_from if passage is Passage.IN else door.area_to
+
+
+def one_way(readers: Iterable[tuple[DoorSettings, Passage]]) -> frozenset[tuple[str, Passage]]:
+    """(door, side) of readers at which soft and hard cannot be asked: no reader leads to where they lead from, or
+    none leads out of where they lead to. Whoever has passed one would never be where they must be to pass it again.
+    """
+    sides = [(door, passage) for door, passage in readers if counts(door)]
+    entered = {destination(door, passage) for door, passage in sides}
+    left = {origin(door, passage) for door, passage in sides}
+    return frozenset(
+        (door.door, passage)
+        for door, passage in sides
+        if door.passback in {Passback.SOFT, Passback.HARD}
+        and not (origin(door, passage) in entered and destination(door, passage) in left)
+    )
+
+
 def judge(
     door: DoorSettings, passage: Passage, position: Position | None, *, now_ms: int, exempt: bool = False
 ) -> Finding:
@@ -48,9 +69,7 @@ def judge(
     """
     if door.passback is Passback.OFF or exempt or position is None or not counts(door):
         return Finding.FREE
-    source, target = door.area_from, door.area_to
-    if passage is Passage.OUT:
-        source, target = target, source
+    source, target = origin(door, passage), destination(door, passage)
     if door.passback is Passback.TIMED:
         just = position.since_ms is not None and now_ms - position.since_ms < door.passback_ms
         return Finding.AGAINST if position.area == target and just else Finding.FREE

@@ -59,6 +59,7 @@ class Desk:
     """
 
     boot = "boot"
+    passages: tuple[Passage, ...] = tuple(Passage)
 
     def __init__(self, folder: Path, *people: Credential, **front: Any) -> None:
         self.now, self.utc, self.trust, self.fire = 1_000_000, ns("2026-11-24T12:00:00"), True, False
@@ -89,7 +90,7 @@ class Desk:
             doors=self,
             key=KEY,
             places={
-                f"{door}-{passage}": ReaderPlace(door, passage) for door in ("front", "back") for passage in Passage
+                f"{door}-{side}": ReaderPlace(door, side) for door in ("front", "back") for side in self.passages
             },
             presence=self.presence,
             clock=self,
@@ -101,6 +102,7 @@ class Desk:
     def change(self, **rules: Any) -> None:
         """Another configuration: fields of Rules."""
         self.rules = replace(self.rules, **rules)
+        self.badges.rules_changed()
 
     # --- what people do -----------------------------------------------------------------------------------------
 

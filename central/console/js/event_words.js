@@ -35,6 +35,7 @@ const SENTENCES = {
   duress: (data) => `DURESS${whose(data, "of")}: somebody was made to open this door${data.opened === false ? " (it stayed shut)" : ""}`,
   passback_noted: (data) => `Let in all the same: ${data.cardholder ?? "this badge"} was ${data.known_in ? `in ${data.known_in}` : "outside"} and had not left (anti-passback)`,
   passback_forgiven: (data) => `Anti-passback forgiven for ${data.cardholder ?? "everybody"}${data.by ? ` by ${data.by}` : ""}`,
+  passback_unguarded: (data) => `Anti-passback (${plain(data.passback ?? "hard").toLowerCase()}) is off at this door: no reader leads back, so it would shut people out for good`,
   first_person_came: (data) => `First person came${whose(data, "of", ": ")}; the door follows its schedule`,
   second_person_awaited: (data) => `${data.cardholder ?? "One person"} may pass with a second person, who is awaited`,
   config_confirmed: (data) => `Configuration confirmed${data.version ? `: version ${data.version}` : ""}`,

@@ -26,7 +26,8 @@ from protocol.words import DoorMode, EventKind, KeyRole
 
 
 class Duties:
-    """The agent's files. Make it on the running loop; raises OSError, sqlite3.Error or DatabaseTooNew.
+    """The agent's files. Make it on the running loop; raises OSError or DatabaseTooNew: the agent makes do with a
+    disk that refuses, but what this program does not put on the disk, the agent never hears of.
 
     It takes no configuration up: a start counts against one on trial, and this is not the agent's.
     """
@@ -34,7 +35,14 @@ class Duties:
     def __init__(self, config: AgentFile, clock: Clock) -> None:
         self._site = config.site
         self._store = Store(config.data / "state.db")
-        self._journal = Journal(Outbox(config.data / "outbox.db"), clock, on_written=lambda: None)
+        outbox = Outbox(config.data / "outbox.db")
+        if outbox.in_memory or not self._store.writable:
+            self._store.close()
+            outbox.close()
+            raise OSError(
+                f"{config.data} cannot be written: a panic button pressed meanwhile would be forgotten; see df"
+            )
+        self._journal = Journal(outbox, clock, on_written=lambda: None)
         bundles = self._bundles(config)
         self._settings = [{one.door: one for one in bundle.doors} for bundle in bundles]
         self._declarations = Declarations(

@@ -252,3 +252,11 @@ async def test_the_district_is_told_who_walked_what_and_how_it_came_out(tmp_path
     assert (ended["verdict"], ended["ending"]) == ("failed", "finished")
     assert ended["found"] == [{"door": STRIKE, "kind": "latch_not_caught"}]
     assert ended["report"] == fingerprint(sign(outcome.report, school.key))
+
+
+@pytest.mark.parametrize("name", ["state.db", "outbox.db"])
+async def test_no_walk_begins_where_the_disk_would_not_keep_a_panic_button(tmp_path: Path, name: str) -> None:
+    school = School(tmp_path, doors=1, readers=0)
+    (school.config.data / name).mkdir(parents=True)
+    with WalkedSite(school.config) as site, pytest.raises(OSError, match="panic button"):
+        await walk(site, Walker(site))

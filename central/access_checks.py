@@ -73,6 +73,23 @@ def _areas(door: DoorEntry, _agent: AgentEntry, site: SiteEntry, _file: District
         yield "passback", "needs area_from and area_to, and that they differ; leave one out for outside"
 
 
+def _walked_past(door: DoorEntry, _agent: AgentEntry, site: SiteEntry, file: DistrictFile) -> Iterator[Problem]:
+    """Who walks through an unlocked door shows no badge, so the next hard door takes them to be elsewhere."""
+    if door.passback is not Passback.HARD:
+        return
+    mine = {door.area_from, door.area_to}
+    for other in (other for agent in site.agents for other in agent.doors):
+        shared = mine & {other.area_from, other.area_to}
+        if other.area_from != other.area_to and shared and _opens_by_schedule(other, file):
+            area = min(area or "outside" for area in shared)
+            yield (
+                "passback",
+                f"hard would lock people out: schedule {other.schedule!r} unlocks door {other.door!r}, and who walks "
+                f"through it to or from {area!r} shows no badge; use soft or timed, or leave that schedule out",
+            )
+            return
+
+
 def _first_person(door: DoorEntry, _agent: AgentEntry, site: SiteEntry, _file: DistrictFile) -> Iterator[Problem]:
     group = door.first_person_group
     if group is None:
@@ -98,9 +115,13 @@ def _interlock(door: DoorEntry, agent: AgentEntry, _site: SiteEntry, file: Distr
             "interlock",
             f"no other door of agent {agent.agent!r} has interlock {name!r}; an interlock is within one agent",
         )
-    periods = file.schedules.get(door.schedule or "", ())
-    if isinstance(periods, list) and any(_unlocks(period) for period in periods):
+    if _opens_by_schedule(door, file):
         yield "schedule", f"unlocks a door of interlock {name!r}; then two could stand open, so leave it out"
+
+
+def _opens_by_schedule(door: DoorEntry, file: DistrictFile) -> bool:
+    periods = file.schedules.get(door.schedule or "", ())
+    return isinstance(periods, list) and any(_unlocks(period) for period in periods)
 
 
 def _unlocks(period: object) -> bool:
@@ -115,6 +136,7 @@ def _list(names: Iterable[str]) -> str:
 _DOOR_CHECKS: tuple[Callable[[DoorEntry, AgentEntry, SiteEntry, DistrictFile], Iterator[Problem]], ...] = (
     _identification,
     _areas,
+    _walked_past,
     _first_person,
     _interlock,
 )

@@ -88,6 +88,20 @@ def test_what_the_file_says_of_access_reaches_the_agent(tmp_path: Path) -> None:
         ("days: [7]", "days: [8]", 5, "schedules.school-day[1].days[0]", "7"),
         ("area_from: hall", "area_from: hal", 22, "sites[0].agents[0].doors[1].area_from", "gym, hall"),
         ("area_from: hall", "area_from: gym", 22, "sites[0].agents[0].doors[1].passback", "differ"),
+        (
+            "area_from: hall, area_to: gym",
+            "schedule: school-day, area_from: hall, area_to: gym",
+            22,
+            "sites[0].agents[0].doors[1].passback",
+            "'gym', and who walks",
+        ),
+        (
+            "first_person_group: principals",
+            "first_person_group: principals, area_to: hall",
+            22,
+            "sites[0].agents[0].doors[1].passback",
+            "unlocks door 'front', and who walks through it to or from 'hall'",
+        ),
         ("passback: hard", "passback: strict", 22, "sites[0].agents[0].doors[1].passback", "strict"),
         (
             "card_only_schedule: quiet",
@@ -147,6 +161,17 @@ def test_rules_that_contradict_each_other_are_told_by_line_and_field(
         load_directory(path)
     told = str(caught.value).splitlines()
     assert any(one.startswith(f"{path}:{line}: {field}") and says in one for one in told), told
+
+
+def test_what_a_schedule_opens_goes_with_soft_and_timed_anti_passback_and_elsewhere_with_hard(tmp_path: Path) -> None:
+    opened = "schedule: school-day, area_from: hall, area_to: gym"
+    for text in (
+        GOOD.replace("area_from: hall, area_to: gym, passback: hard", f"{opened}, passback: soft"),
+        GOOD.replace("area_from: hall, area_to: gym, passback: hard", f"{opened}, passback: timed"),
+        GOOD.replace("area_from: hall, area_to: gym", "schedule: quiet, area_from: hall, area_to: gym"),
+    ):
+        assert text != GOOD
+        assert load_directory(write(tmp_path, text)).doors
 
 
 def test_the_example_of_the_page_on_access_is_accepted(tmp_path: Path) -> None:

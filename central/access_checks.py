@@ -82,11 +82,11 @@ def _walked_past(door: DoorEntry, _agent: AgentEntry, site: SiteEntry, file: Dis
         shared = mine & {other.area_from, other.area_to}
         if other.area_from != other.area_to and shared and _opens_by_schedule(other, file):
             area = min(area or "outside" for area in shared)
-            yield (
-                "passback",
+            what = (
                 f"hard would lock people out: schedule {other.schedule!r} unlocks door {other.door!r}, and who walks "
-                f"through it to or from {area!r} shows no badge; use soft or timed, or leave that schedule out",
+                f"through it to or from {area!r} shows no badge; use soft or timed, or leave that schedule out"
             )
+            yield "passback", what
             return
 
 

@@ -78,3 +78,29 @@ def test_an_open_duress_outlives_a_damaged_file(tmp_path: Path) -> None:
     assert not desk.presence.knows_positions
     desk.restart()
     assert desk.alarms == DURESS
+
+
+# --- rows that nobody could have written --------------------------------------------------------------------
+
+
+def test_a_row_of_a_wrong_type_is_left_out_and_the_others_are_taken_up(tmp_path: Path) -> None:
+    path = tmp_path / "presence.db"
+    presence = Presence(path)
+    presence.move("ch-1", Position("gym"))
+    presence.move("ch-2", Position("gym"))
+    presence.first_person_came("front", 7)
+    presence.duress_began("front", "front-in")
+    presence.close()
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("UPDATE positions SET area = x'00' WHERE cardholder = 'ch-2'")
+        file.execute("INSERT INTO positions VALUES (x'ff', 'gym')")
+        file.execute("INSERT INTO first_persons VALUES ('back', 'x'), (x'00', 5), ('side', 1.5)")
+        file.execute("INSERT INTO duress VALUES ('front', x'00'), (x'00', 'front-in')")
+        file.commit()
+    presence = Presence(path)
+    assert presence.position("ch-1") == Position("gym")
+    assert presence.position("ch-2") is None
+    assert [presence.first_person(door) for door in ("front", "back", "side")] == [7, None, None]
+    assert presence.duress() == {("front", "front-in")}
+    assert not presence.behind
+    presence.close()

@@ -86,7 +86,8 @@ class Journal:
                     await self._writing
             except TimeoutError:
                 log.error("%d events could not be written before the end", len(self._waiting))  # noqa: TRY400
-        await self.on_outbox(self.outbox.try_disk)
+        if self.outbox.in_memory:
+            await self.on_outbox(self.outbox.try_disk)
         await self.on_outbox(self.outbox.close)
         self._thread.shutdown()
 

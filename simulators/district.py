@@ -36,6 +36,8 @@ LINE_DEVICE = "/dev/ttyUSB0"
 BAUD = 9600
 OSDP_KEY_BYTES = 16
 PIN_DIGITS = 4
+PINS = 46
+"""Of a Compute Module, on which the simulators' agents run. The largest have none left for the power supply."""
 FACILITIES = range(1, 256)
 
 DOOR_TIMES = {"unlock_ms": 5_000, "held_ms": 30_000, "bolt_ms": 2_000}
@@ -155,7 +157,7 @@ def _agent_yaml(place: AgentFolder, agent: AgentPlan, district_key: SigningKey, 
         {"reader": f"{door}-in", "address": address, "door": door, "key_file": f"{door}.key"}
         for address, door in enumerate(agent.with_reader, start=1)
     ]
-    return {
+    content: dict[str, Any] = {
         "site": place.site,
         "agent": place.agent,
         "data": "data",
@@ -169,6 +171,8 @@ def _agent_yaml(place: AgentFolder, agent: AgentPlan, district_key: SigningKey, 
         "fire": {"pin": next(pins)},
         "panic": {"pin": next(pins)},
     }
+    mains, battery = next(pins), next(pins)
+    return content | ({"power": {"mains": {"pin": mains}, "battery": {"pin": battery}}} if battery < PINS else {})
 
 
 def _wiring(door: DoorPlan, pins: count[int]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def door_verbs() -> tuple[Verb, ...]:
         return carry_out
 
     which = text("input", "which switch of the door", "contact", INPUTS)
-    off_mends = flag("on", "false mends it", default=True)
+    off_mends = flag("on", "unticked (false) mends it", default=True)
     return (
         Verb("press_rex", "somebody presses the request-to-exit button", (DOOR,), on(VirtualDoor.press_rex)),
         Verb(
@@ -56,7 +56,7 @@ def door_verbs() -> tuple[Verb, ...]:
         Verb(
             "prop",
             "leave by the door and put a wedge under it",
-            (DOOR, flag("on", "false takes the wedge away", default=True)),
+            (DOOR, flag("on", "unticked (false) takes the wedge away", default=True)),
             on(_prop),
         ),
         Verb("close", "take any wedge away and shut the door firmly", (DOOR,), on(_close)),
@@ -84,13 +84,13 @@ def door_verbs() -> tuple[Verb, ...]:
         Verb(
             "lock_power",
             "the lock's own supply: off, a strike stays locked and a maglock lets go",
-            (DOOR, flag("on", "false takes the power away", default=True)),
+            (DOOR, flag("on", "unticked (false) takes the power away", default=True)),
             on(lambda door, on: door.lock_power(on)),
         ),
         Verb(
             "tamper",
             "take the cover off",
-            (DOOR, flag("on", "false puts it back", default=True)),
+            (DOOR, flag("on", "unticked (false) puts it back", default=True)),
             on(lambda door, on: door.pull_tamper(on)),
         ),
         Verb("cut", "cut the wire of a switch", (DOOR, which, off_mends), on(partial(_break, WireFault.CUT))),

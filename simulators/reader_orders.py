@@ -22,7 +22,7 @@ def reader_verbs() -> tuple[Verb, ...]:
         text("door", "the door the reader opens", None),
         text("reader", "or the reader's own name", None),
     )
-    back = flag("on", "false puts it right again", default=True)
+    back = flag("on", "unticked (false) puts it right again", default=True)
     line = text("line", "the line's device in agent.yaml; may be left out where there is one", None)
     return (
         Verb(

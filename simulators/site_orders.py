@@ -46,14 +46,16 @@ def _verbs() -> tuple[Verb, ...]:
 
 
 def _site_verbs() -> tuple[Verb, ...]:
-    off_ends = flag("on", "false ends it", default=True)
+    off_ends = flag("on", "unticked (false) ends it", default=True)
     own = text("input", "which of the agent's own inputs", choices=("fire", "panic", "mains", "battery"))
     faults = [str(fault) for fault in WireFault]
     return (
         Verb("fire", "the fire alarm panel opens its relay", (off_ends,), _fire),
         Verb("panic", "somebody presses the panic button", (), lambda world: world.site.panic()),
-        Verb("mains", "the mains fail", (flag("fail", "false: they are back", default=True),), _mains),
-        Verb("battery", "the battery runs low", (flag("low", "false: it is good", default=True),), _battery),
+        Verb("mains", "the mains fail", (flag("fail", "unticked (false): they are back", default=True),), _mains),
+        Verb(
+            "battery", "the battery runs low", (flag("low", "unticked (false): it is good", default=True),), _battery
+        ),
         Verb(
             "input_wire",
             "cut or short the line of one of the agent's own inputs",
@@ -69,14 +71,14 @@ def _site_verbs() -> tuple[Verb, ...]:
         Verb(
             "distrust_clock",
             "as after a boot without a time server",
-            (flag("on", "false: the time server has answered", default=True),),
+            (flag("on", "unticked (false): the time server has answered", default=True),),
             lambda world, on: world.site.clock.distrust(on),
         ),
         Verb(
             "people",
             "everybody begins the day; or rests",
             (
-                flag("on", "false: they rest", default=True),
+                flag("on", "unticked (false): they rest", default=True),
                 number("speed", "how many times as fast as life", 60.0),
                 text("from", "school time, HH:MM", None),
             ),

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import getpass
+import json
 import logging
 import os
 import signal
@@ -29,6 +30,7 @@ from edge_agent.walk_test.walk import CannotWalk, Outcome, Walk
 from edge_agent.walk_test.words import Verdict
 from protocol.messages import TrustedKey
 from protocol.refusal import Refused
+from protocol.signing import Keyring
 from protocol.words import KeyRole
 
 log = logging.getLogger(__name__)
@@ -169,15 +171,24 @@ def _pi_pins() -> Any:
 def _verify(arguments: argparse.Namespace) -> int:
     content = arguments.verify.read_bytes()
     key = _key(arguments)
+    said: dict[str, object] = {"file": str(arguments.verify)}
     try:
         if arguments.verify.suffix == ".html":
             report = verify_page(content.decode(errors="replace"), key)
         else:
             report = reports.verify(content, key)
     except Refused as refused:
-        print(f"{arguments.verify}: NOT genuine: {refused}", file=sys.stderr)
+        plain = arguments.verify.suffix == ".json"
+        why = "a plain copy without a signature; check the .jws or the .html beside it" if plain else str(refused)
+        print(f"{arguments.verify}: NOT genuine: {why}", file=sys.stderr)
+        if arguments.json:
+            print(json.dumps(said | {"genuine": False, "why": why}))
         return EXIT_FAILED
-    print(f"{arguments.verify}: genuine; {report.site}/{report.agent}, walked by {report.by}: {report.verdict}")
+    if arguments.json:
+        of = f"{report.site}/{report.agent}"
+        print(json.dumps(said | {"genuine": True, "agent": of, "by": report.by, "verdict": report.verdict}))
+    else:
+        print(f"{arguments.verify}: genuine; {report.site}/{report.agent}, walked by {report.by}: {report.verdict}")
     return EXIT_PASSED
 
 
@@ -188,4 +199,13 @@ def _key(arguments: argparse.Namespace) -> TrustedKey:
     if arguments.key is None:
         raise ValueError("doorward agent walk-test --verify: name the agent.yaml, or the agent's public key by --key")
     kid, _, x = arguments.key.rpartition(":")
-    return TrustedKey(kid=kid, x=x, role=KeyRole.AGENT)
+    key = TrustedKey(kid=kid, x=x, role=KeyRole.AGENT)
+    try:
+        Keyring([key])
+    except (ValueError, Refused) as error:
+        kid, why = "", str(error)
+    else:
+        why = "there is no ':' in it"
+    if not kid:
+        raise ValueError(f"doorward agent walk-test --key: expected KID:X, as keygen printed the two: {why}")
+    return key

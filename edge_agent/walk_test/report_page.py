@@ -54,6 +54,7 @@ code { font: 9pt/1.3 "Liberation Mono", monospace; overflow-wrap: anywhere; }
 .lines div { border-top: 0.3mm solid #000; padding-top: 1mm; font-size: 9pt; }
 .jws { display: none; }
 @media print { body { padding: 0; max-width: none; } }
+@media screen and (max-width: 150mm) { section { overflow-x: auto; } .steps, .passed { min-width: 120mm; } }
 """
 
 

@@ -218,6 +218,13 @@ async def test_the_three_files_are_written_for_their_owner_alone_and_can_be_chec
     said = capsys.readouterr()
     assert said.out.count("genuine") == 2
     assert said.err.count("NOT genuine") == 2
+    assert cli.run(parser.parse_args(["--verify", str(files[1]), "--key", key, "--json"])) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["genuine"] is False
+    assert "check the .jws or the .html" in said.err
+    for wrong in ("justtext", "kid:x", f":{school.public_key.x}"):
+        assert cli.run(parser.parse_args(["--verify", str(files[2]), "--key", wrong])) == 2
+        assert "--key: expected KID:X" in capsys.readouterr().err
 
 
 # --- the terminal -------------------------------------------------------------------------------------------------

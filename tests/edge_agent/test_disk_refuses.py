@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent import storage
+from edge_agent import storage, store
 from edge_agent.agent import Agent
 from edge_agent.outbox import NewEvent, Outbox
 from protocol import topics
@@ -325,3 +325,22 @@ def test_a_full_disk_on_which_the_file_can_be_opened_is_not_gone_back_to(tmp_pat
         assert outbox.try_disk()
     assert [path.name for path in tmp_path.glob("*probe*")] == []
     outbox.close()
+
+
+def test_a_file_of_an_older_program_is_read_from_a_disk_that_refuses(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as old:
+        old.executescript(f"{store._MIGRATIONS[0]}; PRAGMA user_version=1;")
+        old.execute("INSERT INTO declarations VALUES ('a', 3, x'01')")
+        old.execute("INSERT INTO config VALUES (1, 4, x'02')")
+    with nothing_grows():
+        kept = store.Store(path)
+        assert not kept.writable
+    assert [(one.topic, one.revision, one.signed) for one in kept.declarations()] == [("a", 3, b"\x01")]
+    assert kept.config() == b"\x02"
+    assert kept.trial() is None
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        kept.save_config(5, b"five")
+    assert kept.try_again()
+    kept.save_config(5, b"five")
+    kept.close()

@@ -48,6 +48,7 @@ WORTH_A_LINE = frozenset(
         EventKind.PANIC_PRESSED,
         EventKind.DURESS,
         EventKind.OVERRIDE_USED,
+        EventKind.PIN_GUESSING,
         EventKind.FIRE_STARTED,
         EventKind.FIRE_ENDED,
         EventKind.COMMAND_DONE,

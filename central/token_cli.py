@@ -14,6 +14,7 @@ from protocol import credentials
 
 _HALF = 12
 _MOST_BITS = 1_024
+_LEAST_ALONE = 6  # digits of a PIN without a card: whoever guesses may hit anybody's
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     key = _key(arguments.credential_key_file)
     if card is None:
-        print(f"token: {credentials.pin_only_token(key, _pin('PIN: '))}")
+        print(f"token: {credentials.pin_only_token(key, _pin('PIN: ', least=_LEAST_ALONE))}")
         return 0
     token = credentials.token(key, *card)
     lines = [f"token: {token}"]
@@ -114,9 +115,14 @@ def _key(path: Path) -> bytes:
     return bytes.fromhex(text.decode("ascii"))
 
 
-def _pin(prompt: str) -> str:
+def _pin(prompt: str, least: int = credentials.SHORTEST_PIN) -> str:
     digits = getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     try:
-        return credentials.checked_pin(digits)
+        credentials.checked_pin(digits)
     except ValueError as error:
         raise SettingsError(f"{prompt.rstrip(': ')}: {error}") from None
+    if len(digits) < least:
+        raise SettingsError(
+            f"{prompt.rstrip(': ')}: without a card it needs {least} digits or more: any guess may hit it"
+        )
+    return digits

@@ -21,7 +21,7 @@ from edge_agent.door_state import Granted as Grant
 from edge_agent.identification import Shown
 from edge_agent.journal import Journal
 from edge_agent.movements import Movements
-from edge_agent.pin_desk import PinDesk
+from edge_agent.pin_desk import Guessing, PinDesk
 from edge_agent.presence import Presence
 from edge_agent.reader_display import Show
 from edge_agent.reader_noise import ReaderNoise
@@ -100,7 +100,7 @@ class BadgePath:
         self._clock = clock
         self._journal = journal
         self._on_show = on_show
-        self._pins = PinDesk(key)
+        self._pins = PinDesk(key, self._guessing)
         self._movements = Movements(presence)
         self._areas = Areas(((place.door, place.passage) for place in self._places.values()), presence, journal)
         self._waiting: dict[tuple[str, Passage], Waiting] = {}  # the first of two, on one side of a door
@@ -311,6 +311,17 @@ class BadgePath:
             self._presence.first_person_came(door.door, calendar.utc_ns)
             self._journal.add(EventKind.FIRST_PERSON_CAME, data, door=door.door)
             self._doors.follow_schedules()
+
+    def _guessing(self, told: Guessing) -> None:
+        """Somebody seems to try PINs out."""
+        known = None if told.card is None else self._doors.rules.credentials.find(told.card)
+        data = {
+            "reader": told.reader,
+            "cardholder": None if known is None else known.cardholder,
+            "rests": told.rests,
+            "rest_ms": told.rest_ms,
+        }
+        self._journal.add(EventKind.PIN_GUESSING, data, door=self._places[told.reader].door)
 
     def _duress(self, reader: str, door: str, cardholder: str | None, *, opened: bool) -> None:
         """Tell officers and nobody at the door. The alarm stays until one of them clears it."""

@@ -7,7 +7,8 @@ matter. In memory only.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from edge_agent import pin_entry, throttle
 from edge_agent.identification import Shown, takes_loose_pins
@@ -18,11 +19,25 @@ from protocol import credentials
 from protocol.messages import Credential, DoorSettings, PinPolicy
 
 
-class PinDesk:
-    """All readers' entries. ``key`` is the credential key; times are monotonic milliseconds."""
+@dataclass(frozen=True, slots=True)
+class Guessing:
+    """PINs are tried out at a reader; or, if a card is named (its token), those of this card, the last one there."""
 
-    def __init__(self, key: bytes) -> None:
+    reader: str
+    card: str | None = field(repr=False)
+    rests: int  # within a day
+    rest_ms: int  # how long the one lasts that begins now
+
+
+class PinDesk:
+    """All readers' entries. ``key`` is the credential key; times are monotonic milliseconds.
+
+    ``on_guessing`` is called when so many rests have begun within a day that somebody seems to try PINs out.
+    """
+
+    def __init__(self, key: bytes, on_guessing: Callable[[Guessing], None]) -> None:
         self._key = key
+        self._on_guessing = on_guessing
         self._entries: dict[str, Entry] = {}
         self._tries: dict[tuple[str, str], Tries] = {}
 
@@ -76,15 +91,15 @@ class PinDesk:
             token = _token(self._key, None, entered.digits)
             known = rules.credentials.find(token) if token else None
             if known is None:
-                self._wrong(("reader", reader), rules.pin_policy, now_ms)
+                self._wrong(reader, None, rules.pin_policy, now_ms)
             return known, Shown.PIN
         credential = rules.credentials.find(card)
         if resting:
             return credential, Shown.CARD_AT_REST
         shown = _compare(credential, _token(self._key, card, entered.digits))
         if shown is Shown.CARD_AND_WRONG_PIN:
-            self._wrong(("reader", reader), rules.pin_policy, now_ms)
-            self._wrong(("card", card), rules.pin_policy, now_ms)
+            self._wrong(reader, None, rules.pin_policy, now_ms)
+            self._wrong(reader, card, rules.pin_policy, now_ms)
         else:
             self._tries.pop(("card", card), None)
         return credential, shown
@@ -94,8 +109,13 @@ class PinDesk:
         for key in [key for key, tries in self._tries.items() if tries.forgotten(policy, now_ms)]:
             del self._tries[key]
 
-    def _wrong(self, key: tuple[str, str], policy: PinPolicy, now_ms: int) -> None:
-        self._tries[key] = throttle.wrong(self._tries.get(key, Tries()), policy, now_ms)
+    def _wrong(self, reader: str, card: str | None, policy: PinPolicy, now_ms: int) -> None:
+        key = ("reader", reader) if card is None else ("card", card)
+        before = self._tries.get(key, Tries())
+        after = self._tries[key] = throttle.wrong(before, policy, now_ms)
+        rests = len(after.rests_ms)
+        if after.resting_until_ms > before.resting_until_ms and rests >= throttle.TOLD_FROM:
+            self._on_guessing(Guessing(reader, card, rests, after.resting_until_ms - now_ms))
 
 
 def _compare(credential: Credential | None, token: str) -> Shown:

@@ -1,14 +1,22 @@
 """A keypad rests after too many wrong PINs: ten thousand PINs of four digits must not be tried out in an afternoon.
 
 Pure. Counted at each reader, and for each credential wherever it is tried. In memory: after a restart of the agent
-the count begins anew. It concerns PINs alone: a card that suffices by itself, and the way out, are never throttled.
+the count begins anew. Each rest within a day is twice as long as the one before, so that a night of patience finds
+nothing either; and somebody is told. It concerns PINs alone: a card that suffices by itself, and the way out, are
+never throttled.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from protocol.messages import PinPolicy
 
 NEVER = -1
+DAY_MS = 24 * 3_600_000
+LONGEST_MS = 3_600_000
+"""No rest is longer, unless ``lockout_ms`` is."""
+
+TOLD_FROM = 3
+"""The rest within a day from which on somebody is told: that is no forgotten PIN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +25,7 @@ class Tries:
 
     at_ms: tuple[int, ...] = ()
     resting_until_ms: int = NEVER
+    rests_ms: tuple[int, ...] = ()  # when the rests of the last day began
 
     def resting(self, now_ms: int) -> bool:
         """Whether PINs are not looked at now."""
@@ -24,12 +33,17 @@ class Tries:
 
     def forgotten(self, policy: PinPolicy, now_ms: int) -> bool:
         """Whether none of it matters any more."""
-        return not self.resting(now_ms) and all(now_ms - at >= policy.within_ms for at in self.at_ms)
+        recent = any(now_ms - at < policy.within_ms for at in self.at_ms)
+        return not (self.resting(now_ms) or recent or any(now_ms - at < DAY_MS for at in self.rests_ms))
 
 
 def wrong(tries: Tries, policy: PinPolicy, now_ms: int) -> Tries:
-    """Another wrong PIN. With the last of ``attempts`` within ``within_ms`` the rest of ``lockout_ms`` begins."""
+    """Another wrong PIN. With the last of ``attempts`` within ``within_ms`` a rest begins: of ``lockout_ms`` the
+    first time within a day, and twice as long each time after it.
+    """
     recent = (*(at for at in tries.at_ms if now_ms - at < policy.within_ms), now_ms)
     if len(recent) < policy.attempts:
-        return Tries(recent, tries.resting_until_ms)
-    return Tries((), max(tries.resting_until_ms, now_ms + policy.lockout_ms))
+        return replace(tries, at_ms=recent)
+    before = tuple(at for at in tries.rests_ms if now_ms - at < DAY_MS)
+    rest_ms = max(policy.lockout_ms, min(policy.lockout_ms << len(before), LONGEST_MS))
+    return Tries((), max(tries.resting_until_ms, now_ms + rest_ms), (*before, now_ms))

@@ -167,6 +167,7 @@ class EventKind(StrEnum):
     PASSBACK_NOTED = "passback_noted"  # soft anti-passback: let in, and told
     PASSBACK_FORGIVEN = "passback_forgiven"
     PASSBACK_UNGUARDED = "passback_unguarded"  # no reader leads back, so soft or hard anti-passback counts as off
+    PIN_GUESSING = "pin_guessing"  # a keypad, or a card's PIN, rests again and again within a day
     FIRST_PERSON_CAME = "first_person_came"  # from now on the door follows its schedule
     SECOND_PERSON_AWAITED = "second_person_awaited"
     HELD_WARNING = "held_warning"  # the door is warned at before it counts as held

@@ -70,6 +70,7 @@ def test_a_pin_alone_is_a_credential_of_its_own(
         (("--bits", "0", "--data", ""), "", "1 to 1024"),
         (("--bits", "8", "--data", "00", "--facility", "1", "--card", "1"), "", "one card at a time"),
         (("--pin",), "123\n", "4 to 8 digits"),
+        (("--pin",), "20406\n", "6 digits or more"),
         (("--pin",), "١٢٣٤\n", "4 to 8 digits"),
         (("--pin", "--duress-pin"), "", "duress: true"),
         (("--facility", "1", "--card", "1", "--pin", "--duress-pin"), "4711\n4711\n", "choose another"),

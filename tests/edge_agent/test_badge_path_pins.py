@@ -210,6 +210,44 @@ def test_a_right_pin_is_not_looked_at_while_its_reader_rests(tmp_path: Path) -> 
     assert desk.keys("2040#") is Show.GRANTED
 
 
+def wrong_until_it_rests(desk: Desk, reader: str = "front-in") -> None:
+    for _ in range(5):
+        desk.swipe(1, reader)
+        desk.keys("0000#", reader)
+
+
+def test_each_rest_within_a_day_is_twice_as_long_up_to_an_hour_and_from_the_third_on_it_is_told(desk: Desk) -> None:
+    desk.change(credentials=MemoryCredentials([person(1, pin="4711"), person(2, pin="9000")]))
+    for minutes in (1, 2, 4, 8, 16, 32, 60, 60):
+        wrong_until_it_rests(desk)
+        desk.later(minutes * 60_000 - 1)
+        assert desk.swipe(2) is Show.DENIED
+        desk.later(1)
+        assert desk.swipe(2) is Show.ENTER_PIN
+        desk.keys("9000#")
+    told = desk.of(EventKind.PIN_GUESSING)
+    assert [event["rests"] for event in told if event["cardholder"] is None] == [3, 4, 5, 6, 7, 8]
+    assert told[:2] == [
+        {"reader": "front-in", "cardholder": None, "rests": 3, "rest_ms": 240_000},
+        {"reader": "front-in", "cardholder": "ch-1", "rests": 3, "rest_ms": 240_000},
+    ]
+    desk.later(24 * 3_600_000)
+    wrong_until_it_rests(desk)
+    desk.later(60_000)
+    assert desk.swipe(2) is Show.ENTER_PIN, "another day"
+
+
+def test_pins_of_one_card_tried_out_from_reader_to_reader_are_told_with_whose_it_is(desk: Desk) -> None:
+    settings = desk.rules.settings("front")
+    desk.change(doors={"front": settings, "back": type(settings)(door="back", name="Back", identification=AND_PIN)})
+    for _ in range(3):
+        for reader in ("front-in", "front-out", "back-in", "back-out", "front-in"):
+            desk.swipe(1, reader)
+            desk.keys("0000#", reader)
+        desk.later(300_000)
+    assert [event["cardholder"] for event in desk.of(EventKind.PIN_GUESSING)] == ["ch-1"]
+
+
 # --- duress ---------------------------------------------------------------------------------------------------
 
 

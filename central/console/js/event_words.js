@@ -36,6 +36,7 @@ const SENTENCES = {
   passback_noted: (data) => `Let in all the same: ${data.cardholder ?? "this badge"} was ${data.known_in ? `in ${data.known_in}` : "outside"} and had not left (anti-passback)`,
   passback_forgiven: (data) => `Anti-passback forgiven for ${data.cardholder ?? "everybody"}${data.by ? ` by ${data.by}` : ""}`,
   passback_unguarded: (data) => `Anti-passback (${plain(data.passback ?? "hard").toLowerCase()}) is off at this door: no reader leads back, so it would shut people out for good`,
+  pin_guessing: (data) => `PINs are tried out${data.cardholder ? ` with the card of ${data.cardholder}` : ""} at reader ${data.reader ?? "?"}: rest number ${data.rests ?? "?"} within a day, ${Math.round((data.rest_ms ?? 0) / 60000)} min`,
   first_person_came: (data) => `First person came${whose(data, "of", ": ")}; the door follows its schedule`,
   second_person_awaited: (data) => `${data.cardholder ?? "One person"} may pass with a second person, who is awaited`,
   config_confirmed: (data) => `Configuration confirmed${data.version ? `: version ${data.version}` : ""}`,
@@ -92,7 +93,7 @@ export function eventSentence(event) {
 
 /** Whether an event needs a person; an alarm that was grouped with others does not. @param {{kind: string, data?: Data|null}} event */
 export const isGrave = (event) =>
-  ["alarm_raised", "panic_pressed", "fire_started", "events_dropped", "duress"].includes(event.kind) && !event.data?.grouped;
+  ["alarm_raised", "panic_pressed", "fire_started", "events_dropped", "duress", "pin_guessing"].includes(event.kind) && !event.data?.grouped;
 
 /** "REAL Lockdown" or "DRILL: Lockdown": never one for the other. @param {{drill: boolean, action: string}} declaration */
 export const declarationName = (declaration) =>

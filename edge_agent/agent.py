@@ -313,6 +313,7 @@ class Agent:
     def _beat(self) -> None:
         self.controller.reports()  # an agent that cannot say what its doors are is not well
         self._watchdog.beat()
+        self.configuration.watch_pages()
         if self.configuration.trial is not None:
             self.configuration.beat()
         now = self.clock.mono_ms()

@@ -19,6 +19,7 @@ from edge_agent.config_trial import Trial
 from edge_agent.credential_store import CredentialStore, PagedCredentials
 from edge_agent.journal import Journal
 from edge_agent.kept_bundles import agent_keys, opened
+from edge_agent.missing_pages import MissingPages
 from edge_agent.page_fetch import PageFetch
 from edge_agent.refusals import Refusals
 from edge_agent.rules import Rules, compile_rules
@@ -77,8 +78,7 @@ class Configuration:
             on_complete=self._pages_held,
         )
         self.trial: Trial | None = None
-        self.alarms: tuple[Alarm, ...] = ()
-        """What is wrong with the agent's credentials, for its snapshots."""
+        self._missing = MissingPages(credentials, clock=clock, journal=journal)
         self._topic = topics.of_agent(TopicKind.CONFIG, site, agent)
         self._anchor = anchor
         self._wired = wired
@@ -191,6 +191,7 @@ class Configuration:
         else:
             self._waiting = candidate
             self.pages.want(candidate.pages)
+            self.watch_pages()
 
     def receive_page(self, number: int, payload: bytes) -> None:
         """A page of credentials arrived; :class:`Refused` if it is not one that is waited for."""
@@ -200,20 +201,23 @@ class Configuration:
         waiting = self._waiting
         if waiting is not None and self._whole(waiting):
             self._take_up(waiting)
-        self._watch_missing()
+        self.watch_pages()
 
     def fetch_missing(self) -> None:
         """Fetch what the bundle that waits lacks, or else the one in use: the credentials' file may be damaged."""
         target = self._waiting or self._used
         self.pages.want(() if target is None else target.pages)
-        self._watch_missing()
+        self.watch_pages()
 
-    def _watch_missing(self) -> None:
-        missing = 0 if self._used is None else sum(not self._credentials.holds(one) for one in self._used.pages)
-        if (missing > 0) is not bool(self.alarms):
-            self.alarms = (Alarm.CREDENTIALS_MISSING,) if missing else ()
-            kind = EventKind.ALARM_RAISED if missing else EventKind.ALARM_CLEARED
-            self._journal.add(kind, {"alarm": Alarm.CREDENTIALS_MISSING, "pages": missing})
+    def watch_pages(self) -> None:
+        """Look whether pages are missing; call it every second or so, for they may be late."""
+        used, waiting = (() if one is None else one.pages for one in (self._used, self._waiting))
+        self._missing.look(used, waiting)
+
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """What is wrong with the agent's credentials, for its snapshots."""
+        return self._missing.alarms
 
     def _take_up(self, candidate: _Candidate) -> None:
         self._waiting = None

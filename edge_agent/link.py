@@ -25,9 +25,6 @@ log = logging.getLogger(__name__)
 RETRY_S = 0.25
 PAUSE_AFTER_FAULT_S = 1.0
 GOODBYE_S = 2.0
-PAGES_AGAIN_S = 30.0
-MOST_PAGES_AGAIN_S = 1_800.0
-"""After so long without another page of those wanted they are asked for again; later after twice as long."""
 
 
 class AgentLink:
@@ -138,7 +135,7 @@ class AgentLink:
     async def _hear_pages(self) -> None:
         """Listen to the pages of credentials that are wanted, and to no others."""
         heard: dict[str, str] = {}  # topic -> the digest it was subscribed for
-        again_s = PAGES_AGAIN_S
+        self._pages().begin_anew()
         while True:
             self._pages_wanted.clear()
             found = self._pages().wanted().items()
@@ -158,13 +155,11 @@ class AgentLink:
                 await asyncio.sleep(RETRY_S)
                 continue
             try:
-                async with asyncio.timeout(again_s if wanted else None):
+                async with asyncio.timeout(self._pages().again_s if wanted else None):
                     await self._pages_wanted.wait()
-                again_s = PAGES_AGAIN_S
             except TimeoutError:
                 heard = dict.fromkeys(heard, "")  # to be subscribed anew
                 self._pages().ask_again()
-                again_s = min(2 * again_s, MOST_PAGES_AGAIN_S)
 
     async def _publish_state(self) -> None:
         await self._publish(TopicKind.STATE, codec.encode(self._snapshot()), retain=True, qos=0)

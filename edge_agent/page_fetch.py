@@ -19,7 +19,11 @@ from protocol.refusal import Reason, Refused
 log = logging.getLogger(__name__)
 
 PAGES_AT_ONCE = 4
-"""So many new pages are listened to at a time; those that came wrong are listened to all along."""
+"""So many new pages are listened to at a time, and those that came wrong beside them."""
+
+AGAIN_S = 30.0
+MOST_AGAIN_S = 1_800.0
+"""After so long without another page of those wanted others have their turn; once all had it, after twice as long."""
 
 MOST_STAGING = 16
 """Pages in memory on their way to the disk; more are refused, and asked for again later."""
@@ -46,6 +50,10 @@ class PageFetch:
         self._on_wanted = on_wanted
         self._on_complete = on_complete
         self._digests: tuple[str, ...] = ()
+        self._turns: list[int] = []  # the numbers of all pages, in the order in which they are listened to
+        self._had_turn: set[int] = set()
+        self.again_s = AGAIN_S
+        """After so many seconds without a change of :meth:`wanted`, :meth:`ask_again` is due."""
         self._passed_over: set[int] = set()
         self._staging: set[int] = set()
         self._works: set[asyncio.Task[None]] = set()
@@ -53,18 +61,34 @@ class PageFetch:
     def want(self, digests: Sequence[str]) -> None:
         """Fetch these pages from now on, as far as they are not held; in place of those before."""
         self._digests = tuple(digests)
-        self.ask_again()
+        self._turns = list(range(len(self._digests)))
+        self._had_turn.clear()
+        self._passed_over.clear()
+        self.begin_anew()
+        self._on_wanted()
+
+    def begin_anew(self) -> None:
+        """There is another broker to ask, or other pages to ask for."""
+        self.again_s = AGAIN_S
 
     def ask_again(self) -> None:
-        """Try those pages anew that were not what they should be, or could not be kept."""
+        """Those listened to did not come, were not what they should be or could not be kept: the others have their
+        turn before them, for a few pages that never come must not keep out those that are there."""
+        late = [number for number in self.wanted() if number not in self._staging]
+        self._turns = [number for number in self._turns if number not in late] + late
+        self._had_turn.update(late)
         self._passed_over.clear()
+        if all(self._store.holds(digest) or number in self._had_turn for number, digest in enumerate(self._digests)):
+            self._had_turn.clear()
+            self.again_s = min(2 * self.again_s, MOST_AGAIN_S)
         self._on_wanted()
 
     def wanted(self) -> Mapping[int, str]:
         """Number and digest of the pages to listen to now."""
         found: dict[int, str] = {}
         new = 0
-        for number, digest in enumerate(self._digests):
+        for number in self._turns:
+            digest = self._digests[number]
             if self._store.holds(digest) or (new == PAGES_AT_ONCE and number not in self._passed_over):
                 continue
             found[number] = digest
@@ -82,7 +106,9 @@ class PageFetch:
         try:
             check_digest(digest, number, payload)  # a millisecond; a wrong one must not keep the right one out
         except Refused:
-            self._passed_over.add(number)
+            if number not in self._passed_over:
+                self._passed_over.add(number)
+                self._on_wanted()  # another has its place
             raise
         if len(self._staging) >= MOST_STAGING:
             self._passed_over.add(number)
@@ -100,6 +126,7 @@ class PageFetch:
     async def _stage(self, number: int, digest: str, payload: bytes) -> None:
         try:
             await self._store.stage(digest, number, payload)
+            self.begin_anew()
         except Refused as refused:
             self._passed_over.add(number)
             self._refusals.note(self._topic(number), refused)

@@ -95,7 +95,7 @@ class Alarm(StrEnum):
     REX_HELD = "rex_held"  # a request to exit without end: meanwhile nobody's passing counts as forced
     OUTBOX_FILLING = "outbox_filling"
     STORAGE_FAILED = "storage_failed"  # the agent's disk refuses: what it is told holds until its power goes
-    CREDENTIALS_MISSING = "credentials_missing"  # the agent lacks a part of them: some good badges open nothing
+    CREDENTIALS_MISSING = "credentials_missing"  # some good badges open nothing, or a change of badges waits
 
 
 class Identification(StrEnum):

@@ -207,7 +207,7 @@ async def test_a_page_that_is_not_the_one_named_is_refused_and_the_right_one_tak
 async def test_a_page_that_the_disk_would_not_keep_is_asked_for_again(
     pi: Pi, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge_agent.link.PAGES_AGAIN_S", 0.2)
+    monkeypatch.setattr("edge_agent.page_fetch.AGAIN_S", 0.2)
     insert, refused = CredentialStore._insert, []
 
     def insert_or_refuse(self: CredentialStore, page: Page, number: int) -> None:

@@ -79,6 +79,9 @@ class Attempt:
     position: Position | None = None  # where the cardholder is known to be
     first_person_came: bool = True
     interlock_free: bool = True
+    rolled_back: tuple[tuple[AccessRule, ...], Calendar] | None = (
+        None  # a newer configuration's: it must allow it, too
+    )
 
     @property
     def emergency(self) -> bool:
@@ -89,7 +92,10 @@ class Attempt:
     @property
     def card_suffices(self) -> bool:
         """Whether the door asks for no PIN at this time."""
-        return self.door.card_only_schedule is not None and self.calendar.holds(self.door.card_only_schedule)
+        hours = self.door.card_only_schedule
+        if hours is None or not self.calendar.holds(hours):
+            return False
+        return self.rolled_back is None or self.rolled_back[1].holds(hours)
 
 
 def decide(attempt: Attempt) -> Decision:
@@ -158,15 +164,20 @@ def _mode(attempt: Attempt) -> Denial | None:
 
 def _rule(attempt: Attempt) -> Denial | None:
     """Why none of the rules that give this cardholder this door holds now."""
+    reason = _rule_of(attempt, attempt.rules, attempt.calendar)
+    return reason if reason is not None or attempt.rolled_back is None else _rule_of(attempt, *attempt.rolled_back)
+
+
+def _rule_of(attempt: Attempt, rules: tuple[AccessRule, ...], calendar: Calendar) -> Denial | None:
     groups = attempt.credential.groups if attempt.credential is not None else ()
-    fitting = [rule for rule in attempt.rules if rule.group in groups and attempt.door.door in rule.doors]
+    fitting = [rule for rule in rules if rule.group in groups and attempt.door.door in rule.doors]
     if not fitting:
         return Denial.NO_ACCESS_HERE
     if attempt.emergency or any(rule.schedule is None for rule in fitting):
         return None
-    if not attempt.calendar.clock_trusted:
+    if not calendar.clock_trusted:
         return Denial.CLOCK_UNTRUSTED
-    return None if any(attempt.calendar.holds(rule.schedule) for rule in fitting) else Denial.OUTSIDE_SCHEDULE
+    return None if any(calendar.holds(rule.schedule) for rule in fitting) else Denial.OUTSIDE_SCHEDULE
 
 
 def _shown(attempt: Attempt) -> Denial | None:

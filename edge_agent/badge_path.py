@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from edge_agent import first_person, identification, second_person
-from edge_agent.access import MAX_READ_AGE_MS, Attempt, Calendar, Denied, Granted, decide
+from edge_agent.access import MAX_READ_AGE_MS, Attempt, Denied, Granted, decide
 from edge_agent.areas import Areas
 from edge_agent.clock import Clock
 from edge_agent.config_file import AgentFile
@@ -217,7 +217,7 @@ class BadgePath:
 
     def _attempt(self, reader: str, door: str, credential: Credential | None, shown: Shown, read_ms: int) -> Attempt:
         rules, now, utc_ns = self._doors.rules, self._clock.mono_ms(), self._clock.utc_ns()
-        settings, trusted = rules.settings(door), self._clock.trusted()
+        settings, trusted, newer = rules.settings(door), self._clock.trusted(), rules.no_looser_than
         came = trusted and first_person.came_today(self._presence.first_person(door), utc_ns, rules.timezone)
         passage = self._place(reader, door).passage
         waiting = self._waiting.get((door, passage))  # if a member, they come in with whoever is judged here
@@ -225,13 +225,7 @@ class BadgePath:
             credential=credential,
             door=self._areas.in_force(settings, passage),
             mode=self._doors.door_state(door).mode,
-            calendar=Calendar(
-                utc_ns=utc_ns,
-                clock_trusted=trusted,
-                timezone=rules.timezone,
-                schedules=rules.schedules,
-                holidays=rules.holidays,
-            ),
+            calendar=rules.calendar(utc_ns, clock_trusted=trusted),
             rules=rules.access,
             shown=shown,
             passage=passage,
@@ -241,6 +235,9 @@ class BadgePath:
             position=None if credential is None else self._presence.position(credential.cardholder),
             first_person_came=came or (waiting is not None and waiting.member and now < waiting.until_ms),
             interlock_free=settings.interlock is None or self._doors.interlock_free(door),
+            rolled_back=(newer.access, newer.calendar(utc_ns, clock_trusted=trusted))
+            if newer and newer.version
+            else None,
         )
 
     def _act(self, reader: str, attempt: Attempt, decision: Granted | Denied) -> None:

@@ -1,8 +1,8 @@
 """Whether a configuration that was newly taken up has proven itself: a trial that ends well, or is rolled back.
 
 Pure. A configuration is confirmed once the agent has worked with it for half a minute without a break. It is rolled
-back if the program ended twice in the midst of it (see `edge_agent.configuration` for who counts), or if it was not
-confirmed in time.
+back if the program died twice in the midst of it while the machine ran on, or if it was not confirmed in time and the
+agent is not well now. A power cut says nothing of a configuration, however often the power goes.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ LONGEST_GAP_MS = 2_000
 """A beat is due every half second. After a longer gap the half minute begins anew."""
 
 CONFIRM_WITHIN_MS = 180_000
-"""A configuration with which the agent runs and does not get there is rolled back after this."""
+"""A configuration with which the agent runs and does not get there is rolled back after this, unless it is well at
+that time: on a slow card or a busy machine half a minute without a break may take long."""
 
 LOOKS = 18
 """So many times within it the agent looks whether it is over: a suspended machine misses one look at most."""
 
 FAILED_STARTS = 2
-"""The program may end once in the midst of a trial: the power may have gone. Twice is the configuration's doing."""
+"""The program may die once in the midst of a trial, for another reason. Twice is the configuration's doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,21 @@ def beat(trial: Trial, now_ms: int) -> Trial:
 def proven(trial: Trial) -> bool:
     """Whether it is to be confirmed."""
     return trial.last_ms is not None and trial.last_ms - trial.healthy_since_ms >= HEALTHY_AFTER_MS
+
+
+def beating(trial: Trial, now_ms: int) -> bool:
+    """Whether there were beats of late: the machine may have stood still just now, and this be asked before the next
+    beat."""
+    return trial.last_ms is not None and now_ms - trial.last_ms <= 2 * CONFIRM_WITHIN_MS // LOOKS
+
+
+def unclean_ends(before: int, ran_in: str | None, boot: str) -> int:
+    """How often the program has died in the midst of a trial, asked at its start; ``before``: as was known so far.
+
+    ``ran_in`` is the boot in which it ran last and did not end well (None: it did), ``boot`` the present one. If they
+    differ, the machine went down with it: by a power cut, and not by a crash or for want of a beat.
+    """
+    return before + (ran_in == boot)
 
 
 def failed(unclean_ends: int) -> bool:

@@ -11,18 +11,18 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from edge_agent import config_trial
+from edge_agent.candidate import Candidate, Candidates
 from edge_agent.clock import Clock
 from edge_agent.config_trial import Trial
-from edge_agent.credential_store import CredentialStore, PagedCredentials
+from edge_agent.credential_store import CredentialStore
 from edge_agent.journal import Journal
 from edge_agent.kept_bundles import agent_keys, opened
 from edge_agent.missing_pages import MissingPages
 from edge_agent.page_fetch import PageFetch
 from edge_agent.refusals import Refusals
-from edge_agent.rules import Rules, compile_rules
+from edge_agent.rules import Rules
 from edge_agent.store import Store
 from protocol import topics
 from protocol.messages import AgentConfig, TrustedKey
@@ -32,19 +32,6 @@ from protocol.topics import TopicKind
 from protocol.words import Alarm, EventKind
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A bundle that can be used: as it was signed, and made ready."""
-
-    config: AgentConfig
-    signed: bytes
-    rules: Rules
-
-    @property
-    def pages(self) -> tuple[str, ...]:
-        return self.config.credential_pages
 
 
 class Configuration:
@@ -81,17 +68,21 @@ class Configuration:
         self._missing = MissingPages(credentials, clock=clock, journal=journal)
         self._topic = topics.of_agent(TopicKind.CONFIG, site, agent)
         self._anchor = anchor
+        self._candidates = Candidates(anchor, self._topic, credentials)
         self._wired = wired
         self._store = store
         self._credentials = credentials
         self._clock = clock
         self._journal = journal
         self._on_change = on_change
-        self._used: _Candidate | None = None
-        self._good: _Candidate | None = None
-        self._waiting: _Candidate | None = None  # for its pages
+        self._used: Candidate | None = None
+        self._good: Candidate | None = None
+        self._waiting: Candidate | None = None  # for its pages
         self.kept = True
         """Whether the disk has what is to be used after a restart."""
+        self._unclean_ends = 0
+        self._told_older = False  # that an older one is used than was rolled back
+        self._failed: tuple[int, bytes] | None = None  # rolled back in this run
         self._rolled_back = 0  # this version and all before it are not taken up again
         self._deadline: asyncio.TimerHandle | None = None
         self._cleaning: set[asyncio.Task[None]] = set()
@@ -112,14 +103,15 @@ class Configuration:
 
     def _load(self) -> None:
         good = self._store.config()
-        self._good = None if good is None else self._kept(good)
+        self._good = None if good is None else self._candidates.kept(good)
         trial = self._trial_to_go_on()
         newer = self._rolled_back_rules() if trial is None else trial.rules
-        held = [one for one in (trial, self._good) if one is not None and self._whole(one)]
+        held = [one for one in (trial, self._good) if one is not None and self._candidates.whole(one)]
         chosen = held[0] if held else trial or self._good
         if chosen is None:
             self.rules = Rules(no_looser_than=newer)
             self._trust_agents_of(opened(self._store, self._anchor, self._topic))
+            self._watch_rolled_back()
             return
         self._use(chosen, None if chosen is trial else newer)
         self._trust_agents_of(opened(self._store, self._anchor, self._topic))
@@ -131,43 +123,34 @@ class Configuration:
                 "configuration %d lacks pages of credentials; %d is used", trial.rules.version, self.rules.version
             )
             self._waiting = trial
+        self._watch_rolled_back()
         self.fetch_missing()
 
-    def _kept(self, signed: bytes) -> _Candidate | None:
-        try:
-            return self._candidate(signed)
-        except Refused as refused:
-            log.error("the kept configuration is not used: %s", refused)  # noqa: TRY400
-            return None
-
     def _rolled_back_rules(self) -> Rules | None:
-        """What the bundle rolled back last asked of the doors: see :class:`Rules`."""
-        kept = self._store.rolled_back()
+        """What the bundle rolled back last asked of doors and badges: see :class:`Rules`."""
+        kept = self._failed or self._store.rolled_back()
         if kept is None:
             return None
         self._rolled_back, signed = kept
-        candidate = self._kept(signed)
-        return Rules() if candidate is None else candidate.rules
+        return self._candidates.least(signed)
 
-    def _trial_to_go_on(self) -> _Candidate | None:
+    def _trial_to_go_on(self) -> Candidate | None:
         """The bundle on trial; None if there is none, or it has failed and is rolled back now."""
         stored = self._store.trial()
         if stored is None:
             return None
-        candidate = self._kept(stored.signed)
-        if candidate is not None and not config_trial.failed(stored.unclean_ends):
+        candidate = self._candidates.kept(stored.signed)
+        self._unclean_ends = config_trial.unclean_ends(stored.unclean_ends, stored.boot, self._clock.boot)
+        if candidate is not None and not config_trial.failed(self._unclean_ends):
             return candidate
-        why = "it cannot be used" if candidate is None else f"the agent died with it {stored.unclean_ends} times"
-        try:
-            self._store.roll_back_trial(stored.version, stored.signed)
-        except sqlite3.Error as error:
-            log.error("that configuration %d was rolled back cannot be kept: %s", stored.version, error)  # noqa: TRY400
+        why = "it cannot be used" if candidate is None else f"the agent died with it {self._unclean_ends} times"
+        self._give_up(stored.version, stored.signed)
         self._tell_rolled_back(stored.version, 0 if self._good is None else self._good.rules.version, why)
         return None
 
     def _count_this_run(self) -> None:
         try:
-            self._store.count_unclean_end(1)
+            self._store.trial_runs(self._unclean_ends, self._clock.boot)
         except sqlite3.Error as error:
             log.error("this run with the configuration on trial cannot be counted: %s", error)  # noqa: TRY400
 
@@ -175,7 +158,7 @@ class Configuration:
 
     def receive(self, signed: bytes) -> None:
         """A bundle arrived. :class:`Refused` leaves the one in use as it is."""
-        config = self._anchor.open(AgentConfig, self._topic, signed)
+        config = self._candidates.opened(signed)
         waiting = 0 if self._waiting is None else self._waiting.rules.version
         if config.version in (self.rules.version, waiting):
             raise Refused(
@@ -183,10 +166,11 @@ class Configuration:
             )
         if config.version < max(self.rules.version, waiting):
             raise Refused(Reason.OLDER_REVISION, f"configuration {config.version}, in use is {self.rules.version}")
-        if config.version <= self._rolled_back:
+        nothing_else = self._used is None and config.version == self._rolled_back  # than to try it once more
+        if config.version <= self._rolled_back and not nothing_else:
             raise Refused(Reason.ROLLED_BACK, f"{self._rolled_back} was rolled back; a newer one is waited for")
-        candidate = _Candidate(config, signed, self._checked(config))
-        if self._whole(candidate):
+        candidate = self._candidates.checked(config, signed)
+        if self._candidates.whole(candidate):
             self._take_up(candidate)
         else:
             self._waiting = candidate
@@ -199,7 +183,7 @@ class Configuration:
 
     def _pages_held(self) -> None:
         waiting = self._waiting
-        if waiting is not None and self._whole(waiting):
+        if waiting is not None and self._candidates.whole(waiting):
             self._take_up(waiting)
         self.watch_pages()
 
@@ -216,18 +200,27 @@ class Configuration:
 
     @property
     def alarms(self) -> tuple[Alarm, ...]:
-        """What is wrong with the agent's credentials, for its snapshots."""
-        return self._missing.alarms
+        """What is wrong with the agent's configuration and credentials, for its snapshots."""
+        return (*self._missing.alarms, *((Alarm.CONFIG_ROLLED_BACK,) if self._told_older else ()))
 
-    def _take_up(self, candidate: _Candidate) -> None:
+    def _watch_rolled_back(self) -> None:
+        older = self._rolled_back > self.rules.version
+        if older is self._told_older:
+            return
+        self._told_older = older
+        data = {"alarm": Alarm.CONFIG_ROLLED_BACK, "version": self._rolled_back, "used": self.rules.version}
+        self._journal.add(EventKind.ALARM_RAISED if older else EventKind.ALARM_CLEARED, data)
+
+    def _take_up(self, candidate: Candidate) -> None:
         self._waiting = None
         config = candidate.config
         try:
-            self._store.save_trial(config.version, candidate.signed)
+            self._store.save_trial(config.version, candidate.signed, self._clock.boot)
         except sqlite3.Error as error:
             log.error("the configuration cannot be kept (%s): used until the power goes", error)  # noqa: TRY400
             self.kept = False
         self._use(candidate, None)
+        self._watch_rolled_back()
         self._begin_trial(config.version)
         self.fetch_missing()
         try:
@@ -264,7 +257,7 @@ class Configuration:
         if self.trial is None:
             return
         try:
-            self._store.count_unclean_end(-1)
+            self._store.trial_ended_well()
         except sqlite3.Error as error:
             log.error("that this run has ended well cannot be noted: %s", error)  # noqa: TRY400
 
@@ -303,13 +296,22 @@ class Configuration:
 
     def keep(self) -> None:
         """Put on the disk what it has refused, if it takes it now. What is on trial comes there in the end."""
-        if not self.kept and self.trial is None and self._used is not None and self._used is self._good:
+        if self.kept or self.trial is not None:
+            return
+        if self._failed is not None and self._failed[0] > self.rules.version:
+            self._give_up(*self._failed)
+        elif self._used is not None and self._used is self._good:
             self._confirm()
 
     def _look_again(self, left: int) -> None:
         if left:
             wait_s = config_trial.CONFIRM_WITHIN_MS / 1000 / config_trial.LOOKS
             self._deadline = asyncio.get_running_loop().call_later(wait_s, self._look_again, left - 1)
+        elif self.trial is not None and config_trial.beating(self.trial, self._clock.mono_ms()):
+            log.warning(
+                "configuration %d is not proven yet, and the agent is well: it stays on trial", self.rules.version
+            )
+            self._look_again(config_trial.LOOKS)
         else:
             self._roll_back(f"not confirmed within {config_trial.CONFIRM_WITHIN_MS // 1000} s")
 
@@ -319,11 +321,7 @@ class Configuration:
         self._end_trial()
         if used is None:
             return
-        try:
-            self._store.roll_back_trial(failed.version, used.signed)
-        except sqlite3.Error as error:
-            log.error("that configuration %d was rolled back cannot be kept: %s", failed.version, error)  # noqa: TRY400
-        self._rolled_back = failed.version
+        self._give_up(failed.version, used.signed)
         if self._good is None:
             self._used, self.trusted_keys = None, ()
             self.rules = Rules(no_looser_than=failed)
@@ -332,7 +330,19 @@ class Configuration:
         self._trust_agents_of([used.config])
         self.fetch_missing()
         self._tell_rolled_back(failed.version, self.rules.version, why)
+        self._watch_rolled_back()
         self._on_change()
+
+    def _give_up(self, version: int, signed: bytes) -> None:
+        """Not to be used again, nor anything before it."""
+        self._rolled_back, self._failed = version, (version, signed)
+        try:
+            self._store.roll_back_trial(version, signed)
+        except sqlite3.Error as error:
+            log.error("that configuration %d was rolled back cannot be kept: %s", version, error)  # noqa: TRY400
+            self.kept = False
+        else:
+            self.kept = True
 
     def _tell_rolled_back(self, version: int, to: int, why: str) -> None:
         log.error("configuration %d is rolled back to %d: %s", version, to, why)
@@ -340,18 +350,15 @@ class Configuration:
 
     # --- small matters ------------------------------------------------------------------------------------------
 
-    def _use(self, candidate: _Candidate, floor: Rules | None) -> None:
+    def _use(self, candidate: Candidate, floor: Rules | None) -> None:
         self._used = candidate
-        self.rules = replace(candidate.rules, no_looser_than=floor)
+        self.rules = candidate.rules.held_to(floor)
         self.trusted_keys = candidate.config.trusted_keys
 
     def _trust_agents_of(self, configs: list[AgentConfig]) -> None:
         """Whoever a newer bundle lets lock may lock, though an older one is used."""
         newer = [config for config in configs if config.version > self.rules.version]
         self.trusted_keys += tuple(key for config in newer for key in agent_keys(config))
-
-    def _whole(self, candidate: _Candidate) -> bool:
-        return all(self._credentials.holds(digest) for digest in candidate.pages)
 
     def _clean(self) -> None:
         """Forget the pages of bundles that can no longer come into use: here, or after a restart."""
@@ -362,20 +369,3 @@ class Configuration:
         task = asyncio.get_running_loop().create_task(self._credentials.keep_only(digests))
         self._cleaning.add(task)
         task.add_done_callback(self._cleaning.discard)
-
-    def _candidate(self, signed: bytes) -> _Candidate:
-        config = self._anchor.open(AgentConfig, self._topic, signed)
-        return _Candidate(config, signed, self._checked(config))
-
-    def _checked(self, config: AgentConfig) -> Rules:
-        """The rules of a bundle that can be used whole; :class:`Refused` before anything of it is kept."""
-        paged = None
-        if config.credential_pages:
-            paged = PagedCredentials(self._credentials, config.credential_pages, config.credentials)
-        try:
-            Keyring(config.trusted_keys)
-            return compile_rules(config, paged)
-        except Refused:
-            raise
-        except Exception as error:
-            raise Refused(Reason.MALFORMED, f"configuration {config.version} cannot be used: {error!r}") from error

@@ -57,6 +57,9 @@ class Credentials(Protocol):
     def find(self, token: str) -> Credential | None:
         """The credential with this token (64 hex digits), or None. Quick, and never raises."""
 
+    def holds(self, token: str) -> bool:
+        """Whether it would be found if there were one: not so while its page is missing."""
+
 
 class MemoryCredentials:
     """Credentials held in memory. Of two with one token, the last counts."""
@@ -74,6 +77,10 @@ class MemoryCredentials:
         """The credential with this token, or None."""
         return self._by_token.get(token)
 
+    def holds(self, token: str) -> bool:
+        """Always."""
+        return True
+
 
 class PagedCredentials:
     """The credentials of the pages that a configuration names, as far as the store holds them; and a few in memory,
@@ -88,7 +95,14 @@ class PagedCredentials:
     def find(self, token: str) -> Credential | None:
         """The credential with this token, or None: also while the store does not hold its page."""
         few = self._few.find(token)
-        return few or self._store.find(self._digests[int(token[:3], 16) >> self._shift], token)
+        return few or self._store.find(self._page_of(token), token)
+
+    def holds(self, token: str) -> bool:
+        """Whether the token's page is held, or it is one of the few."""
+        return self._few.find(token) is not None or self._store.holds(self._page_of(token))
+
+    def _page_of(self, token: str) -> str:
+        return self._digests[int(token[:3], 16) >> self._shift]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ Built whole or not at all; never changed afterwards.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo
 
-from msgspec.structs import replace
+import msgspec
 
+from edge_agent import no_looser
+from edge_agent.access import Calendar
 from edge_agent.credential_store import Credentials, MemoryCredentials
 from edge_agent.schedule import scheduled_mode
 from protocol.messages import AccessRule, AgentConfig, DoorSettings, Holiday, Period, PinPolicy
@@ -23,8 +25,8 @@ from protocol.words import DoorMode, strictest
 class Rules:
     """What central has said of this agent's doors. Without arguments: nothing yet.
 
-    ``no_looser_than``: what a newer configuration had asked, which was rolled back. The doors are at least as strict
-    as it wanted them, until another one comes.
+    ``no_looser_than``: what a newer configuration had asked, which was rolled back. Doors and badges are held to it,
+    too, until another one comes; see :meth:`held_to`.
     """
 
     version: int = 0
@@ -42,13 +44,24 @@ class Rules:
         declaration that may mean it does."""
         found = self.doors.get(door) or DoorSettings(door=door, name=door, perimeter=True)
         newer = None if self.no_looser_than is None else self.no_looser_than.doors.get(door)
+        return found if newer is None else no_looser.settings(found, newer)
+
+    def held_to(self, newer: Rules | None) -> Rules:
+        """These rules, no looser than a newer configuration's; None: as they are."""
         if newer is None:
-            return found
-        return replace(
-            found,
-            zones=tuple(dict.fromkeys((*found.zones, *newer.zones))),
-            perimeter=found.perimeter or newer.perimeter,
-            first_person_group=found.first_person_group or newer.first_person_group,
+            return self
+        known = no_looser.NoLooserCredentials(self.credentials, newer.credentials)
+        # One of version 0 is known of nothing but that it was there.
+        return replace(self, no_looser_than=newer, credentials=known if newer.version else self.credentials)
+
+    def calendar(self, utc_ns: int, *, clock_trusted: bool) -> Calendar:
+        """What times are judged by at a moment."""
+        return Calendar(
+            utc_ns=utc_ns,
+            clock_trusted=clock_trusted,
+            timezone=self.timezone,
+            schedules=self.schedules,
+            holidays=self.holidays,
         )
 
     def scheduled(self, door: str, utc_ns: int, *, clock_trusted: bool) -> DoorMode:
@@ -66,6 +79,16 @@ def _scheduled(rules: Rules, door: str, utc_ns: int, *, clock_trusted: bool) -> 
     settings = rules.doors.get(door)
     periods = None if settings is None or settings.schedule is None else rules.schedules.get(settings.schedule)
     return scheduled_mode(periods, utc_ns, rules.timezone, clock_trusted=clock_trusted, holidays=rules.holidays)
+
+
+def rules_as_far_as_they_go(config: AgentConfig, credentials: Credentials | None = None) -> Rules:
+    """What can be said of a bundle that cannot be used: whom it knows, and what it asks of doors; no hours."""
+    return Rules(
+        version=config.version,
+        doors={settings.door: settings for settings in config.doors},
+        credentials=MemoryCredentials(config.credentials) if credentials is None else credentials,
+        access=tuple(msgspec.structs.replace(rule, schedule=None) for rule in config.rules),
+    )
 
 
 def compile_rules(config: AgentConfig, credentials: Credentials | None = None) -> Rules:

@@ -32,6 +32,7 @@ _MIGRATIONS = (
     )
     """,
     "ALTER TABLE declarations ADD COLUMN key TEXT",
+    "ALTER TABLE trial ADD COLUMN boot TEXT",
 )
 
 _SALVAGE = ("declarations", "config", "rolled_back")
@@ -54,12 +55,14 @@ class StoredSet:
 
 @dataclass(frozen=True, slots=True)
 class StoredTrial:
-    """A configuration that has not proven itself yet, as it was signed. ``unclean_ends``: how often the program has
-    ended in the midst of it, the present run counted until it ends well."""
+    """A configuration that has not proven itself yet, as it was signed. ``unclean_ends``: how often the program was
+    found to have died in the midst of it; ``boot``: the machine's boot in which it runs with it now, or ran with it
+    and has not ended well."""
 
     version: int
     signed: bytes
     unclean_ends: int
+    boot: str | None
 
 
 class Store:
@@ -127,20 +130,27 @@ class Store:
         rows = self._db.execute(
             "SELECT signed FROM trial UNION ALL SELECT signed FROM rolled_back UNION ALL SELECT signed FROM config"
         )
-        return [bytes(signed) for (signed,) in rows]
+        return [signed for (signed,) in rows if isinstance(signed, bytes)]
 
     def trial(self) -> StoredTrial | None:
         """The configuration on trial, or None."""
-        row = self._db.execute("SELECT version, signed, unclean_ends FROM trial").fetchone()
+        row = self._db.execute("SELECT version, signed, unclean_ends, boot FROM trial").fetchone()
         return None if row is None else StoredTrial(*row)
 
-    def save_trial(self, version: int, signed: bytes) -> None:
+    def save_trial(self, version: int, signed: bytes, boot: str) -> None:
         """Take a configuration on trial, in place of any other; the last good one stays."""
-        self._db.execute("INSERT OR REPLACE INTO trial VALUES (1, ?, ?, 1)", (version, signed))
+        self._db.execute(
+            "INSERT OR REPLACE INTO trial (only, version, signed, unclean_ends, boot) VALUES (1, ?, ?, 0, ?)",
+            (version, signed, boot),
+        )
 
-    def count_unclean_end(self, by: int) -> None:
-        """Another run in the midst of a trial (1), or one that has ended well (-1)."""
-        self._db.execute("UPDATE trial SET unclean_ends = unclean_ends + ?", (by,))
+    def trial_runs(self, unclean_ends: int, boot: str) -> None:
+        """The program runs with the configuration on trial once more."""
+        self._db.execute("UPDATE trial SET unclean_ends = ?, boot = ?", (unclean_ends, boot))
+
+    def trial_ended_well(self) -> None:
+        """The program ends in the midst of a trial because it was told to."""
+        self._db.execute("UPDATE trial SET boot = NULL")
 
     def confirm_trial(self, version: int, signed: bytes) -> None:
         """This configuration is the last good one from now on, and none is on trial."""

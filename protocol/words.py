@@ -95,6 +95,7 @@ class Alarm(StrEnum):
     REX_HELD = "rex_held"  # a request to exit without end: meanwhile nobody's passing counts as forced
     OUTBOX_FILLING = "outbox_filling"
     STORAGE_FAILED = "storage_failed"  # the agent's disk refuses: what it is told holds until its power goes
+    CONFIG_ROLLED_BACK = "config_rolled_back"  # an older one is used than central wants, until the next
     CREDENTIALS_MISSING = "credentials_missing"  # some good badges open nothing, or a change of badges waits
 
 

@@ -78,6 +78,7 @@ const ALARMS = {
   rex_held: "Request to exit without end",
   outbox_filling: "Agent's outbox is filling",
   storage_failed: "Agent's card cannot be written",
+  config_rolled_back: "Agent went back to an older configuration",
   credentials_missing: "Agent lacks some badges",
 };
 

@@ -13,6 +13,7 @@ from central.inventory import Agent, Door, Inventory, Site
 from central.yaml_source import DirectoryError, YamlSource
 from protocol import topics
 from protocol.messages import AccessRule, Credential, DoorSettings, Holiday, Period, PinPolicy, TrustedKey
+from protocol.public_keys import check_public_key
 from protocol.words import KeyRole
 
 __all__ = ["DirectoryError", "load_directory"]
@@ -90,6 +91,7 @@ class _Checker:
             where = f"{at}.agents[{place}]"
             self._once(f"agent of {site.site}", agent.agent, f"{where}.agent", f"agents of {site.site}")
             self._once("kid", agent.key.kid, f"{where}.key.kid", "keys")
+            self._public_key(agent.key.x, f"{where}.key.x")
             for number, door in enumerate(agent.doors):
                 inside = f"{where}.doors[{number}]"
                 self._once(f"door of {site.site}", door.door, f"{inside}.door", f"doors of {site.site}")
@@ -97,6 +99,16 @@ class _Checker:
                 doors.add(door.door)
         for place, rule in enumerate(site.rules):
             self._rule(rule, doors, f"{at}.rules[{place}]")
+
+    def _public_key(self, x: str, at: str) -> None:
+        cure = "paste the line of 'doorward agent keygen'"
+        if x.startswith("REPLACE"):
+            self._tell(at, f"a placeholder; {cure}")
+            return
+        try:
+            check_public_key(x)
+        except ValueError as error:
+            self._tell(at, f"{error}; a placeholder or a slip: {cure}")
 
     def _rule(self, rule: RuleEntry, doors: set[str], at: str) -> None:
         self._known_schedule(rule.schedule, f"{at}.schedule")

@@ -17,6 +17,7 @@ from joserfc.jwk import OKPKey
 
 from protocol import codec, topics
 from protocol.messages import AgentConfig, Command, DeclarationSet, TrustedKey
+from protocol.public_keys import refuse_forgeable
 from protocol.refusal import Reason, Refused
 from protocol.words import KeyRole, ScopeKind, door_mode_for
 
@@ -100,7 +101,10 @@ class SigningKey:
 
 
 class Keyring:
-    """The public keys a receiver trusts, and what each may say. ValueError for a key that is none."""
+    """The public keys a receiver trusts, and what each may say.
+
+    ValueError for a key that is none, or for which others than its holder could sign.
+    """
 
     def __init__(self, keys: Iterable[TrustedKey]) -> None:
         self._keys = {key.kid: (key, _public(key)) for key in keys}
@@ -152,7 +156,11 @@ class Keyring:
 
 
 def _public(key: TrustedKey) -> OKPKey:
-    """The key as the library has it; ValueError where its x is none (binascii.Error is one)."""
+    """The key as the library has it; ValueError where its x is none, or is one that anybody could sign for."""
+    try:
+        refuse_forgeable(key.x)
+    except ValueError as error:
+        raise ValueError(f"key {key.kid!r}: {error}") from None
     return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": key.x, "kid": key.kid})
 
 

@@ -46,13 +46,15 @@ def build(form: forms.AgentForm, at: Path, report: Report) -> AgentFile:
     """
     lines = tuple(_line(line, f"reader_lines[{n}]", at, report) for n, line in enumerate(form.reader_lines))
     _keys_differ(lines, report)
+    signing_key = _attempt(
+        lambda: read_signing_key(at / form.key_file), "key_file", report, lambda: SigningKey.generate("none")
+    )
+    _own_key_is_not_trusted(form, signing_key, report)
     return AgentFile(
         site=form.site,
         agent=form.agent,
         data=at / form.data,
-        signing_key=_attempt(
-            lambda: read_signing_key(at / form.key_file), "key_file", report, lambda: SigningKey.generate("none")
-        ),
+        signing_key=signing_key,
         credential_key=_secret(at / form.credential_key_file, KEY_BYTES, "credential_key_file", report),
         broker=_broker(form.broker, at, report),
         trust=tuple(TrustedKey(kid=key.kid, x=key.x, role=KeyRole.DISTRICT) for key in form.trust),
@@ -155,6 +157,15 @@ def _keys_differ(lines: tuple[ReaderLine, ...], report: Report) -> None:
                     f"readers {other} and {reader.reader} share a key: one opened reader opens both",
                     f"make another: openssl rand -hex {READER_KEY_BYTES}",
                 )
+
+
+def _own_key_is_not_trusted(form: forms.AgentForm, own: SigningKey, report: Report) -> None:
+    """Whoever takes the agent's key from its Pi would sign for the district."""
+    x = own.trusted(KeyRole.AGENT).x
+    for n, key in enumerate(form.trust):
+        if key.x == x:
+            cure = "paste the line of 'doorward central keygen'; this one belongs in central's district.yaml"
+            report.error(f"trust[{n}].x", "this agent's own key, not the district's", cure, of=["key_file"])
 
 
 def _wiegand(form: forms.WiegandReaderForm) -> WiegandWiring:

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from drivers.gpio import FailMode, LockKind
 from edge_agent.wiring import KeypadKind, Passage, SerialReaderKind
 from protocol import topics
+from protocol.public_keys import check_public_key
 
 HIGHEST_PIN = 45
 """BCM numbers: a 40-pin header has 0 to 27, a Compute Module up to 45. A board profile narrows it."""
@@ -28,8 +29,14 @@ class Form(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def _public_key(text: str) -> None:
+    if text.startswith("REPLACE"):
+        raise ValueError("a placeholder; paste the line of 'doorward central keygen'")
     if not re.fullmatch(r"[A-Za-z0-9_-]{43}", text):
         raise ValueError("expected a public key of 43 base64url characters; paste it from 'doorward central keygen'")
+    try:
+        check_public_key(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; a placeholder or a slip: paste the line of 'doorward central keygen'") from None
 
 
 def _name(text: str) -> None:

@@ -19,7 +19,7 @@ data: data
 key_file: agent.jwk
 credential_key_file: credential.key
 broker: {host: broker.example, port: 8883, username: east}
-trust: [{kid: district-1, x: AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA}]
+trust: [{kid: district-1, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo}]
 clock: {require_sync: false}
 doors:
   - door: main-entrance

@@ -14,6 +14,7 @@ from edge_agent.config.boards import Stack
 from edge_agent.config.report import Report
 from edge_agent.config_file import ConfigError, Problem, examine, load
 from protocol.signing import SigningKey
+from protocol.words import KeyRole
 
 CASES = Path(__file__).parent / "broken_configs"
 GOOD = (CASES / "good.yaml").read_text()
@@ -57,8 +58,9 @@ def broken(folder: Path, case: dict[str, Any]) -> Path:
     for before, after in ({case["before"]: case["after"]} | case.get("also", {})).items():
         assert text.count(before) == 1, f"{before!r} stands {text.count(before)} times in good.yaml"
         text = text.replace(before, after)
+    own = SigningKey.load(folder / "agent.jwk").trusted(KeyRole.AGENT).x
     path = folder / "agent.yaml"
-    path.write_text(text)
+    path.write_text(text.replace("OWN-KEY", own))
     return path
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.overlay import REPOSITORY, may_make_one, run_in_overlay
+from tests.support.samples import filled_copy
 
 SAMPLE = REPOSITORY / "firmware_config" / "samples" / "small-school" / "agent.yaml"
 SECRETS = ("credential.key", "main-in.key", "playground-in.key", "kitchen-in.key", "broker.password")
@@ -26,11 +27,12 @@ chroot "$root" systemctl is-enabled doorward-agent.service tmp.mount
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
     card = tmp_path / "card"
-    command = [sys.executable, "-m", "doorward.main", "agent", "setup-files", str(SAMPLE), str(card)]
+    sample = filled_copy(SAMPLE, tmp_path / "agent.yaml")
+    command = [sys.executable, "-m", "doorward.main", "agent", "setup-files", str(sample), str(card)]
     subprocess.run(command, check=True, capture_output=True)
     (card / "config.txt").write_text("arm_64bit=1\n")
     (card / "cmdline.txt").write_text("console=serial0,115200 console=tty1 root=PARTUUID=1-02 rootwait\n")
-    (card / "doorward" / "agent.yaml").write_text(SAMPLE.read_text())
+    (card / "doorward" / "agent.yaml").write_text(sample.read_text())
     for name in SECRETS:
         (card / "doorward" / name).write_text(secrets.token_hex(32 if name == "credential.key" else 16))
     return tmp_path

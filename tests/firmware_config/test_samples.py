@@ -9,9 +9,10 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from central.directory import load_directory
+from central.directory import DirectoryError, load_directory
 from edge_agent.config_file import examine
 from protocol.signing import SigningKey
+from tests.support.samples import filled, filled_copy
 
 SAMPLES = Path(__file__).parents[2] / "firmware_config" / "samples"
 SCHEMAS = SAMPLES.parent / "schemas"
@@ -20,7 +21,7 @@ AGENTS = sorted(path for path in SAMPLES.glob("*/*.yaml") if path.name != "distr
 
 def with_keys(sample: Path, folder: Path) -> Path:
     """The sample in a folder where every file it names is made."""
-    text = sample.read_text()
+    text = filled(sample.read_text())
     SigningKey.generate(sample.stem).save(folder / "agent.jwk")
     for name in set(re.findall(r"[\w.-]+\.(?:key|crt|password)\b", text)):
         length = 32 if name == "credential.key" else 16
@@ -42,8 +43,8 @@ def test_a_sample_passes_the_check_without_a_warning(sample: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("folder", sorted(SAMPLES.glob("*-school")), ids=lambda path: path.name)
-def test_a_district_of_the_samples_has_the_doors_its_agents_are_wired_to(folder: Path) -> None:
-    load_directory(folder / "district.yaml")
+def test_a_district_of_the_samples_has_the_doors_its_agents_are_wired_to(folder: Path, tmp_path: Path) -> None:
+    load_directory(filled_copy(folder / "district.yaml", tmp_path / "district.yaml"))
     document = yaml.safe_load((folder / "district.yaml").read_text())
     Draft202012Validator(json.loads((SCHEMAS / "district.schema.json").read_text())).validate(document)
     [site] = document["sites"]
@@ -58,6 +59,23 @@ def test_a_district_of_the_samples_has_the_doors_its_agents_are_wired_to(folder:
         for agent in site["agents"]
     }
     assert known == wired
+
+
+@pytest.mark.parametrize("sample", AGENTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_a_sample_as_it_stands_is_refused_for_its_placeholder(sample: Path, tmp_path: Path) -> None:
+    path = with_keys(sample, tmp_path)
+    path.write_text(sample.read_text())
+    [problem] = [each for each in examine(path) if not each.warning]
+    assert (problem.field, problem.problem) == ("trust[0].x", "a placeholder")
+    assert "doorward central keygen" in problem.cure
+
+
+@pytest.mark.parametrize("folder", sorted(SAMPLES.glob("*-school")), ids=lambda path: path.name)
+def test_a_district_of_the_samples_as_it_stands_is_refused_for_its_placeholders(folder: Path) -> None:
+    with pytest.raises(DirectoryError) as refused:
+        load_directory(folder / "district.yaml")
+    placeholders = (folder / "district.yaml").read_text().count("REPLACE")
+    assert str(refused.value).count("key.x: a placeholder; paste the line of 'doorward agent keygen'") == placeholders
 
 
 def test_the_large_school_has_fifty_doors_and_every_kind_of_reader() -> None:

@@ -13,6 +13,7 @@ from edge_agent.config import boards, forms, machine, reading
 from edge_agent.config.boards import Stack
 from edge_agent.config.report import Report
 from edge_agent.config.setup_files import config_lines, setup_files
+from tests.support.samples import filled_copy
 
 SAMPLES = Path(__file__).parents[2] / "firmware_config" / "samples"
 SMALL = SAMPLES / "small-school" / "agent.yaml"
@@ -32,7 +33,8 @@ def form_of(path: Path) -> tuple[forms.AgentForm, Stack]:
 def card(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The boot partition of the small school's Pi."""
     folder = tmp_path_factory.mktemp("card")
-    command = [sys.executable, "-m", "doorward.main", "agent", "setup-files", str(SMALL), str(folder)]
+    sample = filled_copy(SMALL, tmp_path_factory.mktemp("sample") / "agent.yaml")
+    command = [sys.executable, "-m", "doorward.main", "agent", "setup-files", str(sample), str(folder)]
     subprocess.run([*command, "--usb", "rs485-0=A50285BI"], check=True, capture_output=True)
     return folder
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Engine, select
 
+from central import audit
 from central.credential_pages import Page, Share, Shares, TooMany
 from central.inventory import Agent, Inventory
 from central.records.engine import writing
@@ -120,6 +121,23 @@ def bundles(engine: Engine, inventory: Inventory, key: SigningKey, now_ms: int) 
         if rows:
             connection.execute(config_bundles.insert(), rows)
     return made
+
+
+def publish_again(engine: Engine, now_ms: int, who: str, only: tuple[str, str] | None = None) -> int:
+    """Have every agent's configuration (or that of ``only`` (site, agent)) made anew with a newer version, though its
+    content is the same: by :func:`bundles`, as central starts. How many there are. ``who`` asks is in the audit log.
+
+    For agents that have rolled one back: they refuse that version, and wait for a newer one.
+    """
+    asked = config_bundles.update().values(digest="")
+    if only is not None:
+        asked = asked.where((config_bundles.c.site == only[0]) & (config_bundles.c.agent == only[1]))
+    with writing(engine) as connection:
+        count = int(connection.execute(asked).rowcount)
+        if count:
+            subject = "all agents" if only is None else "/".join(only)
+            audit.append(connection, now_ms, who, "configuration_published_again", subject)
+    return count
 
 
 def _signed(key: SigningKey, config: AgentConfig, version: int) -> bytes:

@@ -21,6 +21,7 @@ from central import token_cli
 from central.accounts import AccountError, Accounts
 from central.app import Central, build
 from central.audit import AuditLog
+from central.bundles import publish_again
 from central.clock import SystemClock
 from central.directory import DirectoryError, load_directory
 from central.embedded_broker import BrokerEnded, run_broker
@@ -52,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     broker = commands.add_parser("broker", help="run the embedded broker (no passwords: loopback only)")
     broker.add_argument("--port", type=int, default=1883)
     broker.add_argument("--listen", default="127.0.0.1", metavar="ADDRESS")
+    again = commands.add_parser(
+        "republish", help="give the same configurations newer versions, for central's next start"
+    )
+    again.add_argument("--agent", type=_site_agent, metavar="SITE/AGENT", help="of this agent alone")
+    _add_records(again)
     _add_records(commands.add_parser("audit-verify", help="say whether the audit log was changed"))
 
 
@@ -92,6 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
         "check": _check,
         "token": token_cli.run,
         "broker": _broker,
+        "republish": _republish,
         "audit-verify": _audit_verify,
     }
     try:
@@ -239,6 +246,18 @@ def _broker(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _republish(arguments: argparse.Namespace) -> int:
+    with _records(arguments) as engine:
+        who = f"{getpass.getuser()} at the command line"
+        count = publish_again(engine, SystemClock().utc_ms(), who, arguments.agent)
+    if not count:
+        whose = "" if arguments.agent is None else f" of {'/'.join(arguments.agent)}"
+        _say(f"no configuration{whose} has been published from these records yet: nothing to do")
+        return FAILED
+    _say(f"{count} configurations get newer versions once central is started again")
+    return DONE
+
+
 def _audit_verify(arguments: argparse.Namespace) -> int:
     with _records(arguments) as engine:
         verdict = AuditLog(engine).verify()
@@ -291,6 +310,13 @@ def _host_port(text: str) -> tuple[str, int]:
     if not host or not port.isdigit() or int(port) > 65_535:
         raise argparse.ArgumentTypeError(f"{text!r}: expected HOST:PORT, such as 127.0.0.1:1883")
     return host.strip("[]"), int(port)
+
+
+def _site_agent(text: str) -> tuple[str, str]:
+    site, _, agent = text.partition("/")
+    if not site or not agent:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected SITE/AGENT, such as lincoln/east")
+    return site, agent
 
 
 def _say(text: str) -> None:

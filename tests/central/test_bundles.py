@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from sqlalchemy import Engine
 
-from central.bundles import BundleError, bundles
+from central.audit import AuditLog
+from central.bundles import BundleError, bundles, publish_again
 from central.credential_pages import MOST_CREDENTIALS
 from central.directory import load_directory
 from central.inventory import Inventory
@@ -82,6 +83,29 @@ def test_a_version_rises_only_for_the_agents_whose_content_changed(town: Town, e
         ("lincoln", "west"): NOW_S,
         MAIN: NOW_S,
     }
+
+
+def test_the_same_content_gets_a_newer_version_once_where_that_is_asked_for(town: Town, engine: Engine) -> None:
+    before = made(town, engine)
+    assert publish_again(engine, NOW_MS, "root", ("lincoln", "nobody")) == 0
+    assert publish_again(engine, NOW_MS, "root", EAST) == 1
+    for _ in range(2):
+        after = made(town, engine)
+        assert {name: after[name].version - before[name].version for name in after} == {
+            EAST: 1,
+            ("lincoln", "west"): 0,
+            MAIN: 0,
+        }
+    assert msgspec.structs.replace(after[EAST], version=NOW_S) == before[EAST]
+    assert publish_again(engine, NOW_MS, "root") == len(before)
+    assert {name: config.version for name, config in made(town, engine).items()} == {
+        EAST: NOW_S + 2,
+        ("lincoln", "west"): NOW_S + 1,
+        MAIN: NOW_S + 1,
+    }
+    (last, first) = AuditLog(engine).latest(5)
+    assert (last.subject, first.subject) == ("all agents", "lincoln/east")
+    assert (last.who, last.action) == ("root", "configuration_published_again")
 
 
 def test_a_new_district_key_is_told_to_every_agent(town: Town, engine: Engine) -> None:

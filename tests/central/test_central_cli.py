@@ -72,6 +72,10 @@ def test_central_runs_serves_and_ends_in_order(town: Town, tmp_path: Path) -> No
     verified = doorward("audit-verify", "--data", str(data))
     assert verified.returncode == 0
     assert verified.stdout.startswith("2 entries, unchanged")
+    again = doorward("republish", "--agent", "lincoln/east", "--data", str(data))
+    assert (again.returncode, "1 configurations get newer versions" in again.stderr) == (0, True)
+    nobody = doorward("republish", "--agent", "lincoln/nobody", "--data", str(data))
+    assert (nobody.returncode, "lincoln/nobody" in nobody.stderr) == (1, True)
 
 
 def test_audit_verify_fails_on_a_tampered_log(town: Town, tmp_path: Path) -> None:
@@ -99,6 +103,7 @@ def test_audit_verify_fails_on_a_tampered_log(town: Town, tmp_path: Path) -> Non
         ),
         (("add-user", "Olive Officer", "officer", "--data", "{folder}", "--generate"), "Olive Officer"),
         (("add-user", "olive", "boss", "--data", "{folder}"), "officer"),
+        (("republish", "--agent", "lincoln", "--data", "{folder}"), "SITE/AGENT"),
         (("audit-verify", "--data", ".", "--database", "mysql://x/y"), "sqlite or postgresql"),
     ],
 )

@@ -254,7 +254,7 @@ def _republish(arguments: argparse.Namespace) -> int:
         whose = "" if arguments.agent is None else f" of {'/'.join(arguments.agent)}"
         _say(f"no configuration{whose} has been published from these records yet: nothing to do")
         return FAILED
-    _say(f"{count} configurations get newer versions once central is started again")
+    _say(f"configurations that get newer versions once central is started again: {count}")
     return DONE
 
 

@@ -35,8 +35,7 @@ _MIGRATIONS = (
     "ALTER TABLE trial ADD COLUMN boot TEXT",
 )
 
-_SALVAGE = ("declarations", "config", "rolled_back")
-_TABLES = (*_SALVAGE, "trial", "used_commands")
+_TABLES = ("declarations", "config", "trial", "rolled_back", "used_commands")
 
 _KEEP_EXPIRED_MS = 24 * 3_600_000
 """Expired commands are refused as such; they are kept a day longer in case the clock is set back."""
@@ -97,7 +96,7 @@ class Store:
         return self.writable
 
     def _open(self) -> sqlite3.Connection:
-        return open_durable(self._path, _MIGRATIONS, salvage=_SALVAGE)
+        return open_durable(self._path, _MIGRATIONS, salvage=_TABLES)
 
     def close(self) -> None:
         """Close the file."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.database import DatabaseTooNew
-from edge_agent.store import Store, StoredSet
+from edge_agent.database import DatabaseTooNew, _take_over, open_in_memory
+from edge_agent.store import _MIGRATIONS, _TABLES, Store, StoredSet, StoredTrial
 
 
 def test_declarations_and_configuration_are_there_after_a_restart(tmp_path: Path) -> None:
@@ -102,3 +102,42 @@ def test_a_file_with_one_damaged_page_is_set_aside_and_what_can_be_read_is_taken
     assert all(kept.signed == bytes([kept.revision - 1]) * 3_000 for kept in again.declarations())
     again.save_declarations(StoredSet("new", 1, b"new"))
     again.close()
+
+
+@pytest.mark.parametrize("damaged", ["used_commands_by_expiry", "declarations", "config", "rolled_back"])
+def test_damage_elsewhere_costs_no_trial_and_lets_no_command_through_twice(tmp_path: Path, damaged: str) -> None:
+    path = tmp_path / "state.db"
+    store = Store(path)
+    store.save_config(1, b"good")
+    store.save_declarations(StoredSet("a", 1, b"one"))
+    store.save_trial(2, b"on trial", "boot")
+    store.trial_runs(1, "boot")
+    assert store.use_command("c1", 10**9, 500)
+    store.close()
+    database = sqlite3.connect(path)
+    (root,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (damaged,)).fetchone()
+    database.close()
+    content = bytearray(path.read_bytes())
+    content[(root - 1) * 4096 : root * 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+    again = Store(path)
+    assert list(tmp_path.glob("state.db.damaged-*"))
+    assert again.trial() == StoredTrial(2, b"on trial", 1, "boot")
+    assert not again.use_command("c1", 10**9, 501)
+    again.close()
+
+
+def test_what_an_older_program_has_written_is_taken_over_from_its_damaged_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    old = sqlite3.connect(path)
+    for number, migration in enumerate(_MIGRATIONS[:2], 1):
+        old.executescript(f"BEGIN; {migration}; PRAGMA user_version={number}; COMMIT;")
+    old.execute("INSERT INTO declarations VALUES ('a', 3, x'03')")
+    old.execute("INSERT INTO trial VALUES (1, 2, x'02', 1)")
+    old.commit()
+    new = open_in_memory(_MIGRATIONS)
+    old.close()
+    _take_over(new, path, _TABLES)
+    assert new.execute("SELECT topic, revision, signed, key FROM declarations").fetchall() == [("a", 3, b"\3", None)]
+    assert new.execute("SELECT version, unclean_ends, boot FROM trial").fetchall() == [(2, 1, None)]
+    new.close()

@@ -195,6 +195,8 @@ def _broker(form: forms.BrokerForm, at: Path, report: Report) -> BrokerAddress:
         if text is None:
             return None
         path, field = at / text, f"broker.{name}"
+        if report.broken(field):
+            return None
         if not path.is_file():
             report.error(field, f"there is no file {path}", "correct the path, or copy the file there")
         elif name in SECRETS and (mode := path.stat().st_mode & 0o777) & 0o077:

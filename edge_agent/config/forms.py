@@ -21,6 +21,9 @@ HIGHEST_PIN = 45
 
 MOST_DOORS = 128
 
+LONGEST_NAME, LONGEST_PATH = 255, 1_024
+"""Bytes. Linux takes 255 of a name; of a path it takes 4095, with the folder that this one is in."""
+
 OSDP_RATES = (9600, 19200, 38400, 57600, 115200, 230400)
 
 
@@ -46,12 +49,20 @@ def _name(text: str) -> None:
         raise ValueError(f"{error}; write it like north-stairs-2") from None
 
 
+def _file_name(text: str) -> None:
+    encoded = text.encode("utf-8", "surrogatepass")
+    longest = max(len(part) for part in encoded.split(b"/"))
+    if not text.isprintable() or longest > LONGEST_NAME or len(encoded) > LONGEST_PATH:
+        raise ValueError("no name that a file could have; write its path, beside this file or from /")
+
+
 def _doc(text: str, **extra: Any) -> Meta:
     """A field's description; ``missing`` and ``cure`` are for the error if it is not there."""
     return Meta(description=text, extra=extra or None)
 
 
 Text = Annotated[str, Meta(min_length=1)]
+FileName = Annotated[str, Meta(min_length=1, extra={"check": _file_name})]
 Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,47}$", extra={"check": _name})]
 Pin = Annotated[int, Meta(ge=0, le=HIGHEST_PIN)]
 Bit = Annotated[int, Meta(ge=0, le=127)]
@@ -66,10 +77,10 @@ class BrokerForm(Form, frozen=True, kw_only=True):
     host: Annotated[Text, _doc("Name or address of the broker")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="8883 with TLS, 1883 without")] = 1883
     username: Annotated[Text | None, _doc("Name to sign in with")] = None
-    password_file: Annotated[Text | None, _doc("File with the password alone, mode 0600")] = None
-    ca_file: Annotated[Text | None, _doc("Certificate authority of the broker: turns TLS on")] = None
-    cert_file: Annotated[Text | None, _doc("This agent's own certificate")] = None
-    key_file: Annotated[Text | None, _doc("The certificate's private key, mode 0600")] = None
+    password_file: Annotated[FileName | None, _doc("File with the password alone, mode 0600")] = None
+    ca_file: Annotated[FileName | None, _doc("Certificate authority of the broker: turns TLS on")] = None
+    cert_file: Annotated[FileName | None, _doc("This agent's own certificate")] = None
+    key_file: Annotated[FileName | None, _doc("The certificate's private key, mode 0600")] = None
 
 
 class TrustForm(Form, frozen=True, kw_only=True):
@@ -164,7 +175,7 @@ class ReaderForm(Form, frozen=True, kw_only=True):
     reader: Annotated[Name, _doc("Its name, unique within the agent")]
     address: Annotated[int, Meta(ge=0, le=126, description="Its OSDP address")]
     door: Annotated[Name, _doc("The door it opens")]
-    key_file: Annotated[Text, _doc("File of its secure channel key: 32 hex digits, mode 0600")]
+    key_file: Annotated[FileName, _doc("File of its secure channel key: 32 hex digits, mode 0600")]
     passage: Annotated[Passage, _doc("Which way its badge leads")] = Passage.IN
 
 
@@ -239,9 +250,9 @@ class AgentForm(Form, frozen=True, kw_only=True):
     agent: Annotated[Name, _doc("This Pi, as central calls it")]
     board: Annotated[Name | None, _doc("The Pi it runs on; 'custom' to check no pins against a board")] = None
     hats: Annotated[tuple[Name, ...], _doc("Boards stacked on it, whose pins are then taken")] = ()
-    data: Annotated[Text, _doc("Folder of its state, on a disk that keeps it")]
-    key_file: Annotated[Text, _doc("Its signing key (agent.jwk), from 'doorward agent keygen'")]
-    credential_key_file: Annotated[Text, _doc("Key of the credentials' hashes: 64 hex digits, mode 0600")]
+    data: Annotated[FileName, _doc("Folder of its state, on a disk that keeps it")]
+    key_file: Annotated[FileName, _doc("Its signing key (agent.jwk), from 'doorward agent keygen'")]
+    credential_key_file: Annotated[FileName, _doc("Key of the credentials' hashes: 64 hex digits, mode 0600")]
     broker: BrokerForm
     trust: Annotated[
         tuple[TrustForm, ...],

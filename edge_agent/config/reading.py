@@ -21,6 +21,9 @@ F = TypeVar("F", bound=msgspec.Struct)
 
 NULL = "tag:yaml.org,2002:null"
 
+DEEPEST = 50
+"""Lists and mappings within each other, far beyond any form."""
+
 
 def read(path: Path, form: type[F], report: Report) -> F:
     """The form as filled in by a file.
@@ -37,8 +40,10 @@ def read(path: Path, form: type[F], report: Report) -> F:
 
 def compose(path: Path) -> yaml.Node:
     """The YAML of a file, unread. Raises :class:`ConfigError`."""
+    text = ""
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        text = path.read_text(encoding="utf-8")
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
         raise _unread(path, 1, f"cannot be read: {error.strerror}", "check the path and its permissions") from None
     except UnicodeDecodeError:
@@ -49,6 +54,10 @@ def compose(path: Path) -> yaml.Node:
         raise _unread(
             path, mark.line + 1 if mark else 1, problem, "check brackets, colons and indents here"
         ) from None
+    except RecursionError:
+        problem = f"more than {DEEPEST} brackets or lists within each other"
+        cure = "close each bracket where it is opened; see the samples"
+        raise _unread(path, _too_deep(text), problem, cure) from None
     if node is None:
         raise _unread(path, 1, "the file is empty", "begin with a sample: site, agent, data, broker, trust, doors")
     return node
@@ -114,9 +123,10 @@ class _Reader:
         """The nodes by the form's names. A misspelt name is told, and its value read as what was meant."""
         report = self._report
         known = [field.name for field in kind.fields]
-        written = {str(key.value): (key, value) for key, value in reversed(node.value)}
+        fields = self._named(node, where)
+        written = {str(key.value): (key, value) for key, value in reversed(fields)}
         seen: set[str] = set()
-        for key, _ in node.value:
+        for key, _ in fields:
             if key.value in seen:
                 report.lines[again := f"{_join(where, str(key.value))}"] = key.start_mark.line + 1
                 report.also(again, "stands here twice", "remove one of the two")
@@ -136,6 +146,18 @@ class _Reader:
             if meant and value.tag != NULL:
                 nodes[meant[0]] = (value, path)
         return nodes
+
+    def _named(self, node: yaml.MappingNode, where: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
+        """The fields that have a name. YAML lets a list or a mapping stand for one: a forgotten template, say."""
+        fields = []
+        for key, value in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value:
+                fields.append((key, value))
+                continue
+            self._report.lines[at := _join(where, "?")] = key.start_mark.line + 1
+            problem = f"expected the name of a field, not {_shown(key)}"
+            self._report.also(at, problem, "write 'name: value', the name without brackets")
+        return fields
 
     def _entries(self, node: yaml.Node, path: str) -> list[tuple[yaml.Node, str]]:
         if not isinstance(node, yaml.SequenceNode):
@@ -169,7 +191,7 @@ class _Reader:
                 if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":int")
                 else None
             )
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):  # ValueError: of thousands of digits
             value = None
         within = (low is None or (value is not None and value >= low)) and (
             high is None or (value is not None and value <= high)
@@ -200,6 +222,20 @@ class _Reader:
 def _unread(path: Path, line: int, problem: str, cure: str) -> ConfigError:
     told = Problem(path, line, "", problem, cure)
     return ConfigError(str(told), (told,))
+
+
+def _too_deep(text: str) -> int:
+    """The line on which lists and mappings first stand more than DEEPEST deep within each other."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > DEEPEST:
+                mark = event.start_mark
+                return mark.line + 1 if mark else 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return 1
 
 
 def _plain(kind: inspect.Type) -> inspect.Type:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.gpio import FailMode, LockKind
-from edge_agent.config_file import ConfigError, load
+from edge_agent.config_file import ConfigError, examine, load
 from tests.support.agents import Pi, TestDistrict
 
 GOOD = """\
@@ -155,3 +155,43 @@ def test_the_command_makes_a_key_once_and_prints_only_its_public_half(tmp_path: 
     secret = path.read_bytes()
     assert command("keygen", str(tmp_path)).returncode == 1
     assert path.read_bytes() == secret
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("{{ fire }}: 3", "expected the name of a field, not a mapping"),
+        ("? {a: 1}", "expected the name of a field, not a mapping"),
+        ("[a]: 3", "expected the name of a field, not a list"),
+        ("doors: " + "[" * 2000 + "]" * 2000, "more than 50 brackets"),
+        ("- " * 2000, "more than 50 brackets"),
+    ],
+)
+def test_yaml_that_is_no_configuration_is_told_with_its_line_and_a_cure(folder: Path, line: str, says: str) -> None:
+    text = GOOD + line + "\n" if line.startswith(("{", "?", "[")) else "\n" * GOOD.count("\n") + line + "\n"
+    path = written(folder, text)
+    [problem] = [each for each in examine(path) if not each.warning]
+    assert says in problem.problem
+    assert problem.line == GOOD.count("\n") + 1
+    assert problem.cure
+
+
+@pytest.mark.parametrize("line", ["{{ fire }}: 3", "x: " + "[" * 2000 + "]" * 2000])
+def test_a_program_is_told_in_json_of_yaml_that_is_no_configuration(folder: Path, line: str) -> None:
+    path = written(folder, GOOD + line + "\n")
+    answer = command("check", str(path), "--json")
+    told = json.loads(answer.stdout)
+    assert (answer.returncode, told["good"]) == (2, False)
+    assert [each["line"] for each in told["problems"] if each["severity"] == "error"] == [GOOD.count("\n") + 1]
+    started = command("run", str(path))
+    assert (started.returncode, "Traceback" in started.stderr) == (2, False)
+
+
+@pytest.mark.parametrize(
+    "value", ["port: " + "9" * 5000, 'port: 1, ca_file: "\\0"', "port: 1, ca_file: " + "a" * 300]
+)
+def test_a_value_beyond_all_measure_is_told_with_its_line_and_a_cure(folder: Path, value: str) -> None:
+    problems = examine(written(folder, GOOD.replace("port: 8883", value)))
+    [problem] = [each for each in problems if not each.warning]
+    assert (problem.line, problem.field.split(".")[0]) == (6, "broker")
+    assert problem.cure

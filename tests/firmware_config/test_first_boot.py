@@ -19,6 +19,7 @@ mount --bind "$work/card" "$root/boot/firmware"
 printf 'PARTUUID=1-02  /  ext4  defaults,noatime  0  1\\n' >"$root/etc/fstab"
 for time in first again; do chroot "$root" sh -eu /boot/firmware/doorward/files/first-boot.sh; done
 chroot "$root" sh -c 'stat -c "%n %U %a" /etc/doorward/* /var/lib/doorward'
+chroot "$root" sh -c 'echo "groups $(id -nG doorward)"'
 chroot "$root" cat /etc/fstab
 chroot "$root" systemctl is-enabled doorward-agent.service tmp.mount
 """
@@ -47,6 +48,8 @@ def test_first_boot_installs_moves_the_secrets_off_the_card_and_may_run_again(wo
     for name in (*SECRETS, "agent.jwk"):
         assert owners[f"/etc/doorward/{name}"] == ["doorward", "600"]
     assert owners["/etc/doorward/agent.yaml"] == ["root", "640"]
+    [groups] = [line.split()[1:] for line in ran.stdout.splitlines() if line.startswith("groups ")]
+    assert {"gpio", "dialout", "spi"} <= set(groups), "whoever runs a test as the agent's user meets closed devices"
     assert owners["/var/lib/doorward"] == ["doorward", "700"]
     assert "agent oak-elementary/office: 4 doors, 3 OSDP readers on 1 line, 1 Wiegand reader" in ran.stdout
     assert ran.stdout.endswith("enabled\nenabled\n")

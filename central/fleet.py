@@ -12,7 +12,7 @@ from central.clock import Clock
 from central.fleet_state import Changes, LiveAgent, LiveDoor, Session, Totals
 from protocol.messages import AgentStatus, StateSnapshot
 from protocol.proof import SILENT_MS, proves_secure
-from protocol.words import Condition
+from protocol.words import Alarm, Condition
 
 SESSIONS_KEPT = 4
 """Sessions of an agent whose numbering and delay are remembered, so that a late word of an old one is known."""
@@ -246,10 +246,12 @@ class Fleet:
         """Keep the sums of what a new state may have changed."""
         assert door.state is not None
         mode, more = door.state.mode, len(alarms) - len(alarms_before)
-        if mode is door.mode and not more:
+        duress = (Alarm.DURESS in alarms) - (Alarm.DURESS in alarms_before)
+        if mode is door.mode and not more and not duress:
             return
         for totals in (self.sites[door.site], self.totals):
             totals.alarms += more
+            totals.duress += duress
             modes = totals.modes
             if door.mode is not None:
                 modes[door.mode] -= 1

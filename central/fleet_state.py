@@ -87,6 +87,7 @@ class Totals:
     agents: int = 0
     agents_alive: int = 0
     alarms: int = 0  # raised at doors, and of agents: power, a cut fire line
+    duress: int = 0  # doors with a duress alarm, by their last word
     fires: int = 0  # agents whose fire input is on, by their last word
     conditions: Counter[Condition] = field(default_factory=Counter)
     modes: Counter[DoorMode] = field(default_factory=Counter)

@@ -79,6 +79,7 @@ class SiteSummary(TypedDict):
     agents: int
     agents_alive: int
     alarms: int
+    duress: Annotated[int, Field(description="Doors somebody was made to open; a person must look after each")]
     fire: bool
     declarations: Annotated[list[str], Field(description="Ids of active declarations that reach a door of the site")]
 

@@ -122,6 +122,7 @@ class Views:
             "agents": totals.agents,
             "agents_alive": totals.agents_alive,
             "alarms": totals.alarms,
+            "duress": totals.duress,
             "fire": totals.fires > 0,
             "declarations": [record.id for record in active if record.scope.site in {None, site}],
         }

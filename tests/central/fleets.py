@@ -34,11 +34,14 @@ def door_state(
     evidence: Evidence = SECURE,
     mode: DoorMode = DoorMode.CONTROLLED,
     declarations: tuple[str, ...] = (),
+    *,
+    alarms: tuple[str, ...] = (),
 ) -> DoorState:
     """A door as an agent tells it."""
     return DoorState(
-        door=door, mode=mode, condition=condition, released=False, evidence=evidence, declarations=declarations
-    )
+        door=door, mode=mode, condition=condition, released=False, evidence=evidence, declarations=declarations,
+        alarms=alarms,
+    )  # fmt: skip
 
 
 class Speaker:

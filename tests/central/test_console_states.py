@@ -68,6 +68,27 @@ def test_a_door_that_changes_is_redrawn_without_its_neighbours_being_touched(
     assert page.evaluate("window.touched") == 0
 
 
+def test_a_duress_stands_first_and_large_though_a_door_of_the_school_is_held_open(
+    page: Page, central: FakeCentral
+) -> None:
+    expect(page.locator("[data-site]").first).to_have_attribute("data-site", SCHOOL)
+    central.door("oak-elementary", "library", condition="held", alarms=["held"])
+    central.door(SCHOOL, "library", condition="forced", alarms=["forced"])
+    expect(page.locator("[data-site=oak-elementary]")).to_contain_text("1 held open, 1 alarm")
+    central.door("oak-elementary", "gym", alarms=["duress"])
+    first = page.locator("[data-site]").first
+    expect(first).to_have_attribute("data-site", "oak-elementary")
+    expect(first.locator(".flags")).to_have_text("DURESS at 1 door, 1 held open, 2 alarms")
+    at(page, central, "/site/oak-elementary")
+    looked_at = page.locator(".zone[data-wrong] [data-door]")
+    expect(looked_at).to_have_count(2)
+    expect(looked_at.first).to_have_attribute("data-door", "gym")
+    sign = looked_at.first.get_by_text("DURESS", exact=True)
+    expect(sign).to_be_visible()
+    assert sign.evaluate("it => parseFloat(getComputedStyle(it).fontSize)") >= 24, "not a small line under the chip"
+    expect(looked_at.last.get_by_text("DURESS", exact=True)).to_be_hidden()
+
+
 # --- never last-known green ---------------------------------------------------------------------------------
 
 

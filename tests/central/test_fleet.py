@@ -353,6 +353,19 @@ def test_the_sums_are_what_counting_would_find(district: District) -> None:
             assert totals.agents_alive == sum(agent.alive for agent in district.fleet.agents.values())
 
 
+def test_a_duress_counts_at_its_school_though_other_alarms_come_and_go(district: District) -> None:
+    site = district.fleet.sites["lincoln"]
+    district.east.say(door_state(alarms=("held",)))
+    assert (site.duress, site.alarms) == (0, 1)
+    district.east.say(door_state(alarms=("duress",)))
+    assert (site.duress, site.alarms) == (1, 1), "as many alarms as before, but not the same"
+    district.east.say(door_state(alarms=("duress", "held")))
+    district.wait(60_000)
+    assert (site.duress, district.fleet.totals.duress) == (1, 1), "a silent agent's duress is not over"
+    district.east.say(door_state())
+    assert (site.duress, district.fleet.totals.duress) == (0, 0)
+
+
 def test_an_agents_own_alarms_count_at_its_school_and_end(district: District) -> None:
     district.east.deliver(district.east.snapshot(alarms=("mains_failed", "line_cut")))
     live = district.fleet.agents["lincoln", "east"]

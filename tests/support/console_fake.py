@@ -161,6 +161,7 @@ class FakeCentral:
             "conditions": dict(Counter(door["condition"] for door in doors)),
             "modes": dict(Counter(door["mode"] for door in doors)), "agents": 2, "agents_alive": 2,
             "alarms": sum(len(door["alarms"]) for door in doors), "fire": site["fire"],
+            "duress": sum("duress" in door["alarms"] for door in doors),
             "declarations": sorted({one for door in doors for one in door["declarations"]}),
         }  # fmt: skip
 

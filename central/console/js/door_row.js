@@ -43,6 +43,7 @@ export const ageWords = (shown) => (shown.ageMs === null ? "no evidence" : `evid
  */
 export function wrongness(door) {
   const { rank, group } = conditionWords(door.condition);
+  if (inDuress(door)) return -1; // whatever its sensors say: somebody was made to open it
   if (group === "proven") return door.alarms.length ? ALARMED : 100;
   const passing = door.condition === "open" || door.condition === "unlatched";
   if (passing && door.mode === "unlocked") return 50 + rank; // as its schedule wants it
@@ -50,6 +51,12 @@ export function wrongness(door) {
   return rank;
 }
 const ALARMED = 10;
+
+/** Whether somebody was made to open it and nobody has looked after it yet. @param {DoorView} door */
+export const inDuress = (door) => door.alarms.includes("duress");
+
+/** The word that must not be overlooked beside a green "Secure". */
+export const duressSign = () => h("strong", { class: "duress" }, "DURESS");
 
 /** Whether somebody should go there, or find out. @param {DoorView} door */
 export const needsSomebody = (door) => wrongness(door) < 20;
@@ -62,7 +69,8 @@ export function doorRow(context) {
   const evidence = h("span");
   const age = h("span", { class: "age" });
   const alarms = h("span", { class: "alarms" });
-  const element = h("a", { class: "row door-row" }, name, chip.element, h("span", { class: "row-detail" }, mode, " · ", evidence, " · ", age), alarms);
+  const duress = duressSign();
+  const element = h("a", { class: "row door-row" }, duress, name, chip.element, h("span", { class: "row-detail" }, mode, " · ", evidence, " · ", age), alarms);
   /** @type {DoorView} */
   let door;
 
@@ -82,6 +90,7 @@ export function doorRow(context) {
       setAttribute(element, "href", hrefs.door(door.site, door.door));
       setAttribute(element, "data-door", door.door);
       setText(name, door.name);
+      show(duress, inDuress(door));
       setText(mode, modeWord(door.mode) + (door.declarations.length ? " by declaration" : "") + (door.fire_released ? ", released by fire" : ""));
       setText(evidence, evidenceWords(door));
       setText(alarms, door.alarms.map((alarm) => `${shown.lastKnown ? "Last known alarm" : "Alarm"}: ${alarmWord(alarm)}`).join(". "));

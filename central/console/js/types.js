@@ -12,6 +12,7 @@
  * @property {number} agents
  * @property {number} agents_alive
  * @property {number} alarms
+ * @property {number} [duress] doors with a duress alarm
  * @property {boolean} fire
  * @property {string[]} declarations
  *

@@ -87,7 +87,7 @@ export function districtView(context) {
 
 /** What is worst stands first; within that, by name. @param {SiteSummary} site */
 function urgency(site) {
-  if (site.fire) return 0;
+  if (site.fire || site.duress) return 0;
   if (TROUBLE.some((condition) => site.conditions[condition])) return 1;
   if (site.alarms > 0) return 2;
   if (site.declarations.length > 0) return 3;
@@ -121,6 +121,7 @@ function siteRow(context) {
       });
       setText(flags, flagWords(site, isLive(context.store.link)));
       show(flags, flags.textContent !== "");
+      setAttribute(element, "data-duress", Boolean(site.duress));
       setText(detail, detailWords(site, counts.lost));
     },
   };
@@ -129,10 +130,11 @@ function siteRow(context) {
 /** @param {SiteSummary} site @param {boolean} live */
 function flagWords(site, live) {
   const flags = [];
+  if (site.duress) flags.push(`DURESS at ${counted(site.duress, "door")}`);
   if (site.fire) flags.push("Fire");
   const trouble = TROUBLE.filter((condition) => site.conditions[condition]);
   flags.push(...trouble.map((condition) => `${site.conditions[condition]} ${conditionWords(condition).word.toLowerCase()}`));
-  if (site.alarms && trouble.length === 0) flags.push(counted(site.alarms, "alarm"));
+  if (site.alarms) flags.push(counted(site.alarms, "alarm"));
   if (live && site.agents_alive < site.agents) flags.push(`${counted(site.agents - site.agents_alive, "agent")} silent`);
   return flags.length && !live ? `Last known: ${flags.join(", ")}` : flags.join(", ");
 }

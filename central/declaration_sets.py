@@ -23,8 +23,9 @@ log = logging.getLogger(__name__)
 MOST_ALIKE = 100
 """Real ones of one topic, and drills of one topic: what fits into a set, and drills never keep a real one out."""
 
-ENDED_KEPT_MS = 24 * 3_600_000
-"""How long at the least a set names what has ended: an agent may have been off."""
+ENDED_KEPT_MS = 90 * 24 * 3_600_000
+"""How long at the least a set names what has ended. An agent may have been off all summer, and hold what a neighbour
+declared that is there no longer to take it back."""
 
 MOST_ENDED = 400
 MOST_ENDED_BYTES = 20 * 1024

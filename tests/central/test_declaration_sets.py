@@ -85,7 +85,7 @@ def test_a_panic_is_carried_once_its_agent_lists_it_no_more(tmp_path: Path) -> N
     assert {one.id for one in document.declarations} == {"dropped", "ours"}
 
 
-def test_an_ended_panic_is_named_while_listed_and_for_a_day(tmp_path: Path) -> None:
+def test_an_ended_panic_is_named_while_listed_and_for_a_summer(tmp_path: Path) -> None:
     old = NOW_MS - ENDED_KEPT_MS - 1
     records = [
         panic("old-listed", state=State.ENDED, ended_at_ms=old),

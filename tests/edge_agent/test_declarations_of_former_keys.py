@@ -8,6 +8,7 @@ import pytest
 from edge_agent import rules
 from edge_agent.agent import Agent
 from edge_agent.store import StoredSet
+from protocol import topics
 from protocol.messages import DeclarationSet, Period, Scope
 from protocol.signing import SigningKey
 from protocol.topics import TopicKind
@@ -183,3 +184,20 @@ async def test_it_holds_by_the_key_of_the_last_good_configuration_while_a_newer_
         agent.configuration.receive(unlocking(district, pi, 2))
     async with pi.running() as agent:
         assert (agent.configuration.rules.version, mode(agent)) == (2, DoorMode.SECURED)
+
+
+async def test_two_people_can_end_what_a_neighbour_declared_that_is_there_no_longer(
+    pi: Pi, west: Pi, district: TestDistrict
+) -> None:
+    async with pi.running() as agent:
+        agent.configuration.receive(unlocking(district, pi, 1, west))
+        agent.declarations.receive(*panic(west))
+        agent.configuration.receive(unlocking(district, pi, 2))
+        stay_well(agent)
+    async with pi.running() as agent:
+        assert mode(agent) is DoorMode.SECURED
+        site = topics.site_declarations("lincoln-high")
+        agent.declarations.receive(site, district.declare(site, 1, ended=("panic-1",)))
+        assert mode(agent) is DoorMode.UNLOCKED
+    async with pi.running() as agent:
+        assert mode(agent) is DoorMode.UNLOCKED

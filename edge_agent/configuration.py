@@ -36,8 +36,9 @@ log = logging.getLogger(__name__)
 
 class Configuration:
     """The bundle in use. ``anchor`` are the keys of the agent's own file: only they may sign a bundle, so that no
-    bundle can hand the agent over to somebody else. ``on_change()`` is called once a new one is on the disk, and
-    ``on_pages_wanted()`` when other pages of credentials are to be listened to.
+    bundle can hand the agent over to somebody else. ``on_change()`` is called once a new one is on the disk, and once
+    the keys of one that waits are trusted; ``on_pages_wanted()`` when other pages of credentials are to be listened
+    to.
     """
 
     def __init__(
@@ -176,6 +177,8 @@ class Configuration:
             self._waiting = candidate
             self.pages.want(candidate.pages)
             self.watch_pages()
+            self._trust_agents_of([config])
+            self._on_change()
 
     def receive_page(self, number: int, payload: bytes) -> None:
         """A page of credentials arrived; :class:`Refused` if it is not one that is waited for."""

@@ -201,3 +201,17 @@ async def test_two_people_can_end_what_a_neighbour_declared_that_is_there_no_lon
         assert mode(agent) is DoorMode.UNLOCKED
     async with pi.running() as agent:
         assert mode(agent) is DoorMode.UNLOCKED
+
+
+async def test_a_neighbour_can_lock_while_the_configuration_that_names_it_waits_for_its_pages(
+    pi: Pi, west: Pi, district: TestDistrict
+) -> None:
+    async with pi.running() as agent:
+        agent.configuration.receive(unlocking(district, pi, 1))
+        stay_well(agent)
+        pages = digests(paged(people(1_600), 8))
+        agent.configuration.receive(unlocking(district, pi, 2, west, credential_pages=pages))
+        agent.declarations.receive(*panic(west))
+        assert (agent.configuration.rules.version, mode(agent)) == (1, DoorMode.SECURED)
+    async with pi.running() as agent:
+        assert (agent.configuration.rules.version, mode(agent)) == (1, DoorMode.SECURED)

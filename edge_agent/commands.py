@@ -83,7 +83,8 @@ class Commands:
             self._refusals.answer(topic, command.id, Reason.NOT_POSSIBLE, problem)
 
     def _done(self, command: Command, data: dict[str, object]) -> None:
-        self._journal.add(EventKind.COMMAND_DONE, {"id": command.id, "kind": command.kind, **data}, door=command.door)
+        told = {"id": command.id, "kind": command.kind, "by": command.by, **data}
+        self._journal.add(EventKind.COMMAND_DONE, told, door=command.door)
 
     def _check(self, command: Command, *, retained: bool) -> CommandKind:
         """The kind of a command that may be carried out now, and is noted as used."""

@@ -244,7 +244,7 @@ def test_the_lock_is_tested_and_its_sensors_answer(signed_in: SignedIn, school: 
     page = signed_in("officer")
     at(page, f"/site/{school}/door/{locked}")
     page.get_by_role("button", name="Test the lock").click()
-    expect(page.locator(".outcome")).to_contain_text(re.compile("Test lock: done; .*contact closed, bolt"))
+    expect(page.locator(".outcome")).to_contain_text(re.compile("Test the lock: done; .*contact closed, bolt"))
 
 
 def test_a_session_that_ends_leads_back_to_where_one_was(

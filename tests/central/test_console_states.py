@@ -251,15 +251,58 @@ def test_a_declaration_interrupted_by_the_sessions_end_can_be_confirmed_after_it
         expect(page.locator(".declared h1")).to_have_text("DRILL: Lockdown")
 
 
-def test_a_duress_alarm_can_be_cleared_where_there_is_one(page: Page, central: FakeCentral) -> None:
+def test_who_was_made_to_open_a_door_and_when_stays_on_its_page_while_the_duress_lasts(
+    page: Page, central: FakeCentral
+) -> None:
+    central.event(SCHOOL, "gym", "duress", cardholder="ch-0007", opened=True)
+    for number in range(60):
+        central.event(SCHOOL, "gym", "access_granted", cardholder=f"ch-1{number:03}")
+    central.door(SCHOOL, "gym", alarms=["duress"])
+    at(page, central, f"/site/{SCHOOL}/door/gym")
+    part = page.get_by_role("region", name="Duress")
+    told = "DURESS of ch-0007: somebody was made to open this door, at "
+    expect(part).to_contain_text(re.compile(re.escape(told) + r"\d\d:\d\d:\d\d"))
+    expect(part.get_by_text("DURESS", exact=True)).to_be_visible()
+    central.event(SCHOOL, "gym", "duress", cardholder="ch-0008", opened=False)
+    expect(part).to_contain_text("DURESS of ch-0008")
+    central.door(SCHOOL, "gym", alarms=[])
+    expect(part).to_be_hidden()
+
+
+def test_a_duress_whose_event_comes_late_is_told_when_it_is_there(page: Page, central: FakeCentral) -> None:
+    at(page, central, f"/site/{SCHOOL}/door/gym")
+    part = page.get_by_role("region", name="Duress")
+    central.door(SCHOOL, "gym", alarms=["duress"])
+    expect(part).to_contain_text("is being fetched")
+    central.event("oak-elementary", "gym", "duress", cardholder="ch-0001")
+    with central.untold():
+        central.event(SCHOOL, "gym", "duress", cardholder="ch-0007")
+    expect(part).to_contain_text("DURESS of ch-0007")
+
+
+def test_a_duress_is_over_only_after_a_question_and_then_it_says_who_said_so(
+    page: Page, central: FakeCentral
+) -> None:
     at(page, central, f"/site/{SCHOOL}/door/gym")
     clear = page.get_by_role("button", name="Duress looked after")
     expect(page.get_by_role("button", name="Open once")).to_be_visible()
     expect(clear).to_be_hidden()
+    central.event(SCHOOL, "gym", "duress", cardholder="ch-0007", opened=True)
     central.door(SCHOOL, "gym", alarms=["duress"])
-    expect(page.get_by_text("Alarm: Duress")).to_be_visible()
     clear.click()
-    expect(page.locator(".outcome")).to_contain_text("Clear duress: sent")
+    question = page.get_by_role("dialog")
+    expect(question).to_contain_text("Gym: has somebody looked after the duress?")
+    expect(question).to_contain_text("DURESS of ch-0007")
+    question.get_by_role("button", name="No, keep the alarm").click()
+    expect(question).to_be_hidden()
+    assert central.commands == []
+    clear.click()
+    question.get_by_role("button", name="Yes, end the alarm").click()
+    expect(page.locator(".outcome")).to_contain_text("Duress looked after: sent")
+    assert central.commands == ["clear_duress"]
+    central.event(SCHOOL, "gym", "command_done", id="clear_duress", kind="clear_duress", by="olive", cleared=True)
+    expect(page.locator(".outcome")).to_contain_text("Duress looked after: done")
+    expect(page.locator(".event-what").first).to_have_text("Duress looked after by olive")
 
 
 @pytest.mark.slow

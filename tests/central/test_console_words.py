@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol.words import Alarm, Denial, EventKind
+from protocol.words import Alarm, CommandKind, Denial, EventKind
 
 JS = Path(__file__).parents[2] / "central" / "console" / "js"
 
@@ -19,7 +19,14 @@ def keys(file: str, table: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("words", "file", "table"),
-    [(Denial, "words.js", "DENIALS"), (Alarm, "words.js", "ALARMS"), (EventKind, "event_words.js", "SENTENCES")],
+    [
+        (Denial, "words.js", "DENIALS"),
+        (Alarm, "words.js", "ALARMS"),
+        (CommandKind, "words.js", "ACTS"),
+        (EventKind, "event_words.js", "SENTENCES"),
+    ],
 )
-def test_every_word_has_its_sentence(words: type[Denial | Alarm | EventKind], file: str, table: str) -> None:
+def test_every_word_has_its_sentence(
+    words: type[Denial | Alarm | CommandKind | EventKind], file: str, table: str
+) -> None:
     assert sorted({str(word) for word in words} - keys(file, table)) == []

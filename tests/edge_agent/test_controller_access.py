@@ -137,6 +137,8 @@ async def test_a_duress_stands_with_its_door_until_an_officers_command(pi: Pi, d
         assert Alarm.DURESS in agent.controller.reports()[0].alarms, "a restart ends no duress"
         command(agent, pi, district, "clear_duress", "door-0")
         assert Alarm.DURESS not in agent.controller.reports()[0].alarms
+        ((_, done),) = await events(agent, EventKind.COMMAND_DONE)
+        assert (done["kind"], done["cleared"], done["by"]) == ("clear_duress", True, "officer")
         found = await events(agent, EventKind.DURESS, EventKind.ALARM_RAISED, EventKind.ALARM_CLEARED)
         assert [kind for kind, _ in found] == ["duress", "alarm_raised", "alarm_raised", "alarm_cleared"]
         assert "4712" not in str(await events(agent, *EventKind))

@@ -52,6 +52,7 @@ class FakeCentral:
         self.sessions: set[str] = set()
         self.declarations: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
+        self.commands: list[str] = []  # kinds, as they were sent
         self.frozen_evidence = False  # doors stay "secure" on evidence that is never renewed
         self.sites: dict[str, dict[str, Any]] = {}
         self.listeners: list[tuple[dict[str, str], asyncio.Queue[tuple[str, Any]]]] = []
@@ -199,6 +200,13 @@ class FakeCentral:
             if kind == "closure" and asked.get("declaration") != data["id"]:
                 continue
             self.loop.call_soon_threadsafe(queue.put_nowait, (kind, data))
+
+    @contextlib.contextmanager
+    def untold(self) -> Iterator[None]:
+        """What happens within the block is not told on the stream."""
+        listeners, self.listeners = self.listeners, []
+        yield
+        self.listeners.extend(listeners)
 
     def _tell_doors(self, doors: list[dict[str, Any]]) -> None:
         for site in {door["site"] for door in doors}:

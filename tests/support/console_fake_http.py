@@ -150,6 +150,7 @@ def _acting_routes(app: FastAPI, fake: FakeCentral) -> None:
         """Sent, and never answered."""
         _check(fake, request)
         _door(fake, site, door)
+        fake.commands.append(body["kind"])
         return {"id": body["kind"], "expires_ms": now_ms() + 5_000}
 
 

@@ -5,7 +5,7 @@
 
 import { eventSentence, found } from "./event_words.js";
 import { clockTime } from "./format.js";
-import { plain } from "./words.js";
+import { actWord } from "./words.js";
 
 const ASK_MS = 700;
 const GRACE_MS = 4_000;
@@ -20,15 +20,15 @@ const GRACE_MS = 4_000;
 export async function command(api, clock, door, kind, say) {
   const path = `/sites/${encodeURIComponent(door.site)}/doors/${encodeURIComponent(door.door)}/commands`;
   const { id, expires_ms: expiresMs } = await api.post(path, { kind });
-  say(`${plain(kind)}: sent, waiting for the agent`, "waiting");
+  say(`${actWord(kind)}: sent, waiting for the agent`, "waiting");
   while (clock.roughly() < expiresMs + GRACE_MS) {
     await new Promise((resolve) => setTimeout(resolve, ASK_MS));
     const { events } = await api.get("/events", { site: door.site, limit: 50 });
     const answer = events.find((/** @type {any} */ event) => event.data?.id === id);
     if (!answer) continue;
     const done = answer.kind === "command_done";
-    say(`${plain(kind)}: ${done ? `done${found(answer.data)}` : eventSentence(answer)} at ${clockTime(answer.at_ms)}`, done ? "done" : "refused");
+    say(`${actWord(kind)}: ${done ? `done${found(answer.data)}` : eventSentence(answer)} at ${clockTime(answer.at_ms)}`, done ? "done" : "refused");
     return;
   }
-  say(`${plain(kind)}: no answer from the agent by ${clockTime(expiresMs)}. It has expired and will not be carried out late.`, "silent");
+  say(`${actWord(kind)}: no answer from the agent by ${clockTime(expiresMs)}. It has expired and will not be carried out late.`, "silent");
 }

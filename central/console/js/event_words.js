@@ -1,6 +1,6 @@
 /** What happened, in a sentence a person reads once. Pure. Kinds this version does not know are shown as they came. */
 
-import { actionWord, alarmWord, conditionWords, denialWord, modeWord, plain, scopeWords } from "./words.js";
+import { actWord, actionWord, alarmWord, conditionWords, denialWord, modeWord, plain, scopeWords } from "./words.js";
 
 /** @typedef {Record<string, any>} Data */
 
@@ -26,7 +26,7 @@ const SENTENCES = {
   agent_health: () => "Agent's minute report",
   declarations_applied: () => "Declarations applied",
   config_applied: (data) => `Configuration applied${data.version ? `: version ${data.version}` : ""}`,
-  command_done: (data) => `Command done${data.kind ? `: ${plain(data.kind)}` : ""}${found(data)}`,
+  command_done: (data) => acted(data),
   message_refused: (data) => `Message refused: ${denialWord(data.reason ?? "no reason given")}${data.detail ? ` (${data.detail})` : ""}`,
   reader_online: () => "Reader online",
   reader_offline: () => "Reader offline",
@@ -71,6 +71,13 @@ function raised(data) {
   }
   const often = data.count > 1 ? `, ${data.count} more times` : data.repeat ? `, number ${data.repeat} of a series` : "";
   return `Alarm: ${alarmWord(data.alarm ?? "")}${where(data)}${often}${data.lasting ? ", and it stays" : ""}`;
+}
+
+/** An act that was carried out, in its button's words, and by whom. @param {Data} data */
+function acted(data) {
+  const act = `${data.kind ? actWord(data.kind) : "Command"}${data.by ? ` by ${data.by}` : ""}`;
+  if (data.kind === "clear_duress") return data.cleared === false ? `${act}: there was none any more` : act;
+  return `${act}: done${found(data)}`;
 }
 
 /** What the sensors said right after a test. @param {Data} data */

@@ -85,6 +85,18 @@ const ALARMS = {
 /** @param {string} alarm */
 export const alarmWord = (alarm) => ALARMS[alarm] ?? plain(alarm);
 
+/** Momentary acts, in the words of their buttons. */
+const ACTS = {
+  grant: "Open once",
+  test_lock: "Test the lock",
+  clear_duress: "Duress looked after",
+  forgive_passback: "Forgive anti-passback",
+  rotate_reader_key: "Give the reader a new key",
+};
+
+/** @param {string} act */
+export const actWord = (act) => ACTS[act] ?? plain(act);
+
 const DENIALS = {
   unknown_credential: "badge not known",
   credential_suspended: "badge suspended",

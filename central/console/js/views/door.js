@@ -2,8 +2,10 @@
 
 import { explain } from "../api.js";
 import { command } from "../command_watch.js";
+import { confirmAct } from "../confirm.js";
 import { errorBox, fill, h, setAttribute, setText, show } from "../dom.js";
-import { conditionChip } from "../door_row.js";
+import { conditionChip, inDuress } from "../door_row.js";
+import { duressPart } from "../duress.js";
 import { declarationName } from "../event_words.js";
 import { eventRow } from "../event_row.js";
 import { moment, span } from "../format.js";
@@ -12,7 +14,7 @@ import { DAY_MS, RESOLUTION_MS, historyStrip } from "../history_strip.js";
 import { KeyedList } from "../keyed_list.js";
 import { hrefs } from "../router.js";
 import { isLive, showDoor } from "../truth.js";
-import { alarmWord, conditionWords, may, modeSentence, scopeWords, whoMay } from "../words.js";
+import { actWord, alarmWord, conditionWords, may, modeSentence, scopeWords, whoMay } from "../words.js";
 import { oldestSecure } from "./site.js";
 
 /** @typedef {import("../types.js").DoorView} DoorView */
@@ -30,6 +32,7 @@ export function doorView(context, route) {
   chip.element.classList.add("big");
   const sentence = h("p", { class: "sentence" });
   const facts = factList(["Mode", "Door contact", "Bolt", "Evidence", "In this condition since", "Lock", "Zones", "Agent"]);
+  const duress = duressPart(context, site, key);
   const alarms = h("p", { class: "alarms" });
   const holds = h("ul", { class: "lines" });
   const holdsPart = h("section", {}, h("h2", {}, "Held by"), holds);
@@ -42,13 +45,14 @@ export function doorView(context, route) {
   const noEvents = h("p", { class: "fact" });
   const element = h("div", { class: "page door-page" },
     h("p", { class: "crumbs" }, h("a", { href: hrefs.district() }, "All schools"), " / ", school),
-    heading, h("div", { class: "verdict" }, chip.element, sentence), alarms, facts.element, holdsPart,
+    heading, h("div", { class: "verdict" }, chip.element, sentence), duress.element, alarms, facts.element, holdsPart,
     h("section", {}, h("h2", {}, "Act"), acts, outcome, problems),
     h("section", {}, h("h2", {}, "Last 24 hours"), day),
     h("section", {}, h("h2", {}, "Recent events"), events, noEvents,
       h("p", {}, h("a", { class: "button", href: hrefs.events({ site, door: key }) }, "All events of this door"))));
 
   const buttons = makeActs(async (kind) => {
+    if (kind === "clear_duress" && !(await confirmAct(lookedAfter(heading.textContent ?? key, duress.words())))) return;
     fill(problems);
     for (const button of buttons) button.disabled = true;
     try {
@@ -89,6 +93,7 @@ export function doorView(context, route) {
   }
 
   const load = async () => {
+    duress.refresh();
     store.setSite(await api.get(`/sites/${at.site}`));
     await loadDoor();
     void loadHistory();
@@ -104,6 +109,7 @@ export function doorView(context, route) {
     if (!door) return;
     drawVerdict(door);
     drawHolds(door);
+    duress.update(door);
     setText(alarms, door.alarms.map((alarm) => `Alarm: ${alarmWord(alarm)}`).join(". "));
     show(alarms, door.alarms.length > 0);
     facts.set("Mode", modeSentence(door.mode) + (door.fire_released ? "; released by the fire alarm" : ""));
@@ -114,8 +120,8 @@ export function doorView(context, route) {
     facts.set("Agent", door.agent);
     const grant = buttons[0];
     if (door.mode === "secured") grant.disabled = true;
-    setText(grant, door.mode === "secured" ? "Open once: refused while secured" : "Open once");
-    show(buttons[2], door.alarms.includes("duress") && may(context.session.role, "release"));
+    setText(grant, door.mode === "secured" ? `${actWord("grant")}: refused while secured` : actWord("grant"));
+    show(buttons[2], inDuress(door) && may(context.session.role, "release"));
     const now = `${door.condition} ${door.mode} ${door.since_ms} ${door.alarms}`;
     if (eventsOf && eventsOf !== now) void loadDoor().catch(() => {});
     eventsOf = now;
@@ -153,6 +159,7 @@ export function doorView(context, route) {
       const door = store.doors.get(key);
       if (!door) return;
       drawVerdict(door);
+      duress.update(door);
       if (!isLive(store.link)) return;
       void freshener.check(oldestSecure([door], clock.now()));
       if (clock.steady() - historyAt > HISTORY_EVERY_MS && historyAt > 0) void loadHistory();
@@ -163,11 +170,19 @@ export function doorView(context, route) {
 /** @param {(kind: string) => void} run @returns {HTMLButtonElement[]} open once, test lock, clear a duress alarm */
 function makeActs(run) {
   return [
-    h("button", { type: "button", class: "button", onclick: () => run("grant") }, "Open once"),
-    h("button", { type: "button", class: "button", onclick: () => run("test_lock") }, "Test the lock"),
-    h("button", { type: "button", class: "button", hidden: true, onclick: () => run("clear_duress") }, "Duress looked after"),
+    h("button", { type: "button", class: "button", onclick: () => run("grant") }, actWord("grant")),
+    h("button", { type: "button", class: "button", onclick: () => run("test_lock") }, actWord("test_lock")),
+    h("button", { type: "button", class: "button", hidden: true, onclick: () => run("clear_duress") }, actWord("clear_duress")),
   ];
 }
+
+/** What is asked before a duress is called over. @param {string} door @param {string} what happened, and when */
+const lookedAfter = (door, what) => ({
+  title: `${door}: has somebody looked after the duress?`,
+  text: `${what}. The alarm ends for everybody, and nothing else will call for help at this door.`,
+  yes: "Yes, end the alarm",
+  no: "No, keep the alarm",
+});
 
 /** @param {string[]} names */
 function factList(names) {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_agent.config import cards, checks, forms, machine, pins, reading
+from edge_agent.config import cards, checks, forms, machine, owners, pins, reading
 from edge_agent.config.agent_file import AgentFile
 from edge_agent.config.build import build
 from edge_agent.config.keys import read_secret
@@ -23,7 +23,7 @@ def load(path: Path) -> AgentFile:
     Raises :class:`ConfigError` with every mistake, one a line; each also in its ``problems``.
     """
     report = Report(path)
-    config = _examine(path, report)
+    _, config = _examine(path, report)
     report.refuse_errors()
     return config
 
@@ -35,13 +35,13 @@ def examine(path: Path, board: str | None = None) -> tuple[Problem, ...]:
     """
     report = Report(path)
     try:
-        _examine(path, report, board)
+        owners.check(_examine(path, report, board)[0], path.parent, report)
     except ConfigError as error:
         return error.problems
     return report.problems
 
 
-def _examine(path: Path, report: Report, board: str | None = None) -> AgentFile:
+def _examine(path: Path, report: Report, board: str | None = None) -> tuple[forms.AgentForm, AgentFile]:
     form = reading.read(path, forms.AgentForm, report)
     checks.check(form, report)
     cards.check(form, report)
@@ -52,4 +52,4 @@ def _examine(path: Path, report: Report, board: str | None = None) -> AgentFile:
         machine.check_serial(form, report, stack)
         if board is None:
             machine.check_model(report, stack)
-    return build(form, path.parent, report)
+    return form, build(form, path.parent, report)

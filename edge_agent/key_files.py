@@ -7,15 +7,21 @@ import os
 import secrets
 from pathlib import Path
 
+from protocol.owned_files import give_to_owner_of
+
 KEY_MODE = 0o600
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Put `text` into `path`, mode 0600, on the disk when this returns. OSError if it cannot be written."""
+    """Put `text` into `path`, mode 0600, on the disk when this returns. OSError if it cannot be written.
+
+    Root writes it for the owner of its folder.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, KEY_MODE)
         with open(handle, "w", encoding="ascii") as file:  # noqa: PTH123 - only os.open takes a mode
+            give_to_owner_of(path.parent, handle)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

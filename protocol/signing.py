@@ -17,6 +17,7 @@ from joserfc.jwk import OKPKey
 
 from protocol import codec, topics
 from protocol.messages import AgentConfig, Command, DeclarationSet, TrustedKey
+from protocol.owned_files import give_to_owner_of
 from protocol.public_keys import refuse_forgeable
 from protocol.refusal import Reason, Refused
 from protocol.words import KeyRole, ScopeKind, door_mode_for
@@ -76,9 +77,13 @@ class SigningKey:
             raise ValueError(f"{path}: expected an Ed25519 private JWK with a kid: {error}") from None
 
     def save(self, path: Path) -> None:
-        """Write the key file, readable by its owner alone from its first byte. Never overwrites."""
+        """Write the key file, readable by its owner alone from its first byte. Never overwrites.
+
+        Root writes it for the owner of its folder.
+        """
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
+            give_to_owner_of(path.parent, descriptor)
             json.dump({**self._key.as_dict(private=True), "kid": self.kid}, file)
 
     def trusted(self, role: KeyRole, *, site: str | None = None, agent: str | None = None) -> TrustedKey:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from drivers.osdp.config import check_key
 from edge_agent.config import boards, forms
 from edge_agent.config.agent_file import AgentFile
-from edge_agent.config.keys import read_secret, read_signing_key
+from edge_agent.config.keys import read_secret, read_signing_key, readable_file
 from edge_agent.config.report import Report
 from edge_agent.wiring import (
     AdcWiring,
@@ -131,7 +131,7 @@ def _line(form: forms.ReaderLineForm, path: str, at: Path, report: Report) -> Re
 
 def _reader(form: forms.ReaderForm, path: str, at: Path, report: Report) -> ReaderWiring:
     field = f"{path}.key_file"
-    if not report.broken(field) and not (at / form.key_file).exists():
+    if not report.broken(field) and _missing(at / form.key_file):
         cure = f"give the reader its key: doorward agent provision-reader {report.file} {form.reader}"
         report.error(field, f"there is no file {at / form.key_file}", cure)
     key = _secret(at / form.key_file, READER_KEY_BYTES, field, report)
@@ -140,6 +140,13 @@ def _reader(form: forms.ReaderForm, path: str, at: Path, report: Report) -> Read
     except ValueError as error:
         report.error(field, str(error), f"make another: openssl rand -hex {READER_KEY_BYTES}")
     return ReaderWiring(form.reader, form.address, form.door, key, form.passage)
+
+
+def _missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except OSError:
+        return False  # its folder cannot be looked into, which is for the reading to say
 
 
 def _keys_differ(lines: tuple[ReaderLine, ...], report: Report) -> None:
@@ -194,14 +201,9 @@ def _broker(form: forms.BrokerForm, at: Path, report: Report) -> BrokerAddress:
     def file(name: str, text: str | None) -> Path | None:
         if text is None:
             return None
-        path, field = at / text, f"broker.{name}"
-        if report.broken(field):
-            return None
-        if not path.is_file():
-            report.error(field, f"there is no file {path}", "correct the path, or copy the file there")
-        elif name in SECRETS and (mode := path.stat().st_mode & 0o777) & 0o077:
-            report.error(field, f"{path}: mode {mode:04o} lets others read it", f"chmod 600 {path}")
-        return path
+        return _attempt(
+            lambda: readable_file(at / text, secret=name in SECRETS), f"broker.{name}", report, lambda: at / text
+        )
 
     return BrokerAddress(
         host=form.host,

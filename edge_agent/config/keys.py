@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 
 from protocol.signing import SigningKey
@@ -11,15 +13,16 @@ from protocol.signing import SigningKey
 def read_secret(path: Path, length: int) -> bytes:
     """The bytes of a key file, written as hex digits. ValueError says what is wrong, never what is in it."""
     try:
-        mode = path.stat().st_mode & 0o777
+        found = _looked_at(path)
         text = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         cure = f"make one: (umask 077; openssl rand -hex {length} > {path})"
         raise ValueError(f"there is no file {path}; {cure}") from None
+    except PermissionError:
+        raise ValueError(f"{path} cannot be read by this user; {_chown(path)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as text: {type(error).__name__}; check what it is") from None
-    if mode & 0o077:
-        raise ValueError(f"{path}: mode {mode:04o} lets others read a key; chmod 600 it")
+    _refuse_open(path, found)
     if not re.fullmatch(f"[0-9A-Fa-f]{{{2 * length}}}", text):
         raise ValueError(
             f"{path}: expected {length} bytes as {2 * length} hex digits, found {len(text)} characters; "
@@ -31,13 +34,51 @@ def read_secret(path: Path, length: int) -> bytes:
 def read_signing_key(path: Path) -> SigningKey:
     """This agent's own key. ValueError says what is wrong and what to do."""
     try:
+        _looked_at(path)
         return SigningKey.load(path)
     except FileNotFoundError:
         raise ValueError(f"there is no file {path}; make one with 'doorward agent keygen {path.parent}'") from None
+    except PermissionError:
+        raise ValueError(f"{path} cannot be read by this user; {_chown(path)}") from None
     except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}; check its owner and mode") from None
+        raise ValueError(f"{path} cannot be read: {error.strerror}; check what it is") from None
     except ValueError as error:
         if "; " in str(error):
             raise
         problem = str(error).partition(": ")[2].partition(": ")[0]
         raise ValueError(f"{path}: {problem}; make one with 'doorward agent keygen {path.parent}'") from None
+
+
+def readable_file(path: Path, *, secret: bool) -> Path:
+    """The path of a file that another part will read. ValueError says what is wrong and what to do."""
+    try:
+        found = _looked_at(path)
+    except FileNotFoundError:
+        raise ValueError(f"there is no file {path}; correct the path, or copy the file there") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}; {_chown(path)}") from None
+    if not os.access(path, os.R_OK):
+        raise ValueError(f"{path} cannot be read by this user; {_chown(path)}")
+    if secret:
+        _refuse_open(path, found)
+    return path
+
+
+def _looked_at(path: Path) -> os.stat_result:
+    """What a file is. OSError if it cannot be looked at, ValueError for what is no file."""
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise ValueError(f"{path} is a folder; name the file in it")
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path} is a device or a pipe; name a file")
+    return found
+
+
+def _refuse_open(path: Path, found: os.stat_result) -> None:
+    if found.st_mode & 0o077:
+        raise ValueError(f"{path}: mode {found.st_mode & 0o777:04o} lets others read it; chmod 600 {path}")
+
+
+def _chown(path: Path) -> str:
+    """The cure: the file to its folder's owner."""
+    return f"sudo chown --reference={path.parent} {path}"

@@ -88,10 +88,10 @@ def check(form: forms.AgentForm, at: Path, report: Report) -> None:
 
 
 def _data(data: Path, report: Report) -> None:
-    if data.exists() and not data.is_dir():
+    if os.path.exists(data) and not os.path.isdir(data):  # noqa: PTH110, PTH112 - Path's raise where they may not look
         report.error("data", f"{data} is a file", "name a folder; the agent makes it")
         return
-    there = next(folder for folder in (data.absolute(), *data.absolute().parents) if folder.exists())
+    there = next(folder for folder in (data.absolute(), *data.absolute().parents) if os.path.exists(folder))  # noqa: PTH110
     if not os.access(there, os.W_OK | os.X_OK):
         report.warn(
             "data", f"{there} cannot be written to by this user", "run the check as the agent's user, or chown it"

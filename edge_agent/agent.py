@@ -132,6 +132,7 @@ class Agent:
             controller=self.controller,
             journal=self.journal,
             keys=ReaderKeys(config.data / "reader-keys"),
+            unkeyed=config.unkeyed,
         )
         self.inbox = self._make_inbox()
         self.link = AgentLink(

@@ -20,7 +20,7 @@ from gpiozero.exc import GPIOZeroError
 from edge_agent import provisioning_cli
 from edge_agent.agent import Agent
 from edge_agent.config.cli import add_check, add_setup_files, check, write_setup_files
-from edge_agent.config_file import AgentFile, ConfigError, load
+from edge_agent.config_file import AgentFile, ConfigError, load_to_serve
 from edge_agent.database import DatabaseTooNew
 from edge_agent.one_at_a_time import Holding
 from edge_agent.walk_test import cli as walk_test
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             return actions[arguments.action](arguments)
         if arguments.action == "keygen":
             return _keygen(arguments.directory, arguments.kid or f"agent-{secrets.token_hex(4)}")
-        config = load(arguments.config)
+        config = load_to_serve(arguments.config)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE

@@ -35,7 +35,7 @@ from edge_agent.controller import Controller
 from edge_agent.journal import Journal
 from edge_agent.reader_display import Show
 from edge_agent.reader_keys import ReaderKeys
-from edge_agent.wiring import ReaderLine, ReaderWiring
+from edge_agent.wiring import ReaderLine, ReaderWiring, UnkeyedReader
 from protocol.words import Alarm, Denial, DoorMode, EventKind
 
 log = logging.getLogger(__name__)
@@ -44,11 +44,21 @@ _INDICATIONS = {show: Indication(show.value) for show in Show}
 
 
 class Readers:
-    """All OSDP lines of an agent. Make it and call it on the loop. Raises WeakKey for a key it will not use."""
+    """All OSDP lines of an agent. Make it and call it on the loop. Raises WeakKey for a key it will not use.
+
+    ``unkeyed``: readers of no line, which are offline for want of a key.
+    """
 
     def __init__(
-        self, lines: tuple[ReaderLine, ...], *, controller: Controller, journal: Journal, keys: ReaderKeys
+        self,
+        lines: tuple[ReaderLine, ...],
+        *,
+        controller: Controller,
+        journal: Journal,
+        keys: ReaderKeys,
+        unkeyed: tuple[UnkeyedReader, ...] = (),
     ) -> None:
+        self._unkeyed = unkeyed
         self._controller = controller
         self._journal = journal
         self._keys = keys
@@ -70,6 +80,13 @@ class Readers:
         """Open the lines. One that fails is tried again by its driver."""
         for bus in set(self.buses.values()):
             bus.start()
+        for each in self._unkeyed:
+            log.error(
+                "reader %s is offline until its key is mended and the agent restarted: %s", each.reader, each.problem
+            )
+            data = {"reader": each.reader, "reason": "key_file"}
+            self._journal.add(EventKind.READER_OFFLINE, data, door=each.door)
+            self._controller.set_reader_alarm(each.reader, each.door, Alarm.READER_OFFLINE, on=True)
         self.show_modes()
 
     def stop(self) -> None:

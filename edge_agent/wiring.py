@@ -100,6 +100,16 @@ class ReaderWiring:
 
 
 @dataclass(frozen=True, slots=True)
+class UnkeyedReader:
+    """An OSDP reader that is wired, and whose key cannot be used: it is offline until that is mended."""
+
+    reader: str
+    door: str
+    problem: str
+    """What is wrong and what to do, for the log; never what is in the key."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReaderLine:
     """One RS-485 line."""
 

@@ -13,6 +13,7 @@ from edge_agent.wiring import (
     PowerWiring,
     ReaderLine,
     SerialReaderWiring,
+    UnkeyedReader,
     WiegandFormatWiring,
     WiegandWiring,
 )
@@ -42,6 +43,8 @@ class AgentFile:
     fire: InputWiring | None = None
     panic: InputWiring | None = None
     require_sync: bool = True
+    unkeyed: tuple[UnkeyedReader, ...] = ()
+    """Readers that are left out of ``reader_lines``: only of a file that was read to hold the doors all the same."""
     rtc: bool = False
     """A battery clock is fitted, by ``clock`` or ``hats``."""
 

@@ -151,18 +151,19 @@ def _missing(path: Path) -> bool:
 
 def _keys_differ(lines: tuple[ReaderLine, ...], report: Report) -> None:
     """Each reader has a key of its own."""
-    first: dict[bytes, str] = {}
+    first: dict[bytes, ReaderWiring] = {}
     for n, line in enumerate(lines):
         for m, reader in enumerate(line.readers):
             field = f"reader_lines[{n}].readers[{m}].key_file"
             if report.broken(field):
                 continue
-            other = first.setdefault(reader.key, reader.reader)
-            if other != reader.reader:
+            other = first.setdefault(reader.key, reader)
+            if other is not reader:
+                both = f"{other.reader} and {reader.reader}"
                 report.error(
                     field,
-                    f"readers {other} and {reader.reader} share a key: one opened reader opens both",
-                    f"make another: openssl rand -hex {READER_KEY_BYTES}",
+                    f"readers {both} share a key: one opened reader opens both",
+                    f"name another file here, then: doorward agent provision-reader {report.file} {reader.reader}",
                 )
 
 

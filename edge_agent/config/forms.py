@@ -6,6 +6,7 @@ editors use (`firmware_config/schemas/agent.schema.json`), with these very descr
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Any
 
@@ -23,6 +24,8 @@ MOST_DOORS = 128
 
 LONGEST_NAME, LONGEST_PATH = 255, 1_024
 """Bytes. Linux takes 255 of a name; of a path it takes 4095, with the folder that this one is in."""
+
+LONGEST_HOST = 253
 
 OSDP_RATES = (9600, 19200, 38400, 57600, 115200, 230400)
 
@@ -56,12 +59,27 @@ def _file_name(text: str) -> None:
         raise ValueError("no name that a file could have; write its path, beside this file or from /")
 
 
+def _host(text: str) -> None:
+    """A name of RFC 1123, whose last label is no number, or an IP address."""
+    labels = text.removesuffix(".").split(".")
+    named = all(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?", label) for label in labels)
+    if named and len(text) <= LONGEST_HOST and not labels[-1].isdigit():
+        return
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no host's name and no IP address; write the name alone, without mqtt:// and port"
+        ) from None
+
+
 def _doc(text: str, **extra: Any) -> Meta:
     """A field's description; ``missing`` and ``cure`` are for the error if it is not there."""
     return Meta(description=text, extra=extra or None)
 
 
 Text = Annotated[str, Meta(min_length=1)]
+Host = Annotated[str, Meta(min_length=1, extra={"check": _host})]
 FileName = Annotated[str, Meta(min_length=1, extra={"check": _file_name})]
 Name = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,47}$", extra={"check": _name})]
 Pin = Annotated[int, Meta(ge=0, le=HIGHEST_PIN)]
@@ -74,7 +92,7 @@ Ohms = Annotated[int, Meta(ge=10, le=1_000_000)]
 class BrokerForm(Form, frozen=True, kw_only=True):
     """Where the school's broker is."""
 
-    host: Annotated[Text, _doc("Name or address of the broker")] = "127.0.0.1"
+    host: Annotated[Host, _doc("Name or address of the broker")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="8883 with TLS, 1883 without")] = 1883
     username: Annotated[Text | None, _doc("Name to sign in with")] = None
     password_file: Annotated[FileName | None, _doc("File with the password alone, mode 0600")] = None

@@ -195,3 +195,34 @@ def test_a_value_beyond_all_measure_is_told_with_its_line_and_a_cure(folder: Pat
     [problem] = [each for each in problems if not each.warning]
     assert (problem.line, problem.field.split(".")[0]) == (6, "broker")
     assert problem.cure
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "mqtt://127.0.0.1:1883",
+        "broker.example:8883",
+        "\u201cbroker.example\u201d",
+        "broker example",
+        "-broker.example",
+        "broker..example",
+        "10.0.0.300",
+        "10.0.0",
+        "[::1]",
+        "a" * 64,
+        ".".join(["abcdefgh"] * 30),
+    ],
+)
+def test_a_host_that_is_more_than_a_name_is_refused(folder: Path, host: str) -> None:
+    path = written(folder, GOOD.replace("host: broker.example", f"host: '{host}'"))
+    [problem] = [each for each in examine(path) if not each.warning]
+    assert (problem.line, problem.field) == (6, "broker.host")
+    assert problem.cure == "write the name alone, without mqtt:// and port"
+
+
+@pytest.mark.parametrize(
+    "host", ["broker", "broker.example.", "3com.example", "localhost", "10.0.0.3", "::1", "fe80::1%eth0"]
+)
+def test_a_host_by_name_or_address_is_taken(folder: Path, host: str) -> None:
+    path = written(folder, GOOD.replace("host: broker.example", f"host: '{host}'"))
+    assert load(path).broker.host == host

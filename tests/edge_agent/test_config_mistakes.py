@@ -46,6 +46,7 @@ def cases(*names: str) -> list[Any]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("agent")
+    (folder / "open.folder").mkdir(mode=0o755)
     SigningKey.generate("east").save(folder / "agent.jwk")
     for name, text in KEYS.items():
         (folder / name).write_text(text)

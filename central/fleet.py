@@ -211,6 +211,7 @@ class Fleet:
                 or state.declarations != before.declarations
                 or state.released is not before.released
                 or state.alarms != before.alarms
+                or state.maintenance != before.maintenance
                 or state.fire_released is not before.fire_released
                 or evidence.contact is not before.evidence.contact
                 or evidence.bolt is not before.evidence.bolt

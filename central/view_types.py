@@ -41,6 +41,7 @@ class DoorView(TypedDict):
     released: Annotated[bool, Field(description="What the lock output commands, not what the door is")]
     declarations: Annotated[list[str], Field(description="Ids of the declarations that hold it")]
     alarms: list[str]
+    maintenance: Annotated[list[str], Field(description="Which alarms came so often that the hardware is at fault")]
     fire_released: bool
 
 
@@ -79,6 +80,7 @@ class SiteSummary(TypedDict):
     agents: int
     agents_alive: int
     alarms: int
+    agent_alarms: Annotated[dict[str, list[str]], Field(description="What belongs to no door, by agent that has any")]
     duress: Annotated[int, Field(description="Doors somebody was made to open; a person must look after each")]
     fire: bool
     declarations: Annotated[list[str], Field(description="Ids of active declarations that reach a door of the site")]

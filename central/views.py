@@ -72,6 +72,7 @@ class Views:
             "released": state.released if state is not None else False,
             "declarations": list(state.declarations) if state is not None else [],
             "alarms": list(state.alarms) if state is not None else [],
+            "maintenance": list(state.maintenance) if state is not None else [],
             "fire_released": state.fire_released if state is not None else False,
         }
 
@@ -123,9 +124,14 @@ class Views:
             "agents_alive": totals.agents_alive,
             "alarms": totals.alarms,
             "duress": totals.duress,
+            "agent_alarms": self._agent_alarms(site),
             "fire": totals.fires > 0,
             "declarations": [record.id for record in active if record.scope.site in {None, site}],
         }
+
+    def _agent_alarms(self, site: str) -> dict[str, list[str]]:
+        agents = [self._fleet.agents[site, agent.agent] for agent in self._inventory.sites[site].agents]
+        return {live.agent: list(live.alarms) for live in agents if live.alarms}
 
     def summaries(self, sites: Iterable[str], active: list[DeclarationRecord]) -> list[SiteSummary]:
         """Some sites."""

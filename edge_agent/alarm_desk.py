@@ -76,6 +76,10 @@ class AlarmDesk:
             present.add(Alarm.MAINTENANCE)
         return frozenset(present)
 
+    def maintenance(self, door: str | None) -> frozenset[Alarm]:
+        """Which alarms of a door come so often that the fault is the hardware's: what Alarm.MAINTENANCE is about."""
+        return frozenset(key[1] for key, group in self._groups[door].items() if group.flapping)
+
     def tick(self) -> None:
         """Time has passed."""
         now = self._now_ms()

@@ -294,6 +294,7 @@ class Controller:
             evidence=evidence(door.profile, state, self._clock.mono_ms()),
             declarations=state.declarations,
             alarms=tuple(sorted(state.alarms | self._desk.alarms(door.wiring.door))),
+            maintenance=tuple(sorted(self._desk.maintenance(door.wiring.door))),
             fire_released=fire_released(door.profile, state),
         )
 

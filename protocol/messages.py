@@ -68,6 +68,7 @@ class DoorState(Message, frozen=True, kw_only=True):
     evidence: Evidence
     declarations: tuple[ShortText, ...] = ()  # ids of those that hold it
     alarms: tuple[ShortText, ...] = ()
+    maintenance: tuple[ShortText, ...] = ()  # of which alarms the alarm `maintenance` is: they came too often
     fire_released: bool = False
 
 

@@ -248,6 +248,8 @@ class AgentVoice:
         self.commands: list[Command] = []
         self.came: list[Incoming] = []
         self.openings: set[str] = set()
+        self.alarms: tuple[str, ...] = ()  # of no door
+        self.maintenance: tuple[str, ...] = ()  # at each of its doors
         self._seq = 0
         self._own_revision = 0
         self._link = MqttLink(
@@ -281,6 +283,7 @@ class AgentVoice:
             at=stamp(),
             applied={topic: document.revision for topic, document in self.sets.items()},
             doors=tuple(self._door(door, ids) for door in self.town.DOORS[self.name]),
+            alarms=self.alarms,
         )
         await self._publish(TopicKind.STATE, codec.encode(snapshot), qos=0)
 
@@ -359,6 +362,7 @@ class AgentVoice:
                 locked_ms=60_000,
             ),
             declarations=ids,
+            maintenance=self.maintenance,
         )
 
     async def _publish(self, kind: TopicKind, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:

@@ -89,6 +89,35 @@ def test_a_duress_stands_first_and_large_though_a_door_of_the_school_is_held_ope
     expect(looked_at.last.get_by_text("DURESS", exact=True)).to_be_hidden()
 
 
+def test_an_agent_with_an_alarm_or_silent_is_among_what_to_look_at_first(page: Page, central: FakeCentral) -> None:
+    for door in central.sites[SCHOOL]["doors"]:  # nothing is secure: no door's evidence makes the page ask again
+        central.door(SCHOOL, door, condition="open", mode="unlocked")
+    at(page, central, f"/site/{SCHOOL}")
+    expect(page.locator("[data-door=gym]")).to_contain_text("Open")
+    expect(page.locator(".zone[data-wrong]")).to_have_count(0)
+    first = page.locator(".zone[data-wrong]")
+    central.agent(SCHOOL, "west", alarms=["mains_failed"])
+    expect(first).to_contain_text("Look at these first: 1 agent")
+    expect(first.locator("[data-agent=west]")).to_contain_text("Alarm: Mains failed")
+    central.agent(SCHOOL, "west", alarms=["storage_failed"])
+    expect(first.locator("[data-agent=west]")).to_contain_text("Alarm: Agent's card cannot be written")
+    central.agent(SCHOOL, "east", alive=False)
+    central.door(SCHOOL, "library", alarms=["duress"])
+    central.door(
+        SCHOOL, "office", condition="secure", alarms=["reader_power", "maintenance"], maintenance=["reader_offline"]
+    )
+    expect(first).to_contain_text("Look at these first: 2 agents, 2 doors")
+    rows = first.locator(".row")
+    expect(rows.nth(0)).to_contain_text("DURESS")
+    expect(rows.nth(1)).to_contain_text("Agent eastSILENT, last heard")
+    expect(rows.nth(2)).to_contain_text("Agent west")
+    expect(rows.nth(3)).to_contain_text("Alarm: Reader's supply failing")
+    expect(rows.nth(3)).to_contain_text("Alarm: Maintenance: Reader offline, again and again")
+    central.agent(SCHOOL, "west", alarms=[])
+    central.agent(SCHOOL, "east", alive=True)
+    expect(first).to_contain_text("Look at these first: 2 doors")
+
+
 # --- never last-known green ---------------------------------------------------------------------------------
 
 

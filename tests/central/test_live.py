@@ -67,6 +67,30 @@ async def test_another_sites_doors_are_not_told_and_its_summary_is(town: Town, b
         assert stream.of("doors") == []
 
 
+async def test_an_agents_own_alarms_and_what_a_doors_maintenance_is_about_are_told(
+    town: Town, broker: RunningBroker
+) -> None:
+    async with (
+        town.central(broker) as running,
+        AgentVoice(town, broker).speaking() as agent,
+        listening(await running.as_("rita"), site="lincoln") as stream,
+    ):
+        agent.alarms = ("mains_failed",)
+
+        def summary() -> dict[str, Any]:
+            sites = [site for one in stream.of("overview") for site in one["sites"] if site["site"] == "lincoln"]
+            return sites[-1] if sites else {}
+
+        await until(lambda: summary().get("agent_alarms") == {agent.name[1]: ["mains_failed"]}, "the agent's alarm")
+        agent.maintenance = ("forced",)  # of doors that are known, and of which nothing else changes
+        await until(
+            lambda: any(door["maintenance"] == ["forced"] for doors in stream.of("doors") for door in doors),
+            "what is the matter at the doors",
+        )
+        agent.alarms = ()
+        await until(lambda: summary()["agent_alarms"] == {}, "its end")
+
+
 async def test_closure_rows_come_for_the_declaration_asked_for(town: Town, broker: RunningBroker) -> None:
     async with town.central(broker) as running, AgentVoice(town, broker).speaking() as agent:
         agent.openings.add("front")

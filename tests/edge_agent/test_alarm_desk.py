@@ -57,6 +57,7 @@ async def test_a_door_that_cries_wolf_is_a_maintenance_fault_and_in_a_lockdown_a
             {"alarm": "maintenance", "of": "forced", "count": 5}
         ]
         assert alarms(agent) == (Alarm.MAINTENANCE,)
+        assert agent.controller.reports()[0].maintenance == (Alarm.FORCED,)
         topic = "doorward/v1/declarations"
         agent.inbox.receive(Incoming(topic, district.declare(topic, 1, lockdown()), True))
         await until(lambda: shows(agent, Condition.SECURE), "the door locked down")

@@ -16,7 +16,7 @@ from typing import Any
 
 import uvicorn
 
-from tests.support.brokers import free_port
+from tests.support.ports import free_port
 
 PASSWORD = "open sesame 8"
 OFFICER = "olive"
@@ -52,6 +52,7 @@ class FakeCentral:
         self.sessions: set[str] = set()
         self.declarations: dict[str, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
+        self.agent_says: dict[tuple[str, str], dict[str, Any]] = {}  # what is not as usual, see agent()
         self.commands: list[str] = []  # kinds, as they were sent
         self.frozen_evidence = False  # doors stay "secure" on evidence that is never renewed
         self.sites: dict[str, dict[str, Any]] = {}
@@ -90,6 +91,11 @@ class FakeCentral:
         view.update({"since_ms": now_ms(), "evidence_at_ms": now_ms(), **changes})
         view["proven"] = changes.get("proven", view["condition"] == "secure")
         self._tell_doors([view])
+
+    def agent(self, site: str, agent: str, **changes: Any) -> None:
+        """Central now says this of an agent; the stream tells of it in the school's line."""
+        self.agent_says.setdefault((site, agent), {}).update(changes)
+        self.tell("overview", {"sites": [self.summary(self.sites[site])], "totals": self.totals()})
 
     def event(self, site: str, door: str | None, happened: str, /, **data: Any) -> None:
         """Something worth a line happened."""
@@ -160,8 +166,10 @@ class FakeCentral:
         return {
             "site": site["site"], "name": site["name"], "doors": len(doors),
             "conditions": dict(Counter(door["condition"] for door in doors)),
-            "modes": dict(Counter(door["mode"] for door in doors)), "agents": 2, "agents_alive": 2,
-            "alarms": sum(len(door["alarms"]) for door in doors), "fire": site["fire"],
+            "modes": dict(Counter(door["mode"] for door in doors)), "agents": 2,
+            "agents_alive": sum(agent["alive"] for agent in self.agents(site["site"])),
+            "agent_alarms": {one["agent"]: one["alarms"] for one in self.agents(site["site"]) if one["alarms"]},
+            "alarms": sum(len(one["alarms"]) for one in [*doors, *self.agents(site["site"])]), "fire": site["fire"],
             "duress": sum("duress" in door["alarms"] for door in doors),
             "declarations": sorted({one for door in doors for one in door["declarations"]}),
         }  # fmt: skip
@@ -183,7 +191,8 @@ class FakeCentral:
                 "site": site, "agent": agent, "alive": True,
                 "heard_ms": now_ms(), "session": "s",
                 "versions": {"doorward": "0.1.0"}, "outbox": {"depth": 0, "capacity": 500_000, "dropped": 0},
-                "config_version": 3, "config_wanted": 3, "fire": self.sites[site]["fire"],
+                "config_version": 3, "config_wanted": 3, "fire": self.sites[site]["fire"], "alarms": [],
+                **self.agent_says.get((site, agent), {}),
             }
             for agent in ("east", "west")
         ]  # fmt: skip

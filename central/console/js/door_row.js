@@ -4,7 +4,7 @@ import { h, icon, setAttribute, setIcon, setText, show } from "./dom.js";
 import { span } from "./format.js";
 import { hrefs } from "./router.js";
 import { showDoor } from "./truth.js";
-import { alarmWord, conditionWords, modeWord } from "./words.js";
+import { alarmWords, conditionWords, modeWord } from "./words.js";
 
 /** @typedef {import("./types.js").DoorView} DoorView */
 
@@ -93,7 +93,7 @@ export function doorRow(context) {
       show(duress, inDuress(door));
       setText(mode, modeWord(door.mode) + (door.declarations.length ? " by declaration" : "") + (door.fire_released ? ", released by fire" : ""));
       setText(evidence, evidenceWords(door));
-      setText(alarms, door.alarms.map((alarm) => `${shown.lastKnown ? "Last known alarm" : "Alarm"}: ${alarmWord(alarm)}`).join(". "));
+      setText(alarms, alarmWords(door).map((words) => `${shown.lastKnown ? "Last known alarm" : "Alarm"}: ${words}`).join(". "));
       show(alarms, door.alarms.length > 0);
     },
   };

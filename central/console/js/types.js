@@ -13,6 +13,7 @@
  * @property {number} agents_alive
  * @property {number} alarms
  * @property {number} [duress] doors with a duress alarm
+ * @property {Record<string, string[]>} [agent_alarms] what belongs to no door, by agent
  * @property {boolean} fire
  * @property {string[]} declarations
  *
@@ -37,6 +38,7 @@
  * @property {boolean} released
  * @property {string[]} declarations
  * @property {string[]} alarms
+ * @property {string[]} [maintenance] which alarms came so often that the hardware is at fault
  * @property {boolean} fire_released
  *
  * @typedef {object} AgentView

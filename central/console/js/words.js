@@ -73,7 +73,7 @@ const ALARMS = {
   line_short: "Line shorted",
   mains_failed: "Mains failed",
   battery_low: "Battery low",
-  reader_power: "Reader's power",
+  reader_power: "Reader's supply failing",
   maintenance: "Maintenance: the same alarm again and again",
   rex_held: "Request to exit without end",
   outbox_filling: "Agent's outbox is filling",
@@ -84,6 +84,14 @@ const ALARMS = {
 
 /** @param {string} alarm */
 export const alarmWord = (alarm) => ALARMS[alarm] ?? plain(alarm);
+
+/** A door's alarms, each in words; of a maintenance fault, which alarm it is about.
+ * @param {{alarms: string[], maintenance?: string[]}} door @returns {string[]} */
+export const alarmWords = (door) =>
+  door.alarms.flatMap((alarm) =>
+    alarm === "maintenance" && door.maintenance?.length
+      ? door.maintenance.map((often) => `Maintenance: ${alarmWord(often)}, again and again`)
+      : [alarmWord(alarm)]);
 
 /** Momentary acts, in the words of their buttons. */
 const ACTS = {

@@ -14,7 +14,7 @@ import { DAY_MS, RESOLUTION_MS, historyStrip } from "../history_strip.js";
 import { KeyedList } from "../keyed_list.js";
 import { hrefs } from "../router.js";
 import { isLive, showDoor } from "../truth.js";
-import { actWord, alarmWord, conditionWords, may, modeSentence, scopeWords, whoMay } from "../words.js";
+import { actWord, alarmWords, conditionWords, may, modeSentence, scopeWords, whoMay } from "../words.js";
 import { oldestSecure } from "./site.js";
 
 /** @typedef {import("../types.js").DoorView} DoorView */
@@ -110,7 +110,7 @@ export function doorView(context, route) {
     drawVerdict(door);
     drawHolds(door);
     duress.update(door);
-    setText(alarms, door.alarms.map((alarm) => `Alarm: ${alarmWord(alarm)}`).join(". "));
+    setText(alarms, alarmWords(door).map((words) => `Alarm: ${words}`).join(". "));
     show(alarms, door.alarms.length > 0);
     facts.set("Mode", modeSentence(door.mode) + (door.fire_released ? "; released by the fire alarm" : ""));
     facts.set("Door contact", door.evidence.contact ?? "no reading");

@@ -1,14 +1,15 @@
 /** One school: what is wrong first, then its doors by zone; its agents. */
 
 import { h, setAttribute, setText, show } from "../dom.js";
-import { doorRow, needsSomebody, wrongness } from "../door_row.js";
-import { counted, span } from "../format.js";
+import { agentLine, agentNeedsSomebody, agentRow } from "../agent_row.js";
+import { doorRow, inDuress, needsSomebody, wrongness } from "../door_row.js";
+import { counted } from "../format.js";
 import { Freshener } from "../freshen.js";
 import { KeyedList } from "../keyed_list.js";
 import { hrefs } from "../router.js";
 import { tiles } from "../tiles.js";
 import { isLive, showDoor } from "../truth.js";
-import { alarmWord, conditionWords } from "../words.js";
+import { conditionWords } from "../words.js";
 
 /** @typedef {import("../types.js").DoorView} DoorView */
 /** @typedef {ReturnType<typeof doorRow>} DoorLine */
@@ -42,9 +43,11 @@ export function siteView(context, route) {
     if (store.site === null) return;
     show(wait, false);
     agentList.sync([...store.site.agents].sort((a, b) => Number(a.alive) - Number(b.alive) || a.agent.localeCompare(b.agent)));
-    groupList.sync(group([...store.doors.values()]));
+    drawGroups();
     drawTotal();
   }
+
+  const drawGroups = () => groupList.sync(group([...store.doors.values()], store.site?.agents ?? []));
 
   function drawTotal() {
     const counts = { proven: 0, open: 0, unknown: 0 };
@@ -53,10 +56,10 @@ export function siteView(context, route) {
     total.update(counts);
   }
 
-  /** The stream tells how many agents are heard, not which: ask again when that changes. */
+  /** The stream tells how many agents are heard, not which, and little of their alarms: ask again when that changes. */
   function followAgents() {
     const summary = store.sites.get(site);
-    const now = summary ? `${summary.agents_alive} ${summary.fire}` : heardOf;
+    const now = summary ? JSON.stringify([summary.agents_alive, summary.fire, summary.agent_alarms]) : heardOf;
     if (heardOf && now !== heardOf) void load().catch(() => {});
     heardOf = now;
   }
@@ -74,6 +77,7 @@ export function siteView(context, route) {
     tick() {
       if (store.site === null) return;
       for (const line of lines.values()) line.tick();
+      for (const one of groupList.rows.values()) /** @type {ReturnType<typeof zoneGroup>} */ (one).tick();
       drawTotal();
       agentList.sync([...agentList.rows.values()].map((row) => /** @type {any} */ (row).agent));
       if (isLive(store.link)) void freshener.check(oldestSecure(store.doors.values(), clock.now()));
@@ -92,14 +96,20 @@ export function oldestSecure(doors, now) {
   return oldest;
 }
 
-/** @typedef {{key: string, title: string, doors: DoorView[]}} ZoneGroup */
+/** @typedef {import("../types.js").AgentView} AgentView */
+/** @typedef {{key: string, title: string, agents: AgentView[], doors: DoorView[]}} ZoneGroup */
 
-/** What is wrong first, then zone by zone. @param {DoorView[]} doors @returns {ZoneGroup[]} */
-function group(doors) {
+/** What is wrong first, then zone by zone. @param {DoorView[]} doors @param {AgentView[]} agents @returns {ZoneGroup[]} */
+function group(doors, agents) {
   const ordered = [...doors].sort((a, b) => wrongness(a) - wrongness(b) || a.name.localeCompare(b.name));
   const wrong = ordered.filter(needsSomebody);
+  const troubled = agents.filter(agentNeedsSomebody).sort((a, b) => Number(a.alive) - Number(b.alive) || a.agent.localeCompare(b.agent));
   /** @type {ZoneGroup[]} */
-  const groups = wrong.length ? [{ key: "!", title: `Look at these first: ${counted(wrong.length, "door")}`, doors: wrong }] : [];
+  const groups = [];
+  if (wrong.length || troubled.length) {
+    const counts = [troubled.length ? counted(troubled.length, "agent") : "", wrong.length ? counted(wrong.length, "door") : ""];
+    groups.push({ key: "!", title: `Look at these first: ${counts.filter(Boolean).join(", ")}`, agents: troubled, doors: wrong });
+  }
   /** @type {Map<string, DoorView[]>} */
   const zones = new Map();
   for (const door of ordered) {
@@ -110,7 +120,7 @@ function group(doors) {
     else zones.set(zone, [door]);
   }
   for (const [zone, members] of [...zones].sort(([a], [b]) => a.localeCompare(b))) {
-    groups.push({ key: `z${zone}`, title: zone === NO_ZONE ? "In no zone" : `Zone ${zone}`, doors: members });
+    groups.push({ key: `z${zone}`, title: zone === NO_ZONE ? "In no zone" : `Zone ${zone}`, agents: [], doors: members });
   }
   return groups;
 }
@@ -118,46 +128,38 @@ function group(doors) {
 /** @param {Map<string, DoorLine>} lines @param {import("../types.js").Context} context */
 function zoneGroup(lines, context) {
   const title = h("h2");
-  const rows = h("div", { class: "rows" });
-  /** @type {KeyedList<DoorView>} */
-  const list = new KeyedList(rows, (door) => door.door, (door) => {
-    const line = doorRow(context);
-    lines.set(door.door, line);
-    return line;
-  });
-  const element = h("section", { class: "zone" }, title, rows);
+  const doors = () => {
+    const rows = h("div", { class: "rows" });
+    /** @type {KeyedList<DoorView>} */
+    const list = new KeyedList(rows, (door) => door.door, (door) => {
+      const line = doorRow(context);
+      lines.set(door.door, line);
+      return line;
+    });
+    return { rows, list };
+  };
+  // A door in duress stands before everything; an agent before the other doors: it may be the cause of many.
+  const duress = doors();
+  const others = doors();
+  const agents = h("div", { class: "rows" });
+  const agentList = new KeyedList(agents, (/** @type {AgentView} */ agent) => agent.agent, () => agentRow(context));
+  const element = h("section", { class: "zone" }, title, duress.rows, agents, others.rows);
+  /** @type {AgentView[]} */
+  let shown = [];
   return {
     element,
+    tick: () => agentList.sync(shown),
     /** @param {ZoneGroup} group */
     update(group) {
       setText(title, group.title);
       setAttribute(element, "data-wrong", group.key === "!");
-      list.sync(group.doors);
+      shown = group.agents;
+      agentList.sync(shown);
+      show(agents, shown.length > 0);
+      const first = group.doors.filter(inDuress);
+      duress.list.sync(first);
+      show(duress.rows, first.length > 0);
+      others.list.sync(group.doors.filter((door) => !inDuress(door)));
     },
   };
-}
-
-/** @param {import("../types.js").Context} context */
-function agentLine(context) {
-  const element = h("li");
-  const line = {
-    element,
-    /** @type {import("../types.js").AgentView|null} */
-    agent: null,
-    /** @param {import("../types.js").AgentView} agent */
-    update(agent) {
-      line.agent = agent;
-      const live = isLive(context.store.link);
-      const heard = agent.heard_ms === null ? "never heard" : `last heard ${span(context.clock.roughly() - agent.heard_ms)} ago`;
-      const parts = [live && agent.alive ? "heard" : live ? `SILENT, ${heard}` : "not known now"];
-      if (agent.fire) parts.push("FIRE input active");
-      parts.push(...(agent.alarms ?? []).map((alarm) => `Alarm: ${alarmWord(alarm)}`));
-      if (agent.outbox?.depth) parts.push(`${counted(agent.outbox.depth, "event")} waiting`);
-      if (agent.outbox?.dropped) parts.push(`${counted(agent.outbox.dropped, "event")} lost`);
-      if (agent.config_wanted !== null && agent.config_version !== agent.config_wanted) parts.push("configuration not up to date");
-      setAttribute(element, "data-grave", live && (!agent.alive || Boolean(agent.alarms?.length)));
-      setText(element, `${agent.agent}: ${parts.join(", ")}`);
-    },
-  };
-  return line;
 }

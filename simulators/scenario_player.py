@@ -155,6 +155,13 @@ class ScenarioPlayer:
         """
         self._check()
         self._began = asyncio.get_running_loop().time()
+        try:
+            await self._play_steps()
+        finally:
+            await self._rest()
+        return await self._result()
+
+    async def _play_steps(self) -> None:
         async with contextlib.AsyncExitStack() as watches:
             for step in self._scenario.steps:
                 await self._until_due(step)
@@ -166,7 +173,13 @@ class ScenarioPlayer:
                     await self._steps[type(step)](step)
                 if self._failures:
                     break
-        return await self._result()
+
+    async def _rest(self) -> None:
+        """Nobody walks about any more, whoever the next scenario is about."""
+        for agent in self._agents:
+            # One that has no power has nobody, either.
+            with contextlib.suppress(OrderRefused, OSError):
+                await asyncio.to_thread(send_order, agent.control, {"do": "people", "on": False})
 
     def _check(self) -> None:
         """Every name in every step is known before the first is played."""

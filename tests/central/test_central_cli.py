@@ -17,7 +17,8 @@ from central.records.schema import audit
 from doorward.main import main
 from protocol.signing import SigningKey
 from tests.central.centrals import PASSWORD, Town
-from tests.support.brokers import free_port, mosquitto
+from tests.support.brokers import mosquitto
+from tests.support.ports import free_port
 
 
 def doorward(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:

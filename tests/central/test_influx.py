@@ -16,9 +16,10 @@ from central.records.engine import open_records
 from central.records.schema import export_cursors
 from protocol import codec
 from protocol.messages import Event, EventBatch
-from tests.central.databases import free_port, sqlite_url
+from tests.central.databases import sqlite_url
 from tests.central.events import UTC_NS, event, wait_until
 from tests.central.time_series import TimeSeriesServer, time_series
+from tests.support.ports import free_port
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from string import Template
 import aiomqtt
 import pytest
 
-from tests.support.brokers import HOST, MOSQUITTO, RunningBroker, free_port
+from tests.support.brokers import HOST, MOSQUITTO, RunningBroker
+from tests.support.ports import free_port
 
 TEMPLATES = Path(__file__).parents[2] / "firmware_config" / "broker"
 USERS = ("oak.east", "oak.west", "central")

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from protocol import codec
+from tests.support.ports import free_port
 
 MOSQUITTO = "/usr/sbin/mosquitto"
 HOST = "127.0.0.1"
@@ -53,13 +54,6 @@ dynamic_filters = true
 """
 
 _EMBEDDED_PROGRAM = "import sys; from iotcore import Broker; Broker(config_path=sys.argv[1]).run_forever()"
-
-
-def free_port() -> int:
-    """A TCP port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 class RunningBroker:

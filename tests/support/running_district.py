@@ -22,7 +22,8 @@ import httpx
 from simulators.control import send_order
 from simulators.district import AgentFolder, District, make_district
 from simulators.school_plan import DistrictSize
-from tests.support.brokers import HOST, RunningBroker, embedded, free_port
+from tests.support.brokers import HOST, RunningBroker, embedded
+from tests.support.ports import free_port
 
 T = TypeVar("T")
 STARTUP_S = 40

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
+SETTLE_S = 6.0
+"""Between two scenarios: whoever had just held up a badge as the first one ended has passed, and their time is over."""
+
 _ROLE_HELP = {
     "administrator": "users, audit log, everything below",
     "officer": "declares, and releases as one of two",
@@ -107,7 +110,11 @@ async def _demo(folder: Path, arguments: argparse.Namespace, scenarios: tuple[Sc
     async with running_demo(folder, port=arguments.port) as demo:
         if not scenarios:
             await _live(demo)
-        results = [await _play(demo, scenario) for scenario in scenarios]
+        results = []
+        for scenario in scenarios:
+            if results:
+                await asyncio.sleep(SETTLE_S)
+            results.append(await _play(demo, scenario))
     if arguments.json:
         found = {scenario.name: result.as_json() for scenario, result in zip(scenarios, results, strict=True)}
         print(json.dumps(next(iter(found.values())) if len(found) == 1 else {"scenarios": found}))

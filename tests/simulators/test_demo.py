@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 DEMO = (sys.executable, "-m", "doorward.main", "demo")
 UP_WITHIN_S = 100
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 
 async def start(*arguments: str) -> asyncio.subprocess.Process:

@@ -34,7 +34,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 SETTLE_S = 6.0
-"""Between two scenarios: whoever had just held up a badge as the first one ended has passed, and their time is over."""
+"""After a scenario with people: whoever had just held up a badge has passed, and their time is over."""
 
 _ROLE_HELP = {
     "administrator": "users, audit log, everything below",
@@ -110,11 +110,11 @@ async def _demo(folder: Path, arguments: argparse.Namespace, scenarios: tuple[Sc
     async with running_demo(folder, port=arguments.port) as demo:
         if not scenarios:
             await _live(demo)
-        results = []
+        results: list[Result] = []
         for scenario in scenarios:
-            if results:
-                await asyncio.sleep(SETTLE_S)
             results.append(await _play(demo, scenario))
+            if scenario.moves_people and scenario is not scenarios[-1]:
+                await asyncio.sleep(SETTLE_S)
     if arguments.json:
         found = {scenario.name: result.as_json() for scenario, result in zip(scenarios, results, strict=True)}
         print(json.dumps(next(iter(found.values())) if len(found) == 1 else {"scenarios": found}))

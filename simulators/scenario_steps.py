@@ -176,3 +176,9 @@ class Scenario:
     breaks: frozenset[DoorRef]
     leaves_broken: bool
     steps: tuple[Step, ...]
+
+    @property
+    def moves_people(self) -> bool:
+        """Whether people walk about in it of their own accord."""
+        orders = [step.order["do"] for step in self.steps if isinstance(step, SiteOrder)]
+        return "rush" in orders or any(isinstance(step, People) for step in self.steps)

@@ -246,10 +246,11 @@ class Fleet:
     def _count(self, door: LiveDoor, alarms_before: tuple[str, ...], alarms: tuple[str, ...]) -> None:
         """Keep the sums of what a new state may have changed."""
         assert door.state is not None
-        mode, more = door.state.mode, len(alarms) - len(alarms_before)
-        duress = (Alarm.DURESS in alarms) - (Alarm.DURESS in alarms_before)
-        if mode is door.mode and not more and not duress:
+        mode = door.state.mode
+        if mode is door.mode and alarms == alarms_before:
             return
+        more = len(alarms) - len(alarms_before)
+        duress = (Alarm.DURESS in alarms) - (Alarm.DURESS in alarms_before)
         for totals in (self.sites[door.site], self.totals):
             totals.alarms += more
             totals.duress += duress

@@ -74,7 +74,7 @@ async def live(config: AgentFile) -> None:
         agent.controller.card_read(f"{door}-in", door, *card_bits(rng.randrange(KNOWN)), agent.clock.mono_ms())
         pressed = PRESS_BADGES if rng.randrange(PANIC_ONE_IN) == 0 else max(0, pressed - 1)
         panic.drive(pressed == 0)
-        now = (agent.configuration.rules.version, agent.declarations.book.applied)
+        now = (agent.configuration.rules.version, _floor(agent), agent.declarations.book.applied)
         if now != told:
             told = now
             tell(agent)
@@ -82,10 +82,17 @@ async def live(config: AgentFile) -> None:
     running.result()
 
 
+def _floor(agent: Agent) -> int:
+    """The version that was rolled back, and that the doors are held to all the same; 0: none."""
+    newer = agent.configuration.rules.no_looser_than
+    return 0 if newer is None else newer.version
+
+
 def tell(agent: Agent) -> None:
     """What the agent holds its doors to, and whom it knows."""
     say(
         version=agent.configuration.rules.version,
+        floor=_floor(agent),
         applied=agent.declarations.book.applied,
         modes={name: str(door.state.mode) for name, door in agent.controller.doors.items()},
         own=sum(

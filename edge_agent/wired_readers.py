@@ -22,7 +22,7 @@ from edge_agent.config.agent_file import AgentFile
 from edge_agent.controller import Controller
 from edge_agent.journal import Journal
 from edge_agent.reader_display import Show
-from edge_agent.wiring import KeypadKind, SerialReaderWiring, WiegandFormatWiring, WiegandWiring
+from edge_agent.wiring import SerialReaderWiring, WiegandFormatWiring, WiegandWiring
 from protocol.words import Alarm, DoorMode, EventKind
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 _MOST_LOGGED = 100
 """Lines about refused reads in one run: noise has many lengths."""
 
-_KEYPAD_BITS = {KeypadKind.NONE: 0, KeypadKind.FOUR_BIT: 4, KeypadKind.EIGHT_BIT: 8}
 
 _SIGNALS = {
     Show.IDLE: Signal.IDLE,
@@ -137,7 +136,7 @@ class WiredReaders:
             formats=accepted(wiring, self._formats),
             edges=edges,
             on_event=self._on_event,
-            keypad_bits=_KEYPAD_BITS[wiring.keypad],
+            keypad_bits=wiring.keypad.bits,
         )
         reader.start()
         self.wiegand[wiring.reader] = reader

@@ -27,6 +27,11 @@ class KeypadKind(StrEnum):
     FOUR_BIT = "4-bit"
     EIGHT_BIT = "8-bit"  # the four bits and their complement
 
+    @property
+    def bits(self) -> int:
+        """Of one key; 0 without a keypad."""
+        return {KeypadKind.NONE: 0, KeypadKind.FOUR_BIT: 4, KeypadKind.EIGHT_BIT: 8}[self]
+
 
 class SerialReaderKind(StrEnum):
     """Families of 125 kHz modules that speak ASCII on a serial line."""

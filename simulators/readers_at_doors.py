@@ -5,17 +5,18 @@ What goes on the wires is simulators.virtual_wiegand_reader's and simulators.vir
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from edge_agent.wiring import KeypadKind, SerialReaderWiring, WiegandWiring
+from edge_agent.wiring import SerialReaderWiring, WiegandWiring
 from simulators.virtual_pins import LoadPin
 from simulators.virtual_serial_reader import VirtualSerialReader
 from simulators.virtual_wiegand_reader import VirtualWiegandReader
 
 SERIAL_CARD_BITS = 40
-_KEYPAD_BITS = {KeypadKind.NONE: 0, KeypadKind.FOUR_BIT: 4, KeypadKind.EIGHT_BIT: 8}
 
 
 class WiegandAtDoor:
@@ -26,7 +27,7 @@ class WiegandAtDoor:
         self._on_green = on_green
         self._lit_by = wiring.led_active_high
         self._reader = VirtualWiegandReader(
-            pin_factory, data0=wiring.data0, data1=wiring.data1, keypad_bits=_KEYPAD_BITS[wiring.keypad]
+            pin_factory, data0=wiring.data0, data1=wiring.data1, keypad_bits=wiring.keypad.bits
         )
         if wiring.led is not None:
             self._lamp: Any = pin_factory.pin(wiring.led, pin_class=LoadPin)
@@ -99,6 +100,12 @@ class SerialAtDoor:
             self._reader.noise()
 
 
-def virtual_serial(folder: Path, wiring: SerialReaderWiring) -> VirtualSerialReader:
-    """The reader of a wiring, on a pty whose name is in ``folder``."""
-    return VirtualSerialReader(folder, kind=str(wiring.kind), name=wiring.reader)
+def serial_readers(wirings: Sequence[SerialReaderWiring], stack: ExitStack) -> dict[str, VirtualSerialReader]:
+    """The serial readers of an agent, by name, each on a pty; gone when ``stack`` is closed."""
+    if not wirings:
+        return {}
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="doorward-serial-")))
+    return {
+        wiring.reader: stack.enter_context(VirtualSerialReader(folder, kind=str(wiring.kind), name=wiring.reader))
+        for wiring in wirings
+    }

@@ -11,8 +11,6 @@ import random
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol, Self
 
 from gpiozero.pins.mock import MockFactory
@@ -21,21 +19,14 @@ from drivers.timed_outputs import TimedOutputs
 from drivers.wiegand.edges import PinEdges
 from edge_agent.agent import Agent
 from edge_agent.config_file import AgentFile
-from edge_agent.wiring import DoorWiring, InputWiring, SwitchWiring
 from protocol.words import DoorMode
-from simulators import virtual_door
 from simulators.line_tap import LineTap
-from simulators.readers_at_doors import SerialAtDoor, WiegandAtDoor, virtual_serial
-from simulators.virtual_adc import VirtualAdc
+from simulators.readers_at_doors import SerialAtDoor, WiegandAtDoor, serial_readers
 from simulators.virtual_clock import VirtualClock
-from simulators.virtual_door import VirtualDoor
 from simulators.virtual_line import VirtualLine
-from simulators.virtual_pins import WirePin
 from simulators.virtual_reader import Buzzer, Led, VirtualOsdpReader
-from simulators.virtual_switch import VirtualSwitch, Wire
+from simulators.virtual_wiring import COMPUTE_MODULE, VirtualWiring
 
-COMPUTE_MODULE = "a020a0"  # its 46 pins are what agent.yaml may name
-BOLT_TRAVEL_S = (0.15, 0.4)
 PANIC_PRESS_S = 0.5
 
 
@@ -82,28 +73,10 @@ class VirtualSite:
         self._factory = MockFactory(revision=COMPUTE_MODULE)
         # The world has a thread of its own: its doors do not wait for an agent's loop that is busy.
         self._world = TimedOutputs()
-        self.adcs = {one.adc: VirtualAdc(self._factory, device=one.device, pins=one.pins) for one in config.adcs}
-        self.doors = {
-            wiring.door: VirtualDoor(
-                self._door_wiring(wiring),
-                pin_factory=self._factory,
-                timer=self._world,
-                bolt_travel_s=rng.uniform(*BOLT_TRAVEL_S),
-                bounce=bounce,
-            )
-            for wiring in config.doors
-        }
-        power = config.power
-        self.switches = {
-            name: self._switch(wiring, closed=rests_closed(wiring, usual))
-            for name, wiring, usual in (
-                ("fire", config.fire, True),
-                ("panic", config.panic, False),
-                ("mains", power.mains if power else None, True),
-                ("battery", power.battery if power else None, True),
-            )
-            if wiring is not None
-        }
+        wiring = VirtualWiring(config, pin_factory=self._factory, timer=self._world, rng=rng, bounce=bounce)
+        self.adcs = wiring.adcs
+        self.doors = wiring.doors
+        self.switches = wiring.switches
         """The agent's own inputs, by name, each at rest to begin with."""
         self._at_rest = {name: switch.closed for name, switch in self.switches.items()}
         self.clock = VirtualClock(require_sync=config.require_sync)
@@ -181,31 +154,6 @@ class VirtualSite:
         self.trip("panic", True)
         self._loop.call_later(PANIC_PRESS_S, self.trip, "panic", False)
 
-    def _switch(self, wiring: InputWiring, *, closed: bool) -> VirtualSwitch:
-        wire = self._wire(wiring)
-        connected = self._factory.pin(wire, pin_class=WirePin) if isinstance(wire, int) else wire
-        return VirtualSwitch(connected, self._world, closed=closed, bounce=False)
-
-    def _wire(self, wiring: InputWiring) -> int | Wire:
-        """Where a switch is connected: a pin's number, or a channel of a converter."""
-        if isinstance(wiring, SwitchWiring):
-            return wiring.pin
-        return self.adcs[wiring.adc].wire(wiring.channel, wiring.end_of_line)
-
-    def _door_wiring(self, wiring: DoorWiring) -> virtual_door.DoorWiring:
-        if wiring.rex is None:
-            raise ValueError(f"door {wiring.door!r} has no rex; a virtual door needs one, add 'rex: {{pin: …}}'")
-        return virtual_door.DoorWiring(
-            lock=wiring.lock.pin,
-            contact=self._wire(wiring.contact),
-            rex=self._wire(wiring.rex),
-            bolt=self._wire(wiring.bolt) if wiring.bolt else None,
-            tamper=self._wire(wiring.tamper) if wiring.tamper else None,
-            kind=wiring.lock.kind,
-            fail_mode=wiring.lock.fail_mode,
-            lock_active_high=wiring.lock.active_high,
-        )
-
     def _string_lines(self, config: AgentFile) -> None:
         for wired in config.reader_lines:
             tap = self.taps[wired.device] = LineTap()
@@ -225,13 +173,12 @@ class VirtualSite:
             self.readers[wiegand.reader] = WiegandAtDoor(
                 self._factory, wiegand, on_green=partial(self._green, wiegand.door)
             )
-        if config.serial_readers:
-            folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="doorward-serial-")))
-            for serial in config.serial_readers:
-                self._place(serial.reader, serial.door)
-                module = self._stack.enter_context(virtual_serial(folder, serial))
-                self.readers[serial.reader] = SerialAtDoor(module)
-                self._serial_devices[serial.device] = module.path
+        modules = serial_readers(config.serial_readers, self._stack)
+        for serial in config.serial_readers:
+            self._place(serial.reader, serial.door)
+            module = modules[serial.reader]
+            self.readers[serial.reader] = SerialAtDoor(module)
+            self._serial_devices[serial.device] = module.path
 
     def _place(self, reader: str, door: str) -> None:
         self.reader_of.setdefault(door, reader)
@@ -258,8 +205,3 @@ class VirtualSite:
         self._stack.close()
         self._world.close()
         self._factory.reset()
-
-
-def rests_closed(wiring: InputWiring, usual: bool) -> bool:
-    """Whether an input's circuit is closed while nothing is the matter."""
-    return usual if wiring.normally_closed is None else wiring.normally_closed

@@ -10,8 +10,6 @@ import asyncio
 import random
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from gpiozero.pins.mock import MockFactory
@@ -19,20 +17,12 @@ from gpiozero.pins.mock import MockFactory
 from drivers.timed_outputs import TimedOutputs
 from drivers.wiegand.edges import PinEdges
 from edge_agent.config_file import AgentFile
-from edge_agent.wiring import DoorWiring, InputWiring, SwitchWiring
-from simulators import virtual_door
-from simulators.readers_at_doors import SerialAtDoor, WiegandAtDoor, virtual_serial
-from simulators.virtual_adc import VirtualAdc
-from simulators.virtual_door import VirtualDoor
+from simulators.readers_at_doors import SerialAtDoor, WiegandAtDoor, serial_readers
 from simulators.virtual_line import VirtualLine
-from simulators.virtual_pins import WirePin
 from simulators.virtual_reader import VirtualOsdpReader
-from simulators.virtual_site import VirtualReader, rests_closed
-from simulators.virtual_switch import VirtualSwitch, Wire
+from simulators.virtual_site import VirtualReader
 from simulators.virtual_time import SteppedTimer
-
-COMPUTE_MODULE = "a020a0"  # its 46 pins are what agent.yaml may name
-BOLT_TRAVEL_S = (0.15, 0.4)
+from simulators.virtual_wiring import COMPUTE_MODULE, VirtualWiring
 
 READING_PACE = 0.05
 """Real seconds a second of a fast walk takes while a reader is tested: its line must be able to keep up."""
@@ -66,27 +56,10 @@ class WalkedSite:
         self.factory = MockFactory(revision=COMPUTE_MODULE)
         self._steps = None if real_time else SteppedTimer()
         self.timer: SteppedTimer | TimedOutputs = self._steps or TimedOutputs()
-        self.adcs = {one.adc: VirtualAdc(self.factory, device=one.device, pins=one.pins) for one in config.adcs}
-        self.doors = {
-            wiring.door: VirtualDoor(
-                self._door_wiring(wiring),
-                pin_factory=self.factory,
-                timer=self.timer,
-                bolt_travel_s=rng.uniform(*BOLT_TRAVEL_S),
-            )
-            for wiring in config.doors
-        }
-        power = config.power
-        self.switches = {
-            name: self._switch(wiring, closed=rests_closed(wiring, usual))
-            for name, wiring, usual in (
-                ("fire", config.fire, True),
-                ("panic", config.panic, False),
-                ("mains", power.mains if power else None, True),
-                ("battery", power.battery if power else None, True),
-            )
-            if wiring is not None
-        }
+        wiring = VirtualWiring(config, pin_factory=self.factory, timer=self.timer, rng=rng)
+        self.adcs = wiring.adcs
+        self.doors = wiring.doors
+        self.switches = wiring.switches
         """The agent's own inputs, by name, each at rest to begin with."""
         self.readers: dict[str, VirtualReader] = {}
         self._living: list[VirtualOsdpReader] = []
@@ -131,16 +104,6 @@ class WalkedSite:
         at_rest = name != "panic"
         self.switches[name].move(closed=at_rest is not on)
 
-    def _switch(self, wiring: InputWiring, *, closed: bool) -> VirtualSwitch:
-        wire = self._wire(wiring)
-        connected = self.factory.pin(wire, pin_class=WirePin) if isinstance(wire, int) else wire
-        return VirtualSwitch(connected, self.timer, closed=closed, bounce=False)
-
-    def _wire(self, wiring: InputWiring) -> int | Wire:
-        if isinstance(wiring, SwitchWiring):
-            return wiring.pin
-        return self.adcs[wiring.adc].wire(wiring.channel, wiring.end_of_line)
-
     def _string_lines(self, config: AgentFile, dead: frozenset[str]) -> dict[str, str]:
         """Hang up all readers; device of the file -> device to open."""
         devices: dict[str, str] = {}
@@ -157,24 +120,8 @@ class WalkedSite:
                     self._living.append(reader)
         for wiegand in config.wiegand_readers:
             self.readers[wiegand.reader] = WiegandAtDoor(self.factory, wiegand, on_green=lambda: None)
-        if config.serial_readers:
-            folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="doorward-serial-")))
-            for serial in config.serial_readers:
-                module = self._stack.enter_context(virtual_serial(folder, serial))
-                self.readers[serial.reader] = SerialAtDoor(module)
-                devices[serial.device] = module.path
+        modules = serial_readers(config.serial_readers, self._stack)
+        for serial in config.serial_readers:
+            self.readers[serial.reader] = SerialAtDoor(modules[serial.reader])
+            devices[serial.device] = modules[serial.reader].path
         return devices
-
-    def _door_wiring(self, wiring: DoorWiring) -> virtual_door.DoorWiring:
-        if wiring.rex is None:
-            raise ValueError(f"door {wiring.door!r} has no rex; a virtual door needs one, add 'rex: {{pin: …}}'")
-        return virtual_door.DoorWiring(
-            lock=wiring.lock.pin,
-            contact=self._wire(wiring.contact),
-            rex=self._wire(wiring.rex),
-            bolt=self._wire(wiring.bolt) if wiring.bolt else None,
-            tamper=self._wire(wiring.tamper) if wiring.tamper else None,
-            kind=wiring.lock.kind,
-            fail_mode=wiring.lock.fail_mode,
-            lock_active_high=wiring.lock.active_high,
-        )

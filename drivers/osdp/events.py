@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from drivers.osdp.gate import Forged
+from drivers.reads import KeyPress as KeyPress  # noqa: PLC0414 - a word of this page, too
 
 MAX_CARD_BITS = 512
 """libosdp carries at most 64 bytes of card data (OSDP_EVENT_CARDREAD_MAX_DATALEN)."""
@@ -41,19 +42,6 @@ class CardRead:
             raise ValueError(f"a card has 1 to {MAX_CARD_BITS} bits, not {self.bits}")
         if len(self.data) != (self.bits + 7) // 8:
             raise ValueError(f"{self.bits} bits need {(self.bits + 7) // 8} bytes, not {len(self.data)}")
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPress:
-    """Keys of a keypad, as characters: 0-9, `*` (or delete, 0x7F) and `#` (or enter, 0x0D)."""
-
-    reader: str
-    keys: str = field(repr=False)
-    at: float
-
-    def __post_init__(self) -> None:
-        if not self.keys:
-            raise ValueError("a key press has at least one key")
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from edge_agent.config_file import AgentFile
 from edge_agent.reader_keys import ReaderKeys
 from edge_agent.walk_test.words import NewsKind, ReaderState
 from edge_agent.wired_readers import accepted, known_formats
-from edge_agent.wiring import KeypadKind, ReaderLine, ReaderWiring, SerialReaderWiring, WiegandWiring
+from edge_agent.wiring import ReaderLine, ReaderWiring, SerialReaderWiring, WiegandWiring
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +39,6 @@ _OFFLINE = {
     OfflineReason.NO_SECURE_CHANNEL: ReaderState.WRONG_KEY,
     OfflineReason.PORT: ReaderState.PORT,
 }
-
-
-_KEYPAD_BITS = {KeypadKind.NONE: 0, KeypadKind.FOUR_BIT: 4, KeypadKind.EIGHT_BIT: 8}
 
 
 class ReaderWatch:
@@ -125,7 +122,7 @@ class ReaderWatch:
             formats=formats,
             edges=edges,
             on_event=self._wired,
-            keypad_bits=_KEYPAD_BITS[wiring.keypad],
+            keypad_bits=wiring.keypad.bits,
         )
         reader.start()
         self._wiegand.append(reader)

@@ -1,7 +1,5 @@
 """Trouble ordered of a virtual school: the real agent finds it, by the names an officer knows."""
 
-import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +16,7 @@ from simulators.people import People
 from simulators.school_plan import DistrictSize
 from simulators.site_orders import SiteOrders
 from simulators.virtual_site import VirtualSite
+from tests.support import virtual_schools
 from tests.support.waiting import until
 
 
@@ -29,14 +28,13 @@ class School:
     order: Callable[..., Any]
 
     def condition(self, door: str) -> Condition:
-        return self.site.agent.controller.doors[door].state.condition
+        return virtual_schools.condition(self.site, door)
 
     def alarms(self, door: str) -> set[str]:
-        controller = self.site.agent.controller
-        return set(controller.report(controller.doors[door]).alarms)
+        return virtual_schools.alarms(self.site, door)
 
     async def reaches(self, door: str, condition: Condition) -> None:
-        await until(lambda: self.condition(door) is condition, f"{door} {condition}")
+        await virtual_schools.reaches(self.site, door, condition)
 
 
 @pytest.fixture
@@ -48,23 +46,10 @@ def district(tmp_path: Any) -> District:
 async def school(district: District) -> AsyncIterator[School]:
     cards = load_cards(district.cards)
     with VirtualSite(load(district.agents[0].config)) as site:
-        people = People(site, cards)
-        orders = SiteOrders(site, people, cards)
-        task = asyncio.create_task(site.run())
-        try:
-            await until(lambda: site.agent.ready.is_set() or task.done(), "the agent")
-            site.agent.controller.set_rules(_rules(site))
-            here = School(site, lambda do, **fields: orders({"do": do, **fields}))
-            for door in site.doors:
-                await here.reaches(door, Condition.SECURE)
+        orders = SiteOrders(site, People(site, cards), cards)
+        async with virtual_schools.running(site, _rules(site)):
             await until(lambda: all(reader.leds for reader in site.readers.values()), "the readers")
-            yield here
-        finally:
-            people.rest()
-            task.cancel()
-            await asyncio.wait([task])
-            with contextlib.suppress(asyncio.CancelledError):
-                task.result()
+            yield School(site, lambda do, **fields: orders({"do": do, **fields}))
 
 
 def _rules(site: VirtualSite) -> Rules:

@@ -4,7 +4,6 @@ No broker: a school stands alone. What central would have sent is put into the a
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from simulators.rhythm import DayClock
 from simulators.school_plan import DistrictSize
 from simulators.site_orders import SiteOrders
 from simulators.virtual_site import VirtualSite
+from tests.support import virtual_schools
 from tests.support.waiting import until
 
 NOBODY = 1  # a port without a broker
@@ -40,10 +40,10 @@ class School:
     order: Callable[..., Any]
 
     def condition(self, door: str) -> Condition:
-        return self.site.agent.controller.doors[door].state.condition
+        return virtual_schools.condition(self.site, door)
 
     async def reaches(self, door: str, condition: Condition) -> None:
-        await until(lambda: self.condition(door) is condition, f"{door} {condition}")
+        await virtual_schools.reaches(self.site, door, condition)
 
 
 @pytest.fixture
@@ -57,21 +57,12 @@ async def school(district: District) -> AsyncIterator[School]:
     with VirtualSite(load(district.agents[0].config)) as site:
         people = People(site, cards)
         orders = SiteOrders(site, people, cards)
-        task = asyncio.create_task(site.run())
-        try:
-            await until(lambda: site.agent.ready.is_set() or task.done(), "the agent")
-            site.agent.controller.set_rules(_rules(district, cards))
-            here = School(site, people, lambda do, **fields: orders({"do": do, **fields}))
-            for door in site.doors:
-                await here.reaches(door, Condition.SECURE)
+        async with virtual_schools.running(site, _rules(district, cards)):
             await until(lambda: all(reader.leds for reader in site.readers.values()), "the readers")
-            yield here
-        finally:
-            people.rest()
-            task.cancel()
-            await asyncio.wait([task])
-            with contextlib.suppress(asyncio.CancelledError):
-                task.result()
+            try:
+                yield School(site, people, lambda do, **fields: orders({"do": do, **fields}))
+            finally:
+                people.rest()
 
 
 def _rules(district: District, cards: tuple[Card, ...]) -> Rules:

@@ -10,16 +10,16 @@ from gpiozero.pins.mock import MockFactory
 from drivers.gpio import FailMode, LockKind
 from drivers.timed_outputs import TimedOutputs
 from edge_agent.agent import Agent
-from edge_agent.config_file import AgentFile
-from edge_agent.wiring import DoorWiring, LockWiring, ReaderLine, ReaderWiring, SwitchWiring
+from edge_agent.agent_yaml.config_file import AgentFile
+from edge_agent.agent_yaml.wiring import DoorWiring, LockWiring, ReaderLine, ReaderWiring, SwitchWiring
 from protocol import topics
 from protocol.messages import AccessRule, AgentConfig, Credential, DoorSettings, Period
 from protocol.mqtt import BrokerAddress
 from protocol.signing import SigningKey
 from protocol.topics import TopicKind
 from protocol.words import DoorMode, KeyRole
-from simulators import virtual_door
-from simulators.virtual_door import VirtualDoor
+from simulators.hardware import door as virtual_door
+from simulators.hardware.door import VirtualDoor
 
 SITE, AGENT = "bench", "east"
 ALWAYS = Period(days=tuple(range(7)), start="00:00", end="24:00", mode=DoorMode.UNLOCKED)

@@ -68,7 +68,7 @@ def virtual_readers(count: int, baud: int) -> Iterator[ReaderLine]:
     command = [
         sys.executable,
         "-m",
-        "simulators.virtual_reader_process",
+        "simulators.hardware.reader_process",
         "--readers",
         str(count),
         "--baud",

@@ -25,8 +25,8 @@ from pathlib import Path
 from bench import children
 from bench.agent_rig import AGENT, SITE, Rig
 from bench.figures import percentile
-from edge_agent.credential_store import CredentialStore
-from edge_agent.health import resident_mib
+from edge_agent.host.health import resident_mib
+from edge_agent.storage.credential_store import CredentialStore
 from protocol import credentials, topics
 from protocol.messages import AccessRule, AgentConfig, Credential, DoorSettings
 from protocol.topics import TopicKind
@@ -56,7 +56,7 @@ def card(number: int) -> bytes:
 
 
 async def _prepare(folder: Path) -> dict[str, float]:
-    from central.credential_pages import Shares  # noqa: PLC0415 - the agent's process does without
+    from central.agents.credential_pages import Shares  # noqa: PLC0415 - the agent's process does without
 
     everybody = tuple(
         Credential(

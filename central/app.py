@@ -13,29 +13,29 @@ import uvicorn
 from argon2 import PasswordHasher
 from fastapi import FastAPI
 
-from central import audit
-from central.accounts import Accounts
+from central.agents.bundles import BundleError, bundles
+from central.agents.commands import CommandService
+from central.agents.wire import Wire
 from central.api.application import create_application
 from central.api.services import Health, Services
-from central.bundles import BundleError, bundles
 from central.clock import Clock, SystemClock
-from central.closure import ClosureTracker
-from central.commands import CommandService
-from central.declarations import DeclarationService
-from central.directory import load_directory
-from central.fleet import Fleet
-from central.history import History
-from central.influx import InfluxFeed
-from central.ingest import CommittedEvent, Ingest
-from central.inventory import Inventory
-from central.live import LiveHub
-from central.own_sets import OwnSets
-from central.presence import record_presence
+from central.declarations.closure import ClosureTracker
+from central.declarations.own_sets import OwnSets
+from central.declarations.service import DeclarationService
+from central.district.directory import load_directory
+from central.district.inventory import Inventory
+from central.events.history import History
+from central.events.influx import InfluxFeed
+from central.events.ingest import CommittedEvent, Ingest
+from central.fleet.fleet import Fleet
+from central.fleet.presence import record_presence
+from central.live.hub import LiveHub
+from central.live.views import Views
+from central.people import audit
+from central.people.accounts import Accounts
 from central.records.engine import open_records
 from central.refusals import Refusals
 from central.settings import Settings, SettingsError
-from central.views import Views
-from central.wire import Wire
 from protocol.messages import EventAck
 from protocol.signing import SigningKey
 

@@ -17,16 +17,16 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from central import token_cli
-from central.accounts import AccountError, Accounts
+from central.agents.bundles import publish_again
 from central.app import Central, build
-from central.audit import AuditLog
-from central.bundles import publish_again
 from central.clock import SystemClock
-from central.directory import DirectoryError, load_directory
+from central.district import token_cli
+from central.district.directory import DirectoryError, load_directory
 from central.embedded_broker import BrokerEnded, run_broker
+from central.people.accounts import AccountError, Accounts
+from central.people.audit import AuditLog
+from central.people.roles import Role
 from central.records.engine import RecordsError, open_records
-from central.roles import Role
 from central.settings import DISTRICT_KEY, InfluxSettings, Settings, SettingsError, database_in
 from protocol.mqtt import BrokerAddress
 from protocol.signing import SigningKey

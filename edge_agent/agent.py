@@ -15,29 +15,29 @@ from typing import Any
 
 from drivers.timed_outputs import TimedOutputs
 from drivers.wiegand.edges import EdgeSource
-from edge_agent.clock import Clock, SystemClock, stamp
-from edge_agent.commands import Commands
-from edge_agent.config_file import AgentFile
-from edge_agent.configuration import Configuration
-from edge_agent.controller import Controller
-from edge_agent.credential_store import CredentialStore
-from edge_agent.declarations import Declarations, keyring
-from edge_agent.hardware import Hardware
-from edge_agent.health import Health
-from edge_agent.inbox import Inbox
-from edge_agent.journal import Journal
-from edge_agent.link import AgentLink
-from edge_agent.outbox import Outbox
-from edge_agent.presence import Presence
-from edge_agent.pulse import Pulse
-from edge_agent.reader_display import Show
-from edge_agent.reader_keys import ReaderKeys
-from edge_agent.readers import Readers
-from edge_agent.refusals import Refusals
-from edge_agent.storage import Storage
-from edge_agent.store import Store
-from edge_agent.watchdog import Watchdog
-from edge_agent.wired_readers import WiredReaders
+from edge_agent.access.display import Show
+from edge_agent.agent_yaml.config_file import AgentFile
+from edge_agent.bundle.bundle import Configuration
+from edge_agent.declarations.held import Declarations, keyring
+from edge_agent.doors.controller import Controller
+from edge_agent.doors.hardware import Hardware
+from edge_agent.doors.pulse import Pulse
+from edge_agent.events.journal import Journal
+from edge_agent.events.outbox import Outbox
+from edge_agent.events.refusals import Refusals
+from edge_agent.host.clock import Clock, SystemClock, stamp
+from edge_agent.host.health import Health
+from edge_agent.host.watchdog import Watchdog
+from edge_agent.link.commands import Commands
+from edge_agent.link.inbox import Inbox
+from edge_agent.link.link import AgentLink
+from edge_agent.readers.keys import ReaderKeys
+from edge_agent.readers.osdp import Readers
+from edge_agent.readers.wiegand_serial import WiredReaders
+from edge_agent.storage.credential_store import CredentialStore
+from edge_agent.storage.disk_watch import Storage
+from edge_agent.storage.presence import Presence
+from edge_agent.storage.state_db import Store
 from protocol.messages import EventAck, StateSnapshot
 from protocol.signing import Keyring
 from protocol.words import EventKind, KeyRole

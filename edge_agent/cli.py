@@ -17,14 +17,14 @@ from typing import Any
 
 from gpiozero.exc import GPIOZeroError
 
-from edge_agent import provisioning_cli
 from edge_agent.agent import Agent
-from edge_agent.config.cli import add_check, add_setup_files, check, write_setup_files
-from edge_agent.config_file import AgentFile, ConfigError, load_to_serve
-from edge_agent.database import DatabaseTooNew
-from edge_agent.one_at_a_time import Holding
+from edge_agent.agent_yaml.cli import add_check, add_setup_files, check, write_setup_files
+from edge_agent.agent_yaml.config_file import AgentFile, ConfigError, load_to_serve
+from edge_agent.host.watchdog import Watchdog
+from edge_agent.readers import provisioning_cli
+from edge_agent.storage.database import DatabaseTooNew
+from edge_agent.storage.lock_file import Holding
 from edge_agent.walk_test import cli as walk_test
-from edge_agent.watchdog import Watchdog
 from protocol.signing import SigningKey
 from protocol.words import KeyRole
 

@@ -15,18 +15,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_agent.config_file import AgentFile, ConfigError, load
-from edge_agent.database import DatabaseTooNew
-from simulators import walked_cli
-from simulators.cards import Card, load_cards
-from simulators.control import Order, OrderRefused, listening, parse_order, send_order
-from simulators.district import make_district
-from simulators.order_book import order_from_words
-from simulators.people import People
-from simulators.rhythm import DayClock
-from simulators.school_plan import DistrictSize
-from simulators.site_orders import SiteOrders
-from simulators.virtual_site import VirtualSite
+from edge_agent.agent_yaml.config_file import AgentFile, ConfigError, load
+from edge_agent.storage.database import DatabaseTooNew
+from simulators.district.make import make_district
+from simulators.district.plan import DistrictSize
+from simulators.orders.book import order_from_words
+from simulators.orders.control import Order, OrderRefused, listening, parse_order, send_order
+from simulators.orders.site import SiteOrders
+from simulators.school import walked_cli
+from simulators.school.cards import Card, load_cards
+from simulators.school.people import People
+from simulators.school.rhythm import DayClock
+from simulators.school.site import VirtualSite
 from simulators.workbench.app import Perform, directly, over_socket
 from simulators.workbench.server import address, serving
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulators.children import Children
-from simulators.control import send_order
-from simulators.district import AgentFolder, District, make_district
-from simulators.district_api import ApiError, DistrictApi, wait_for_central
-from simulators.school_plan import DistrictSize
+from simulators.district.api import ApiError, DistrictApi, wait_for_central
+from simulators.district.children import Children
+from simulators.district.make import AgentFolder, District, make_district
+from simulators.district.plan import DistrictSize
+from simulators.orders.control import send_order
 
 log = logging.getLogger(__name__)
 

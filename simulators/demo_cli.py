@@ -18,13 +18,13 @@ import tempfile
 from pathlib import Path
 from typing import TextIO
 
-from edge_agent.yaml_fields import ConfigError
-from simulators.children import ChildFailed
+from edge_agent.agent_yaml.yaml_fields import ConfigError
 from simulators.demo import CONSOLE_PORT, HOST, ROLES, Demo, begin_the_day, running_demo, unless_a_child_dies
-from simulators.district_api import ApiError
-from simulators.scenario import load_scenario, scenario_file, scenario_names
-from simulators.scenario_player import Result, ScenarioPlayer
-from simulators.scenario_steps import Scenario
+from simulators.district.api import ApiError
+from simulators.district.children import ChildFailed
+from simulators.scenario.parse import load_scenario, scenario_file, scenario_names
+from simulators.scenario.player import Result, ScenarioPlayer
+from simulators.scenario.steps import Scenario
 from simulators.workbench.app import over_socket
 from simulators.workbench.server import serving
 

@@ -8,7 +8,7 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from drivers.timed_outputs import TimedOutputs
-from simulators.virtual_time import SteppedTimer
+from simulators.hardware.timers import SteppedTimer
 
 Until = Callable[..., Awaitable[None]]
 

@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from typing_extensions import TypedDict
 
-from central.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD, AccountError, User
 from central.api.answers import encoded
 from central.api.problems import Problem, documented
 from central.api.security import Administrator, Auditor
 from central.api.services import Central
-from central.audit import AuditEntry
-from central.roles import Role
+from central.people.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD, AccountError, User
+from central.people.audit import AuditEntry
+from central.people.roles import Role
 
 router = APIRouter(prefix="/api")
 

@@ -10,10 +10,10 @@ from central.api.answers import encoded
 from central.api.problems import Problem, documented
 from central.api.security import Declarer, Releaser, SignedIn
 from central.api.services import Central, Services
-from central.declaration_records import DeclarationRecord
-from central.declarations import ENDED, DeclarationRefused, NoSuchDeclaration
-from central.release import ReleaseRefused
-from central.view_types import DeclarationDetail, DeclarationView
+from central.declarations.records import DeclarationRecord
+from central.declarations.release import ReleaseRefused
+from central.declarations.service import ENDED, DeclarationRefused, NoSuchDeclaration
+from central.live.view_types import DeclarationDetail, DeclarationView
 from protocol.messages import Scope
 from protocol.words import ScopeKind, SrpAction
 

@@ -10,9 +10,9 @@ from central.api.answers import encoded
 from central.api.problems import Problem, documented
 from central.api.security import Commander, SignedIn
 from central.api.services import Central
-from central.roles import Right, may, roles_with
-from central.view_types import DoorDetail, Overview, SiteView
-from central.views import stored_event
+from central.live.view_types import DoorDetail, Overview, SiteView
+from central.live.views import stored_event
+from central.people.roles import Right, may, roles_with
 from protocol.mqtt import NotConnected
 from protocol.words import CommandKind
 

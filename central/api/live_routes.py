@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from central.api.problems import Problem, documented
 from central.api.security import SignedIn, Token
 from central.api.services import Central, Services
-from central.declarations import NoSuchDeclaration
-from central.live import PING, Listener
+from central.declarations.service import NoSuchDeclaration
+from central.live.hub import PING, Listener
 
 router = APIRouter(prefix="/api", tags=["live"])
 

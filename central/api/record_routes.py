@@ -10,10 +10,10 @@ from central.api.answers import encoded
 from central.api.problems import Problem, documented
 from central.api.security import SignedIn
 from central.api.services import Central, Services
-from central.history import MOST_EVENTS, AgentSeries, DoorSeries
-from central.history_buckets import SHORTEST_RESOLUTION_MS, BadRange, Buckets
-from central.view_types import EventView
-from central.views import stored_event
+from central.events.history import MOST_EVENTS, AgentSeries, DoorSeries
+from central.events.history_buckets import SHORTEST_RESOLUTION_MS, BadRange, Buckets
+from central.live.view_types import EventView
+from central.live.views import stored_event
 
 router = APIRouter(prefix="/api", tags=["history"])
 

@@ -7,10 +7,10 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from central.accounts import Session
 from central.api.problems import Problem
 from central.api.services import Central
-from central.roles import Right, may, roles_with
+from central.people.accounts import Session
+from central.people.roles import Right, may, roles_with
 
 COOKIE = "doorward_session"
 

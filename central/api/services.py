@@ -7,16 +7,16 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
-from central.accounts import Accounts
-from central.audit import AuditLog
+from central.agents.commands import CommandService
 from central.clock import Clock
-from central.commands import CommandService
-from central.declarations import DeclarationService
-from central.fleet import Fleet
-from central.history import History
-from central.inventory import Inventory
-from central.live import LiveHub
-from central.views import Views
+from central.declarations.service import DeclarationService
+from central.district.inventory import Inventory
+from central.events.history import History
+from central.fleet.fleet import Fleet
+from central.live.hub import LiveHub
+from central.live.views import Views
+from central.people.accounts import Accounts
+from central.people.audit import AuditLog
 
 HASHING_AT_ONCE = 2
 """Passwords judged at a time: each takes 64 MiB and tens of milliseconds of a processor."""

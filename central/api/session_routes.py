@@ -4,11 +4,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from central.accounts import SignInFailed, Throttled
 from central.api.problems import Problem, documented
 from central.api.security import COOKIE, SignedIn, Token, refuse_foreign
 from central.api.services import HASHING_WAITING, Central
-from central.roles import Role
+from central.people.accounts import SignInFailed, Throttled
+from central.people.roles import Role
 
 router = APIRouter(prefix="/api/session", tags=["session"])
 

@@ -26,7 +26,7 @@ from drivers.osdp.events import (
 )
 from drivers.osdp.gate import Forged
 from drivers.osdp.indication import Indication
-from drivers.osdp.port import open_serial
+from drivers.serial.port import open_serial
 
 __all__ = [
     "CardRead",

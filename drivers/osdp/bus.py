@@ -28,9 +28,9 @@ from drivers.osdp.gate import Forged, proves_presence, refuse
 from drivers.osdp.indication import LASTING, Indication, commands
 from drivers.osdp.key_state import KeyState
 from drivers.osdp.panel import Channel, Panel, RawEvent
-from drivers.osdp.port import Line
-from drivers.osdp.port_keeper import PortKeeper
 from drivers.osdp.reader import ReaderState
+from drivers.serial.port import Line
+from drivers.serial.port_keeper import PortKeeper
 
 _log = logging.getLogger(__name__)
 

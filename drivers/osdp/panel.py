@@ -16,7 +16,7 @@ import osdp_sys
 
 from drivers.osdp.config import OsdpReaderConfig
 from drivers.osdp.frames import FrameReader, Question, question
-from drivers.osdp.port import Line
+from drivers.serial.port import Line
 
 QUIET_STEPS = 2
 """libosdp spends up to two steps without a byte moving between a reply and the next command."""

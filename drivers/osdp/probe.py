@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from drivers.osdp.config import MAX_ADDRESS
 from drivers.osdp.frames import Command, Frame, FrameReader, Reply, build
-from drivers.osdp.port import Line
+from drivers.serial.port import Line
 
 WINDOW_S = 0.06
 """How long an address is listened to, beyond the time its bytes take. Readers answer within a few milliseconds."""

@@ -18,7 +18,7 @@ import osdp_sys
 
 from drivers.osdp.config import check_key
 from drivers.osdp.panel import Channel, seed_nonces
-from drivers.osdp.port import Line
+from drivers.serial.port import Line
 
 GIVE_S = 6.0
 """How long the exchange may take: two handshakes and a key at 9600 baud need about half a second."""

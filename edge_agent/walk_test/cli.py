@@ -18,9 +18,9 @@ from typing import Any
 
 from gpiozero.exc import GPIOZeroError
 
-from edge_agent.config_file import AgentFile, ConfigError, load
-from edge_agent.database import DatabaseTooNew
-from edge_agent.one_at_a_time import AlreadyHeld
+from edge_agent.agent_yaml.config_file import AgentFile, ConfigError, load
+from edge_agent.storage.database import DatabaseTooNew
+from edge_agent.storage.lock_file import AlreadyHeld
 from edge_agent.walk_test import report as reports
 from edge_agent.walk_test.report_files import write
 from edge_agent.walk_test.report_page import verify_page

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge_agent.clock import Clock
-from edge_agent.config_file import AgentFile
-from edge_agent.declarations import Declarations, keyring
-from edge_agent.effective_mode import effective_mode
-from edge_agent.journal import Journal
-from edge_agent.kept_bundles import opened
-from edge_agent.outbox import Outbox
-from edge_agent.refusals import Refusals
-from edge_agent.store import Store
+from edge_agent.agent_yaml.config_file import AgentFile
+from edge_agent.bundle.kept import opened
+from edge_agent.declarations.held import Declarations, keyring
+from edge_agent.events.journal import Journal
+from edge_agent.events.outbox import Outbox
+from edge_agent.events.refusals import Refusals
+from edge_agent.host.clock import Clock
+from edge_agent.policy.effective_mode import effective_mode
+from edge_agent.storage.state_db import Store
 from protocol import topics
 from protocol.messages import AgentConfig, DoorSettings
 from protocol.signing import Keyring

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from drivers.gpio import LockKind
-from edge_agent.config_file import AgentFile
+from edge_agent.agent_yaml.config_file import AgentFile
+from edge_agent.agent_yaml.wiring import DoorWiring, KeypadKind
 from edge_agent.walk_test.judge import moves_ms
 from edge_agent.walk_test.words import DoorFacts, Step, StepKind
-from edge_agent.wiring import DoorWiring, KeypadKind
 
 PERSON_MS = 60_000
 """How long a person is waited for. They may be on a ladder at the other end of the corridor."""

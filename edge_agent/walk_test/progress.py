@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_agent.config_file import AgentFile
+from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.walk_test.words import Step, StepResult, Verdict
 
 FILE = "walk-test.json"

@@ -24,13 +24,13 @@ from drivers.osdp import (
     ReaderOnline,
     open_serial,
 )
-from drivers.serial_reader import FRAMINGS, SerialReader
+from drivers.serial.ascii_reader import FRAMINGS, SerialReader
 from drivers.wiegand import CardFormat, EdgeSource, KernelEdges, WiegandReader
-from edge_agent.config_file import AgentFile
-from edge_agent.reader_keys import ReaderKeys
+from edge_agent.agent_yaml.config_file import AgentFile
+from edge_agent.agent_yaml.wiring import ReaderLine, ReaderWiring, SerialReaderWiring, WiegandWiring
+from edge_agent.readers.keys import ReaderKeys
+from edge_agent.readers.wiegand_serial import accepted, known_formats
 from edge_agent.walk_test.words import NewsKind, ReaderState
-from edge_agent.wired_readers import accepted, known_formats
-from edge_agent.wiring import ReaderLine, ReaderWiring, SerialReaderWiring, WiegandWiring
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from edge_agent.config_file import AgentFile
+from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.walk_test.findings import is_hint, root_causes, text
 from edge_agent.walk_test.progress import Progress
 from edge_agent.walk_test.prompts import TITLES

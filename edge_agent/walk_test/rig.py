@@ -11,9 +11,9 @@ from typing import Any
 
 from drivers.gpio import FailMode, LockKind, Post
 from drivers.timed_outputs import Timer
-from edge_agent.config_file import AgentFile
-from edge_agent.door_state import DriveLock
-from edge_agent.hardware import DoorHardware, Hardware
+from edge_agent.agent_yaml.config_file import AgentFile
+from edge_agent.doors.hardware import DoorHardware, Hardware
+from edge_agent.doors.state import DriveLock
 from edge_agent.walk_test.words import Change, Input, NewsKind, ReaderNews, ReaderState, Record, Sensor
 from protocol.messages import DoorSettings
 

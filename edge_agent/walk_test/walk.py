@@ -15,9 +15,9 @@ from typing import Any
 from drivers.gpio import Post
 from drivers.timed_outputs import TimedOutputs, Timer
 from drivers.wiegand import EdgeSource
-from edge_agent.clock import Clock, SystemClock
-from edge_agent.config_file import AgentFile
-from edge_agent.one_at_a_time import Holding
+from edge_agent.agent_yaml.config_file import AgentFile
+from edge_agent.host.clock import Clock, SystemClock
+from edge_agent.storage.lock_file import Holding
 from edge_agent.walk_test import progress as kept
 from edge_agent.walk_test.duties import Duties
 from edge_agent.walk_test.plan import door_readers, facts_of, plan

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from simulators.control import LONGEST_LINE, Answer, Order, OrderRefused, parse_order, send_order
+from simulators.orders.control import LONGEST_LINE, Answer, Order, OrderRefused, parse_order, send_order
 
 Perform = Callable[[Order], Awaitable[Answer]]
 

@@ -19,8 +19,8 @@ from argon2 import PasswordHasher
 
 from central.app import Central
 from central.clock import SystemClock
-from central.directory import load_directory
-from central.roles import Role
+from central.district.directory import load_directory
+from central.people.roles import Role
 from central.settings import Settings
 from protocol import codec, topics
 from protocol.messages import (

@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from central.fleet import Fleet
-from central.fleet_state import Changes, LiveDoor
+from central.fleet.fleet import Fleet
+from central.fleet.state import Changes, LiveDoor
 from protocol.messages import AgentStatus, DoorState, Evidence, Stamp, StateSnapshot
 from protocol.words import Bolt, Condition, Contact, DoorMode
 

@@ -10,8 +10,8 @@ from gpiozero.pins.mock import MockFactory, MockPin
 
 from drivers.gpio import FailMode, LockKind, LockOutput
 from drivers.timed_outputs import TimedOutputs
-from simulators.virtual_pins import LoadPin
-from simulators.virtual_time import SteppedTimer
+from simulators.hardware.pins import LoadPin
+from simulators.hardware.timers import SteppedTimer
 from tests.conftest import Until
 
 PIN = 17

@@ -21,8 +21,8 @@ from drivers.sensors import (
     TamperSwitch,
 )
 from drivers.timed_outputs import TimedOutputs
-from simulators.virtual_pins import WirePin
-from simulators.virtual_time import SteppedTimer
+from simulators.hardware.pins import WirePin
+from simulators.hardware.timers import SteppedTimer
 
 PIN = 4
 LOW, OPEN = False, None

@@ -15,9 +15,9 @@ from drivers.soft_spi import SoftSpi
 from drivers.supervised_inputs import PACE_S, SAMPLES, STALE_S, Sampler, SupervisedInput
 from drivers.supervised_line import EndOfLine, LineState
 from drivers.timed_outputs import TimedOutputs
-from simulators.virtual_adc import SupervisedWire, VirtualAdc
-from simulators.virtual_switch import WireFault
-from simulators.virtual_time import SteppedTimer
+from simulators.hardware.adc import SupervisedWire, VirtualAdc
+from simulators.hardware.switch import WireFault
+from simulators.hardware.timers import SteppedTimer
 from tests.support.waiting import until
 
 CONTACT, FIRE = 2, 7

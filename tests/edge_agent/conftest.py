@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.controller import Controller
-from edge_agent.hardware import Hardware
-from edge_agent.outbox import NewEvent, Outbox
-from edge_agent.rules import Rules
+from edge_agent.doors.controller import Controller
+from edge_agent.doors.hardware import Hardware
+from edge_agent.events.outbox import NewEvent, Outbox
+from edge_agent.policy.rules import Rules
 from protocol.messages import DeclarationSet
 from tests.support.agents import Pi, TestDistrict
 from tests.support.brokers import RunningBroker, mosquitto

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.health import resident_mib
+from edge_agent.host.health import resident_mib
 from protocol import credentials, topics
 from protocol.messages import AgentConfig, TrustedKey
 from protocol.mqtt import Incoming
@@ -17,8 +17,8 @@ from protocol.refusal import Refused
 from protocol.signing import Keyring
 from protocol.topics import TopicKind
 from protocol.words import Condition, DoorMode, EventKind, KeyRole
-from simulators.virtual_line import VirtualLine
-from simulators.virtual_reader import VirtualOsdpReader
+from simulators.hardware.line import VirtualLine
+from simulators.hardware.osdp_reader import VirtualOsdpReader
 from tests.support.agents import Pi, TestDistrict, cardholder, lockdown
 from tests.support.brokers import RunningBroker
 from tests.support.central import listening

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from simulators.school_plan import DistrictSize, plan
+from simulators.district.plan import DistrictSize, plan
 from tests.support.brokers import mosquitto
 from tests.support.console_stream import ConsoleStream, Frame
 from tests.support.running_district import RunningDistrict, running_district, wait_for

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from simulators.school_plan import DistrictSize
+from simulators.district.plan import DistrictSize
 from tests.support.brokers import mosquitto
 from tests.support.running_district import RunningDistrict, pretty, running_district, wait_for
 

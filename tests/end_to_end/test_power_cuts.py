@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.clock import SystemClock
-from edge_agent.event_sender import EventSender
-from edge_agent.journal import Journal
-from edge_agent.outbox import Outbox
+from edge_agent.events.journal import Journal
+from edge_agent.events.outbox import Outbox
+from edge_agent.host.clock import SystemClock
+from edge_agent.link.event_sender import EventSender
 from protocol import codec, topics
 from protocol.messages import EventAck
 from protocol.mqtt import BrokerAddress, Incoming, MqttLink, Subscription
 from protocol.topics import TopicKind
 from protocol.words import EventKind
-from simulators.school_plan import DistrictSize
+from simulators.district.plan import DistrictSize
 from tests.support.brokers import HOST, embedded, mosquitto
 from tests.support.running_district import RunningDistrict, running_district, wait_for
 

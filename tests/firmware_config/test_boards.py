@@ -3,8 +3,8 @@
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from edge_agent.config import boards
-from edge_agent.config.boards import Level
+from edge_agent.agent_yaml import boards
+from edge_agent.agent_yaml.boards import Level
 
 REVISIONS = {"pi-3b-plus": "a020d3", "pi-4": "c03111", "pi-5": "c04170", "pi-zero-2w": "902120"}
 """The revision codes by which gpiozero knows the same boards."""

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from edge_agent.config import boards
-from edge_agent.config_file import examine, load
+from edge_agent.agent_yaml import boards
+from edge_agent.agent_yaml.config_file import examine, load
 from tests.firmware_config.test_samples import with_keys
 from tests.support.samples import filled
 

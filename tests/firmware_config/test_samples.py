@@ -9,8 +9,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from central.directory import DirectoryError, load_directory
-from edge_agent.config_file import examine
+from central.district.directory import DirectoryError, load_directory
+from edge_agent.agent_yaml.config_file import examine
 from protocol.signing import SigningKey
 from tests.support.samples import filled, filled_copy
 

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from tests.support.schemas import FOLDER, SCHEMAS, written
 
 REPOSITORY = Path(__file__).parents[2]
-CASES = REPOSITORY / "tests" / "edge_agent" / "broken_configs"
+CASES = REPOSITORY / "tests" / "edge_agent" / "agent_yaml" / "broken_configs"
 GOOD = (CASES / "good.yaml").read_text()
 
 BEYOND_A_SCHEMA = {"a field that stands twice", "a bracket that never closes"}

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edge_agent.config import boards, forms, machine, reading
-from edge_agent.config.boards import Stack
-from edge_agent.config.report import Report
-from edge_agent.config.setup_files import config_lines, setup_files
+from edge_agent.agent_yaml import boards, forms, machine
+from edge_agent.agent_yaml.boards import Stack
+from edge_agent.agent_yaml.setup_files import config_lines, setup_files
+from ground import yaml_forms as reading
+from ground.problems import Report
 from tests.support.samples import filled_copy
 
 SAMPLES = Path(__file__).parents[2] / "firmware_config" / "samples"

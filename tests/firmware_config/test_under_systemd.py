@@ -86,7 +86,7 @@ systemctl exit 0
 PROBE = """
 import ctypes, errno, os, socket, sqlite3
 from pathlib import Path
-from edge_agent.clock import kernel_synchronised
+from edge_agent.host.clock import kernel_synchronised
 for major in (4, 153, 166, 188, 3000):
     try:
         os.open(f"/dev/char-{major}", os.O_RDWR | os.O_NOCTTY)

@@ -33,7 +33,7 @@ class ReaderOutside:
 def reader_outside() -> Iterator[ReaderOutside]:
     """A reader until the block ends."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "simulators.virtual_reader_process", "--key", secrets.token_hex(16)],
+        [sys.executable, "-m", "simulators.hardware.reader_process", "--key", secrets.token_hex(16)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, cwd=ROOT,
     )  # fmt: skip
     with process:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from simulators.demo import HOST, console
-from simulators.district_api import DistrictApi
-from simulators.scenario import scenario_names
+from simulators.district.api import DistrictApi
+from simulators.scenario.parse import scenario_names
 from tests.support.ports import free_port
 from tests.support.waiting import until
 

@@ -16,8 +16,8 @@ from gpiozero.pins.mock import MockFactory
 
 from drivers.gpio import FailMode, LockKind
 from edge_agent.agent import Agent
-from edge_agent.clock import SystemClock
-from edge_agent.config_file import AgentFile, load
+from edge_agent.agent_yaml.config_file import AgentFile, load
+from edge_agent.host.clock import SystemClock
 from protocol import topics
 from protocol.messages import (
     AccessRule,
@@ -33,9 +33,9 @@ from protocol.messages import (
 from protocol.signing import SigningKey
 from protocol.topics import TopicKind
 from protocol.words import KeyRole, ScopeKind
-from simulators.virtual_door import DoorWiring, VirtualDoor
-from simulators.virtual_pins import WirePin
-from simulators.virtual_time import LoopTimer
+from simulators.hardware.door import DoorWiring, VirtualDoor
+from simulators.hardware.pins import WirePin
+from simulators.hardware.timers import LoopTimer
 from tests.support.waiting import until
 
 COMPUTE_MODULE = "a020a0"  # 46 pins: room for more doors than a 40-pin header has

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from edge_agent.access import Attempt, Calendar
+from edge_agent.policy.decision import Attempt, Calendar
 from protocol.messages import AccessRule, Credential, DoorSettings, Period
 from protocol.words import DoorMode
 

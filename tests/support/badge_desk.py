@@ -7,17 +7,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from edge_agent import interlock
-from edge_agent.badge_path import BadgePath, ReaderPlace
-from edge_agent.credential_store import MemoryCredentials
-from edge_agent.door_machine import step
-from edge_agent.door_state import DoorProfile, DoorState, DriveLock, Granted, Input, ModeSet, Sensed, Tick, initial
-from edge_agent.effective_mode import effective_mode
-from edge_agent.journal import Journal
-from edge_agent.presence import Presence
-from edge_agent.reader_display import Show
-from edge_agent.rules import Rules
-from edge_agent.wiring import Passage
+from edge_agent.access.desk import BadgePath, ReaderPlace
+from edge_agent.access.display import Show
+from edge_agent.agent_yaml.wiring import Passage
+from edge_agent.doors import interlock
+from edge_agent.doors.machine import step
+from edge_agent.doors.state import DoorProfile, DoorState, DriveLock, Granted, Input, ModeSet, Sensed, Tick, initial
+from edge_agent.events.journal import Journal
+from edge_agent.policy.effective_mode import effective_mode
+from edge_agent.policy.rules import Rules
+from edge_agent.storage.credential_store import MemoryCredentials
+from edge_agent.storage.presence import Presence
 from protocol import credentials
 from protocol.messages import AccessRule, Credential, DoorSettings
 from protocol.words import Alarm, Bolt, Contact, DoorMode, EventKind

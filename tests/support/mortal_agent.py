@@ -17,12 +17,12 @@ from typing import Any
 
 from gpiozero.pins.mock import MockFactory
 
-from edge_agent import config_trial
 from edge_agent.agent import Agent
-from edge_agent.config_file import AgentFile, load
-from simulators.virtual_door import DoorWiring, VirtualDoor
-from simulators.virtual_pins import WirePin
-from simulators.virtual_time import LoopTimer
+from edge_agent.agent_yaml.config_file import AgentFile, load
+from edge_agent.bundle import trial as config_trial
+from simulators.hardware.door import DoorWiring, VirtualDoor
+from simulators.hardware.pins import WirePin
+from simulators.hardware.timers import LoopTimer
 from tests.support.agents import COMPUTE_MODULE, FIRE_PIN, PANIC_PIN
 from tests.support.people import token_of
 

@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-from simulators.control import send_order
-from simulators.district import AgentFolder, District, make_district
-from simulators.school_plan import DistrictSize
+from simulators.district.make import AgentFolder, District, make_district
+from simulators.district.plan import DistrictSize
+from simulators.orders.control import send_order
 from tests.support.brokers import HOST, RunningBroker, embedded
 from tests.support.ports import free_port
 

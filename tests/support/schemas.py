@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from central.directory_file import DistrictFile, PeriodEntry
-from edge_agent.config.schema import DIALECT, agent_schema
+from central.district.directory_file import DistrictFile, PeriodEntry
+from edge_agent.agent_yaml.schema import DIALECT, agent_schema
 
 FOLDER = Path(__file__).parents[2] / "firmware_config" / "schemas"
 

@@ -3,16 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from edge_agent.door_machine import step
-from edge_agent.door_state import (
-    DoorProfile,
-    DriveLock,
-    Effect,
-    Emit,
-    Input,
-    Sensed,
-    initial,
-)
+from edge_agent.doors.machine import step
+from edge_agent.doors.state import DoorProfile, DriveLock, Effect, Emit, Input, Sensed, initial
 from protocol.words import Alarm, Bolt, Condition, Contact, EventKind
 
 STRIKE = DoorProfile(

@@ -3,9 +3,9 @@
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.clock import SystemClock
-from edge_agent.config_trial import HEALTHY_AFTER_MS
-from edge_agent.outbox import NewEvent
+from edge_agent.bundle.trial import HEALTHY_AFTER_MS
+from edge_agent.events.outbox import NewEvent
+from edge_agent.host.clock import SystemClock
 from protocol.words import EventKind
 from tests.support.agents import Pi
 

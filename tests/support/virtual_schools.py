@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from edge_agent.rules import Rules
+from edge_agent.policy.rules import Rules
 from protocol.words import Condition
-from simulators.virtual_site import VirtualSite
+from simulators.school.site import VirtualSite
 from tests.support.waiting import until
 
 

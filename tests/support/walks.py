@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from drivers.gpio import FailMode, LockKind
-from edge_agent.clock import SystemClock
-from edge_agent.config_file import AgentFile
+from edge_agent.agent_yaml.config_file import AgentFile
+from edge_agent.agent_yaml.wiring import DoorWiring, LockWiring, ReaderLine, ReaderWiring, SwitchWiring
+from edge_agent.host.clock import SystemClock
 from edge_agent.walk_test.walk import Outcome, Walk
-from edge_agent.wiring import DoorWiring, LockWiring, ReaderLine, ReaderWiring, SwitchWiring
 from protocol.messages import TrustedKey
 from protocol.mqtt import BrokerAddress
 from protocol.signing import SigningKey
 from protocol.words import KeyRole
-from simulators.walked_site import WalkedSite
-from simulators.walker import Walker
+from simulators.school.walked_site import WalkedSite
+from simulators.school.walker import Walker
 
 FIRE_PIN, PANIC_PIN = 44, 45
 PINS_A_DOOR = 5

@@ -82,7 +82,7 @@ def main() -> None:
     """Run the suite named on the kernel's command line, then end the machine, whatever happens."""
     try:
         suite, out = Path(sys.argv[1]), sys.argv[2]  # the kernel adds a word of its own
-        root = suite.parents[3]
+        root = next(at for at in suite.parents if (at / "pyproject.toml").exists())
         furnish(out, root)
         child = os.fork()
         if child == 0:

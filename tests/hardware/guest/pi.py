@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from edge_agent.store import Store, StoredSet
+from edge_agent.storage.state_db import Store, StoredSet
 from protocol import topics
 from protocol.messages import AccessRule, AgentConfig, Credential, Declaration, DeclarationSet, DoorSettings, Scope
 from protocol.signing import SigningKey

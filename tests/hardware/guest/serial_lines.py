@@ -2,7 +2,7 @@
 
 The OSDP reader is libosdp's own peripheral side, in a process of the host's, on the first serial port. Its hands are
 on the second: what is written there as a JSON line is done to it, what it shows comes back
-(`simulators.virtual_reader_process`). The third and the fourth port are joined to each other: the agent has a
+(`simulators.hardware.reader_process`). The third and the fourth port are joined to each other: the agent has a
 125 kHz module on one, the test plays it on the other.
 """
 

@@ -1,0 +1,216 @@
+"""Central's side of the wire: hears every agent, hands each message to whom it concerns, and speaks for central.
+
+It owns the MQTT link and knows what kind of message a topic carries. What the messages mean is decided by the
+fleet, the ingest and whoever takes the agents' own declarations.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from central.clock import Clock
+from central.events.ingest import Ingest
+from central.fleet.fleet import Fleet
+from central.refusals import Refusals
+from protocol import codec, topics
+from protocol.messages import AgentStatus, EventAck, StateSnapshot
+from protocol.mqtt import BrokerAddress, Incoming, MqttLink, NotConnected, Subscription
+from protocol.refusal import Reason, Refused
+from protocol.topics import TopicKind
+
+log = logging.getLogger(__name__)
+
+CLIENT_ID = "doorward-central"
+
+ACKS_IN_FLIGHT = 8
+"""Acknowledgements under way at a time; later ones for the same stream overtake those that still wait. Well under
+the 20 messages that paho lets be in flight: a lockdown must not queue behind acknowledgements."""
+
+DECLARED_WITHIN_S = 5.0
+DOCUMENT_WITHIN_S = 30.0
+"""How long a broker may take to have a set of declarations, and a page or a configuration, before it is sent again: a
+whole district's pages go at once through a broker that has just come back."""
+
+AGAIN_AFTER_S = 0.5
+"""The pause before a document that was late is sent again."""
+
+SUBSCRIPTIONS = (
+    Subscription(topics.every_agent(TopicKind.STATUS), 1),
+    Subscription(topics.every_agent(TopicKind.DECLARATIONS), 1),
+    Subscription(topics.every_agent(TopicKind.STATE), 0),  # one that is late is worth nothing
+    Subscription(topics.every_agent(TopicKind.EVENTS), 1),
+)
+
+
+class Wire:
+    """Everything but :meth:`acknowledge` is to be called on the event loop that runs :meth:`run`.
+
+    ``on_agent_declarations`` gets what a site declared by itself: site, agent, topic, the JWS as it came, and
+    whether it came out of the broker's memory. ``retained_documents`` names all that a broker should remember of
+    central (topic, JWS); it is all published at each connection, since a broker may forget.
+    """
+
+    def __init__(
+        self,
+        address: BrokerAddress,
+        fleet: Fleet,
+        ingest: Ingest,
+        clock: Clock,
+        *,
+        on_agent_declarations: Callable[[str, str, str, bytes, bool], None],
+        retained_documents: Callable[[], Iterable[tuple[str, bytes]]],
+        refusals: Refusals | None = None,
+        client_id: str = CLIENT_ID,
+    ) -> None:
+        self.refusals = refusals or Refusals()
+        self._fleet = fleet
+        self._ingest = ingest
+        self._clock = clock
+        self._on_agent_declarations = on_agent_declarations
+        self._retained_documents = retained_documents
+        self._link = MqttLink(
+            address,
+            client_id,
+            subscriptions=lambda: SUBSCRIPTIONS,
+            on_message=self._dispatch,
+            on_connected=self._greet,
+        )
+        self._published_since_greeting: set[str] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._acks: dict[tuple[str, str, str], int] = {}  # what is still to be acknowledged, the newest of a stream
+        self._acks_under_way: set[asyncio.Task[None]] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether a broker takes our messages now, as far as we know."""
+        return self._link.connected
+
+    async def wait_connected(self) -> None:
+        """Return once connected and subscribed."""
+        await self._link.wait_connected()
+
+    async def run(self) -> None:
+        """Stay on the wire until cancelled."""
+        self._loop = asyncio.get_running_loop()
+        try:
+            await self._link.run()
+        finally:
+            self._loop = None
+            for task in self._acks_under_way:
+                task.cancel()
+
+    # --- what central says -----------------------------------------------------------------------------------
+
+    async def publish_document(self, topic: str, jws: bytes) -> bool:
+        """Publish a declaration set or a configuration, retained; it is on the socket before this first waits.
+
+        Returns once the broker has it. False: there is no broker now, or it may not have arrived. Nothing is
+        lost then: the next connection publishes every retained document.
+        """
+        self._published_since_greeting.add(topic)
+        try:
+            await self._link.publish(topic, jws, qos=1, retain=True)
+        except NotConnected as error:
+            log.warning("%s goes out with the next connection: %s", topic, error)
+            return False
+        return True
+
+    async def publish_command(self, site: str, agent: str, jws: bytes) -> None:
+        """Publish a momentary act, never retained. Raises NotConnected: then it was not sent, or not surely."""
+        await self._link.publish(topics.of_agent(TopicKind.COMMAND, site, agent), jws, qos=1, retain=False)
+
+    def acknowledge(self, site: str, agent: str, ack: EventAck) -> None:
+        """Tell an agent how far its stream is committed. From any thread; lost if the link is down, as it may be:
+        the agent sends again and is answered again.
+        """
+        loop = self._loop
+        if loop is None:
+            return
+        try:
+            loop.call_soon_threadsafe(self._queue_ack, site, agent, ack)
+        except RuntimeError:  # the loop has just ended, and central with it
+            log.debug("no loop to acknowledge on")
+
+    def _queue_ack(self, site: str, agent: str, ack: EventAck) -> None:
+        self._acks[site, agent, ack.stream] = ack.committed
+        if len(self._acks_under_way) < ACKS_IN_FLIGHT:
+            task = asyncio.ensure_future(self._send_acks())
+            self._acks_under_way.add(task)
+            task.add_done_callback(self._acks_under_way.discard)
+
+    async def _send_acks(self) -> None:
+        while self._acks:
+            (site, agent, stream), committed = self._acks.popitem()
+            payload = codec.encode(EventAck(stream=stream, committed=committed))
+            try:
+                await self._link.publish(topics.of_agent(TopicKind.EVENTS_ACK, site, agent), payload, qos=1)
+            except NotConnected:
+                self._acks.clear()  # every agent will send again, and hear then
+
+    async def _greet(self) -> None:
+        """Give the broker every retained document, declarations first; but none that is newer there already.
+
+        One the broker is late with is sent again, and the greeting goes on for as long as the link is up: what was
+        left out would be missing until the link drops, which may be weeks.
+        """
+        published: set[str] = set()
+        self._published_since_greeting = published
+        documents = list(self._retained_documents())
+        left = (
+            deque(document for document in documents if _is_declared(document[0])),
+            deque(document for document in documents if not _is_declared(document[0])),
+        )
+        while kind := left[0] or left[1]:
+            topic, jws = kind.popleft()
+            if published is not self._published_since_greeting:
+                return  # another connection is being greeted
+            if topic not in published and not await self._give(topic, jws):
+                kind.append((topic, jws))
+        log.info("on the wire; %d documents published", len(documents))
+
+    async def _give(self, topic: str, jws: bytes) -> bool:
+        """Whether the broker has it. False: it is late, though the link is up. NotConnected: it is not."""
+        within_s = DECLARED_WITHIN_S if _is_declared(topic) else DOCUMENT_WITHIN_S
+        try:
+            await self._link.publish(topic, jws, qos=1, retain=True, within_s=within_s)
+        except NotConnected:
+            if not self._link.connected:
+                raise
+            log.warning("the broker has not taken %s within %g s; it is sent again", topic, within_s)
+            await asyncio.sleep(AGAIN_AFTER_S)
+            return False
+        return True
+
+    # --- what central hears ----------------------------------------------------------------------------------
+
+    def _dispatch(self, incoming: Incoming) -> None:
+        try:
+            self._hand_on(incoming)
+        except Refused as refused:
+            self.refusals.note(incoming.topic, refused)
+
+    def _hand_on(self, incoming: Incoming) -> None:
+        topic = topics.parse(incoming.topic)
+        site, agent = topic.site, topic.agent
+        if site is None or agent is None:
+            raise Refused(Reason.UNKNOWN_TOPIC, "no agent speaks here")
+        match topic.kind:
+            case TopicKind.STATE:
+                snapshot = codec.decode(StateSnapshot, incoming.payload)
+                self._fleet.apply_snapshot(
+                    site, agent, snapshot, retained=incoming.retained, now_ms=self._clock.now_ms()
+                )
+            case TopicKind.EVENTS:
+                self._ingest.offer(site, agent, incoming.payload)
+            case TopicKind.STATUS:
+                status = codec.decode(AgentStatus, incoming.payload)
+                self._fleet.apply_status(site, agent, status, retained=incoming.retained, now_ms=self._clock.now_ms())
+            case TopicKind.DECLARATIONS:
+                self._on_agent_declarations(site, agent, incoming.topic, incoming.payload, incoming.retained)
+            case _:
+                raise Refused(Reason.UNKNOWN_TOPIC, "central speaks here, agents do not")
+
+
+def _is_declared(topic: str) -> bool:
+    return topics.parse(topic).kind is TopicKind.DECLARATIONS

@@ -1,0 +1,1 @@
+"""Declares, signs, releases, and follows how far the doors have got. Sends through central.agents."""

@@ -1,0 +1,329 @@
+"""Takes the agents' events into the records: each once, none lost, acknowledged only after the commit.
+
+The network side hands bytes over and never waits. One writer thread takes all that has come meanwhile into one
+transaction (so the dearer a commit, the more share it), then acknowledges, then passes on what is new. It is
+the only writer of ``events``, whose ids therefore rise in the order of commits. What an event means is not its
+business.
+"""
+
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from central.events.ingest_batch import Row, Taken, rows_of, take
+from central.events.ingest_sql import IngestSql
+from central.records.engine import writing
+from central.refusals import Refusals
+from protocol import codec, topics
+from protocol.messages import Event, EventAck, EventBatch
+from protocol.refusal import Reason, Refused
+from protocol.topics import TopicKind
+
+log = logging.getLogger(__name__)
+
+WAITING_BYTES = 64 * codec.KIB * codec.KIB
+"""What may wait for the writer. Beyond it batches are dropped unacknowledged: their agents send them again."""
+
+BATCHES_PER_COMMIT = 256
+BYTES_PER_COMMIT = 1024 * 1024
+"""Some 4,000 events. A declaration waits for the commit under way, so that must stay short."""
+
+FIRST_RETRY_S = 0.2
+LONGEST_RETRY_S = 5.0
+"""How long the writer waits after a commit that failed (a full disk, a database gone), doubling in between."""
+
+
+_MAY_PASS = (OperationalError, InterfaceError, InternalError, PoolTimeout, OSError)
+"""Faults of the database or the disk. Others are the fault of what was to be written."""
+
+
+class CommittedEvent(NamedTuple):
+    """An event now in the records. ``id`` is its row, ``received_ns`` when it came (UTC, central's clock)."""
+
+    id: int
+    site: str
+    agent: str
+    stream: str
+    received_ns: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class IngestHealth:
+    """What has been taken since the start, and what stands in the way."""
+
+    committed: int  # events
+    duplicates: int  # events that had come before
+    out_of_order: int  # batches refused because an earlier one is missing
+    gaps: int  # holes recorded, because the agent no longer had what was missing
+    waiting: int  # batches not yet written
+    dropped: int  # batches dropped because too much waited
+    refused: dict[str, int] = field(default_factory=dict)
+    failing: str | None = None  # why nothing can be committed just now
+
+
+class _Batch(NamedTuple):
+    site: str
+    agent: str
+    payload: bytes
+    received_ns: int
+
+
+class _Decoded(NamedTuple):
+    batch: _Batch
+    message: EventBatch
+    rows: list[Row]
+
+
+class _Presence(NamedTuple):
+    site: str
+    agent: str
+    at_ms: int
+    alive: bool
+
+
+class _Outcome(NamedTuple):
+    """What one transaction did: told to others only once it is committed."""
+
+    acks: dict[tuple[str, str, str], int]
+    committed: list[CommittedEvent]
+    counts: Counter[str]
+
+
+class Ingest:
+    """Call :meth:`start` before the first batch is needed and :meth:`close` at the end.
+
+    ``acknowledge`` and ``on_committed`` are called on the writer's thread, the first before the second, both
+    after the commit; they must not block. ``on_committed`` gets every new event once, in the order of ids.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        acknowledge: Callable[[str, str, EventAck], None],
+        on_committed: Callable[[list[CommittedEvent]], None] = lambda _: None,
+        refusals: Refusals | None = None,
+        utc_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._engine = engine
+        self._acknowledge = acknowledge
+        self._on_committed = on_committed
+        self._refusals = refusals or Refusals()
+        self._utc_ns = utc_ns
+        self._sql = IngestSql.of(engine.dialect.name)
+        self._changed = threading.Condition()
+        self._batches: deque[_Batch] = deque()
+        self._waiting_bytes = 0
+        self._presence: list[_Presence] = []
+        self._closing = False
+        self._idle = True
+        self._counts: Counter[str] = Counter()
+        self._failing: str | None = None
+        self._thread = threading.Thread(target=self._run, name="ingest-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write. Closes what the last run left open in the agents' presence."""
+        with writing(self._engine) as connection:
+            connection.exec_driver_sql(self._sql.close_presence)
+        self._thread.start()
+
+    def offer(self, site: str, agent: str, payload: bytes) -> bool:
+        """Take a batch as it came from the network; never blocks. False: too much waits, it was dropped."""
+        with self._changed:
+            if self._closing or self._waiting_bytes + len(payload) > WAITING_BYTES:
+                self._counts["dropped"] += 1
+                return False
+            self._batches.append(_Batch(site, agent, payload, self._utc_ns()))
+            self._waiting_bytes += len(payload)
+            self._changed.notify_all()
+            return True
+
+    def note_presence(self, site: str, agent: str, *, alive: bool, at_ms: int) -> None:
+        """Record that an agent is there, or no longer, as of ``at_ms`` (UTC)."""
+        with self._changed:
+            self._presence.append(_Presence(site, agent, at_ms, alive))
+            self._changed.notify_all()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until nothing waits to be written. False: the time was not enough."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._idle and not self._batches and not self._presence, timeout_s)
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Write what waits, and end. What cannot be written in time stays with its agents."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+
+    def health(self) -> IngestHealth:
+        """How it goes. Safe from any thread."""
+        with self._changed:
+            counts = self._counts
+            return IngestHealth(
+                committed=counts["committed"],
+                duplicates=counts["duplicates"],
+                out_of_order=counts["out_of_order"],
+                gaps=counts["gaps"],
+                waiting=len(self._batches),
+                dropped=counts["dropped"],
+                refused=self._refusals.by_reason(),
+                failing=self._failing,
+            )
+
+    # --- the writer's thread ---------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._idle = True
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._batches or self._presence or self._closing)
+                if not self._batches and not self._presence:
+                    return
+                self._idle = False
+                batches = self._next_group()
+                presence, self._presence = self._presence, []
+            if not self._store(self._decoded(batches), presence):
+                return
+
+    def _next_group(self) -> list[_Batch]:
+        """The batches to commit together: at least one, if any waits."""
+        group: list[_Batch] = []
+        taken = 0
+        while self._batches and len(group) < BATCHES_PER_COMMIT and taken < BYTES_PER_COMMIT:
+            group.append(self._batches.popleft())
+            taken += len(group[-1].payload)
+        self._waiting_bytes -= taken
+        return group
+
+    def _decoded(self, batches: Sequence[_Batch]) -> list[_Decoded]:
+        decoded: list[_Decoded] = []
+        for batch in batches:
+            try:
+                message = codec.decode(EventBatch, batch.payload)
+                rows = rows_of(batch.site, batch.agent, message, batch.received_ns)
+                decoded.append(_Decoded(batch, message, rows))
+            except Refused as refused:
+                self._refusals.note(topics.of_agent(TopicKind.EVENTS, batch.site, batch.agent), refused)
+        return decoded
+
+    def _store(self, batches: list[_Decoded], presence: list[_Presence]) -> bool:
+        """Commit a group and tell; False: told to end before it could be committed.
+
+        If the database will not have something in the group, each batch is committed by itself, and the one
+        at fault is refused: it must not keep the others' out.
+        """
+        try:
+            outcome = self._commit(batches, presence)
+        except Exception as error:
+            if len(batches) > 1:
+                return all(self._store([batch], []) for batch in batches) and self._store([], presence)
+            log.exception("the records will not have a batch")
+            for decoded in batches:
+                topic = topics.of_agent(TopicKind.EVENTS, decoded.batch.site, decoded.batch.agent)
+                self._refusals.note(topic, Refused(Reason.MALFORMED, f"the records will not have it: {error}"))
+            return True
+        if outcome is None:
+            return False
+        self._tell(outcome)
+        return True
+
+    def _commit(self, batches: list[_Decoded], presence: list[_Presence]) -> _Outcome | None:
+        """Commit, however long it takes; None: told to end meanwhile. Raises what no waiting will mend."""
+        wait_s = FIRST_RETRY_S
+        while True:
+            try:
+                with writing(self._engine) as connection:
+                    outcome = self._write(connection, batches, presence)
+            except _MAY_PASS as error:
+                if self._failing is None:
+                    log.exception("cannot commit events, trying again until it works")
+                with self._changed:
+                    self._failing = str(getattr(error, "orig", None) or error)
+                    if self._changed.wait_for(lambda: self._closing, wait_s):
+                        return None
+                wait_s = min(2 * wait_s, LONGEST_RETRY_S)
+                continue
+            if self._failing is not None:
+                log.warning("events are committed again")
+            with self._changed:
+                self._failing = None
+                self._counts.update(outcome.counts)
+            return outcome
+
+    def _write(
+        self,
+        connection: Connection,
+        batches: list[_Decoded],
+        presence: list[_Presence],
+    ) -> _Outcome:
+        sql = self._sql
+        outcome = _Outcome({}, [], Counter())
+        last_id: int = connection.exec_driver_sql(sql.last_id).scalar_one()
+        rows: list[tuple[int | str | bool | None, ...]] = []
+        gaps: list[tuple[str, str, str, int, int, int]] = []
+        moved: dict[tuple[str, str, str], int] = {}
+        for batch, message, batch_rows in batches:
+            key = (batch.site, batch.agent, message.stream)
+            cursor = outcome.acks.get(key)
+            if cursor is None:
+                cursor = connection.exec_driver_sql(sql.cursor, key).scalar() or 0
+            taken: Taken = take(cursor, message)
+            outcome.acks[key] = taken.committed
+            outcome.counts.update(taken.counts)
+            if taken.committed > cursor:
+                moved[key] = batch.received_ns // 10**6
+            gaps += [(*key, first, last, batch.received_ns // 10**6) for first, last in taken.gaps]
+            if taken.skip is None:
+                continue
+            for event, row in zip(message.events[taken.skip :], batch_rows[taken.skip :], strict=True):
+                last_id += 1
+                rows.append((last_id, *row))
+                outcome.committed.append(
+                    CommittedEvent(last_id, batch.site, batch.agent, message.stream, batch.received_ns, event)
+                )
+        if rows:
+            self._insert(connection, rows, outcome)
+        if gaps:
+            connection.exec_driver_sql(sql.insert_gap, gaps)
+        if moved:
+            connection.exec_driver_sql(
+                sql.move_cursor, [(*key, outcome.acks[key], at_ms) for key, at_ms in moved.items()]
+            )
+        if presence:
+            connection.exec_driver_sql(sql.insert_presence, [tuple(seen) for seen in presence])
+        outcome.counts["committed"] += len(outcome.committed)
+        return outcome
+
+    def _insert(
+        self, connection: Connection, rows: list[tuple[int | str | bool | None, ...]], outcome: _Outcome
+    ) -> None:
+        """Insert, and take out of the outcome what the unique constraint, the second line, found to be there."""
+        if connection.exec_driver_sql(self._sql.insert_event, rows).rowcount == len(rows):
+            return
+        new = set(connection.exec_driver_sql(self._sql.ids_from, (rows[0][0],)).scalars())
+        outcome.counts["duplicates"] += len(rows) - len(new)
+        outcome.committed[:] = [event for event in outcome.committed if event.id in new]
+
+    def _tell(self, outcome: _Outcome) -> None:
+        for (site, agent, stream), committed in outcome.acks.items():
+            try:
+                self._acknowledge(site, agent, EventAck(stream=stream, committed=committed))
+            except Exception:  # the agent asks again; the next ones must be written
+                log.exception("cannot acknowledge to %s/%s", site, agent)
+        if outcome.committed:
+            try:
+                self._on_committed(outcome.committed)
+            except Exception:  # whoever listens must not stop the records
+                log.exception("a fault of ours after a commit")

@@ -1,0 +1,1 @@
+"""Views of what central knows, and the live stream of their changes. Judges nothing."""

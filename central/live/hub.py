@@ -1,0 +1,300 @@
+"""The live stream: tells every console what changed, a few times a second, each thing once and built once for all.
+
+It gathers what the fleet, the closures and the declarations change, and puts it into each listener's bounded queue.
+Who reads too slowly is told to fetch anew, and costs the others nothing. It decides nothing.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from central.clock import Clock
+from central.declarations.closure import ClosureTracker
+from central.declarations.records import DeclarationRecord
+from central.events.ingest import CommittedEvent
+from central.fleet.state import Changes, LiveDoor
+from central.live.views import Views, committed_event
+from protocol.words import EventKind
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.05
+OVERVIEW_EVERY_MS = 500
+DOORS_EVERY_MS = 200
+DECLARATIONS_EVERY_MS = 200
+PING_EVERY_MS = 3_000
+EVENTS_EVERY_MS = 200
+
+MOST_WAITING_BYTES = 4 * 1024 * 1024
+"""Of one listener. Beyond it everything that waits is dropped, and the listener fetches anew."""
+
+ROWS_A_FRAME = 1_000
+EVENTS_KEPT = 50
+"""Lines of one moment; an agent that returns from an outage brings thousands, and they are in the history."""
+
+OLD_NEWS_MS = 5 * 60_000
+"""What happened so long ago (by a trusted clock) is history, not news."""
+
+WORTH_A_LINE = frozenset(
+    {
+        EventKind.ALARM_RAISED,
+        EventKind.ALARM_CLEARED,
+        EventKind.ACCESS_DENIED,
+        EventKind.PANIC_PRESSED,
+        EventKind.DURESS,
+        EventKind.OVERRIDE_USED,
+        EventKind.PIN_GUESSING,
+        EventKind.FIRE_STARTED,
+        EventKind.FIRE_ENDED,
+        EventKind.COMMAND_DONE,
+        EventKind.MESSAGE_REFUSED,
+        EventKind.AGENT_STARTED,
+        EventKind.EVENTS_DROPPED,
+    }
+)
+
+PING = "ping"
+_RESYNC = b"event: resync\ndata: {}\n\n"
+
+
+class Listener:
+    """One console. Iterate over it for (kind, frame)."""
+
+    def __init__(self, site: str | None, declaration: str | None) -> None:
+        self.site = site
+        self.declaration = declaration
+        self._frames: deque[tuple[str, bytes]] = deque()
+        self._bytes = 0
+        self._there = asyncio.Event()
+        self._closed = False
+
+    def put(self, kind: str, frame: bytes) -> None:
+        """Give it a frame; if too much waits, all is dropped for the word to fetch anew."""
+        if self._bytes + len(frame) > MOST_WAITING_BYTES:
+            self._frames.clear()
+            kind, frame, self._bytes = "resync", _RESYNC, 0
+        self._frames.append((kind, frame))
+        self._bytes += len(frame)
+        self._there.set()
+
+    def close(self) -> None:
+        """End the stream once what waits is read."""
+        self._closed = True
+        self._there.set()
+
+    async def __aiter__(self) -> AsyncIterator[tuple[str, bytes]]:
+        while True:
+            while self._frames:
+                kind, frame = self._frames.popleft()
+                self._bytes -= len(frame)
+                yield kind, frame
+            if self._closed:
+                return
+            self._there.clear()
+            await self._there.wait()
+
+
+class LiveHub:
+    """Call it on the event loop, but for :meth:`on_committed`."""
+
+    def __init__(
+        self,
+        views: Views,
+        closure: ClosureTracker,
+        clock: Clock,
+        *,
+        active: Callable[[], list[DeclarationRecord]],
+        broker_connected: Callable[[], bool],
+        sites: Iterable[str],
+    ) -> None:
+        self._views = views
+        self._closure = closure
+        self._clock = clock
+        self._active = active
+        self._broker_connected = broker_connected
+        self._all_sites = list(sites)
+        self._listeners: set[Listener] = set()
+        self._sites: dict[str, None] = {}
+        self._doors: dict[str, dict[LiveDoor, None]] = {}
+        self._ended: dict[str, tuple[DeclarationRecord, str | None]] = {}
+        self._declarations: dict[str, None] = {}
+        self._rows: dict[str, set[LiveDoor]] = {}
+        self._sent_ms: dict[str, int] = {}
+        self._events: deque[CommittedEvent] = deque(maxlen=EVENTS_KEPT)
+        self._events_lock = threading.Lock()
+
+    # --- who listens -----------------------------------------------------------------------------------------
+
+    def open(self, site: str | None = None, declaration: str | None = None) -> Listener:
+        """A new listener, greeted already. Give it back to :meth:`close`."""
+        listener = Listener(site, declaration)
+        listener.put("hello", _frame("hello", {"server_ms": self._clock.utc_ms()}))
+        listener.put(PING, self._ping())
+        self._listeners.add(listener)
+        return listener
+
+    def close(self, listener: Listener) -> None:
+        """It listens no more."""
+        self._listeners.discard(listener)
+
+    def close_all(self) -> None:
+        """End every stream."""
+        for listener in self._listeners:
+            listener.close()
+
+    def __len__(self) -> int:
+        return len(self._listeners)
+
+    # --- what changes ----------------------------------------------------------------------------------------
+
+    def on_changes(self, changes: Changes) -> None:
+        """The fleet changed."""
+        if not self._listeners:
+            return
+        for live in changes.agents:
+            self._sites[live.site] = None
+        for door in changes.doors:
+            self._sites[door.site] = None
+            self._doors.setdefault(door.site, {})[door] = None
+
+    def on_declaration(self, record: DeclarationRecord, last_closure: str | None = None) -> None:
+        """A declaration was made, or became something else. ``last_closure``: of one that has ended."""
+        if not self._listeners:
+            return
+        self._declarations[record.id] = None
+        if not record.active:
+            self._ended[record.id] = (record, last_closure)
+        covered = record.scope.site  # may be gone from the district's file since
+        self._sites.update(dict.fromkeys(site for site in self._all_sites if covered in {None, site}))
+
+    def on_committed(self, events: list[CommittedEvent]) -> None:
+        """Events were committed. From any thread."""
+        oldest_ns = (self._clock.utc_ms() - OLD_NEWS_MS) * 1_000_000
+        news = [
+            committed
+            for committed in events
+            if committed.event.kind in WORTH_A_LINE
+            and (not committed.event.at.clock_trusted or committed.event.at.utc_ns >= oldest_ns)
+        ]
+        with self._events_lock:
+            self._events.extend(news)
+
+    # --- telling ---------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Tell, until cancelled. A fault here costs consoles news, never the doors their central."""
+        failing = False
+        while True:
+            try:
+                await self.tell()
+            except Exception:
+                if not failing:
+                    log.exception("a fault of ours while telling the consoles; they fetch anew after it")
+                failing = True
+            else:
+                if failing:
+                    self._to_all("resync", _RESYNC)
+                failing = False
+            await asyncio.sleep(TICK_S)
+
+    async def tell(self) -> None:
+        """Tell what is due now."""
+        for declaration, doors in self._closure.take_changes().items():
+            if self._listeners:
+                self._declarations[declaration] = None
+                self._rows.setdefault(declaration, set()).update(doors)
+        if not self._listeners:
+            self._forget()
+            return
+        self._tell_declarations()
+        await self._tell_rows()
+        self._tell_doors()
+        self._tell_overview()
+        self._tell_events()
+        if self._due(PING, PING_EVERY_MS):
+            self._to_all(PING, self._ping())
+
+    def _tell_declarations(self) -> None:
+        if not self._declarations or not self._due("declaration", DECLARATIONS_EVERY_MS):
+            return
+        active = {record.id: record for record in self._active()}
+        changed, self._declarations = self._declarations, {}
+        ended, self._ended = self._ended, {}
+        for declaration in changed:
+            holds = active.get(declaration)
+            record, last = (holds, None) if holds is not None else ended.get(declaration, (None, None))
+            if record is not None:
+                self._to_all("declaration", _frame("declaration", self._views.declaration(record, last)))
+
+    async def _tell_rows(self) -> None:
+        if not self._rows or not self._due("closure", DOORS_EVERY_MS):
+            return
+        changed, self._rows = self._rows, {}
+        for declaration, doors in changed.items():
+            if not any(one.declaration == declaration for one in self._listeners):
+                continue
+            ordered = list(doors)
+            for start in range(0, len(ordered), ROWS_A_FRAME):
+                rows = self._views.rows(declaration, self._clock.now_ms(), ordered[start : start + ROWS_A_FRAME])
+                frame = _frame("closure", {"id": declaration, "doors": rows})
+                for listener in self._listeners:
+                    if listener.declaration == declaration:
+                        listener.put("closure", frame)
+                await asyncio.sleep(0)  # thousands of rows must not keep the agents waiting
+
+    def _tell_doors(self) -> None:
+        if not self._doors or not self._due("doors", DOORS_EVERY_MS):
+            return
+        changed, self._doors = self._doors, {}
+        for site in {listener.site for listener in self._listeners} & changed.keys():
+            frame = _frame("doors", [self._views.door(door) for door in changed[site or ""]])
+            for listener in self._listeners:
+                if listener.site == site:
+                    listener.put("doors", frame)
+
+    def _tell_overview(self) -> None:
+        if not self._sites or not self._due("overview", OVERVIEW_EVERY_MS):
+            return
+        changed, self._sites = self._sites, {}
+        summaries = self._views.summaries(changed, self._active())
+        self._to_all("overview", _frame("overview", {"sites": summaries, "totals": self._views.totals()}))
+
+    def _tell_events(self) -> None:
+        if not self._events or not self._due("event", EVENTS_EVERY_MS):
+            return
+        with self._events_lock:
+            events = list(self._events)
+            self._events.clear()
+        for event in events:
+            self._to_all("event", _frame("event", committed_event(event)))
+
+    def _ping(self) -> bytes:
+        return _frame(PING, {"server_ms": self._clock.utc_ms(), "broker_connected": self._broker_connected()})
+
+    def _due(self, kind: str, every_ms: int) -> bool:
+        now_ms = self._clock.now_ms()
+        if now_ms - self._sent_ms.get(kind, -every_ms) < every_ms:
+            return False
+        self._sent_ms[kind] = now_ms
+        return True
+
+    def _to_all(self, kind: str, frame: bytes) -> None:
+        for listener in self._listeners:
+            listener.put(kind, frame)
+
+    def _forget(self) -> None:
+        """Nobody listens: who comes fetches everything."""
+        for gathered in (self._sites, self._doors, self._declarations, self._ended, self._rows):
+            gathered.clear()
+        with self._events_lock:
+            self._events.clear()
+
+
+def _frame(kind: str, data: Any) -> bytes:
+    # JSON may have line breaks between its parts, and a server-sent event may not.
+    return b"event: " + kind.encode() + b"\ndata: " + msgspec.json.encode(data).replace(b"\n", b" ") + b"\n\n"

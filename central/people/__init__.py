@@ -1,0 +1,1 @@
+"""Accounts, roles, sign-in limits, and the audit log of what people did."""

@@ -1,0 +1,56 @@
+"""What readers sent that was no card and no key: counted for each reader, and told once a minute at most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from edge_agent.events.journal import Journal
+from edge_agent.host.clock import Clock
+from protocol.words import EventKind
+
+EVERY_MS = 60_000
+"""A line that hums must not fill the outbox."""
+
+
+@dataclass(slots=True)
+class _Noise:
+    door: str
+    reasons: dict[str, int] = field(default_factory=dict)  # since it was last told
+    told_ms: int | None = None
+
+
+class ReaderNoise:
+    """The noise of an agent's readers. ``totals`` counts by reader since the start."""
+
+    def __init__(self, clock: Clock, journal: Journal) -> None:
+        self._clock = clock
+        self._journal = journal
+        self._noise: dict[str, _Noise] = {}
+        self._totals: dict[str, int] = {}
+
+    @property
+    def totals(self) -> Mapping[str, int]:
+        """How many reads of each reader were refused."""
+        return self._totals
+
+    def refused(self, reader: str, door: str, reason: str) -> None:
+        """Another."""
+        noise = self._noise.setdefault(reader, _Noise(door))
+        noise.reasons[reason] = noise.reasons.get(reason, 0) + 1
+        self._totals[reader] = self._totals.get(reader, 0) + 1
+        self._tell(reader, noise)
+
+    def follow(self) -> None:
+        """Tell what is due by now."""
+        for reader, noise in self._noise.items():
+            self._tell(reader, noise)
+
+    def _tell(self, reader: str, noise: _Noise) -> None:
+        now = self._clock.mono_ms()
+        if not noise.reasons or (noise.told_ms is not None and now - noise.told_ms < EVERY_MS):
+            return
+        count, often = sum(noise.reasons.values()), max(noise.reasons, key=noise.reasons.__getitem__)
+        data = {"reader": reader, "reason": often, "count": count, "reasons": dict(noise.reasons)}
+        self._journal.add(EventKind.CARD_READ_REFUSED, data, door=noise.door)
+        noise.reasons, noise.told_ms = {}, now

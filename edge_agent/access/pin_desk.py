@@ -1,0 +1,133 @@
+"""The PINs under way at an agent's readers: entries that have begun, wrong ones counted, and what was entered judged.
+
+It compares keyed hashes and says what was shown (edge_agent.policy.identification); whether that opens a door is not
+its matter. In memory only.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from edge_agent.access import pin_entry, throttle
+from edge_agent.access.pin_entry import Entered, Entry
+from edge_agent.access.throttle import Tries
+from edge_agent.policy.identification import Shown, takes_loose_pins
+from edge_agent.policy.rules import Rules
+from protocol import credentials
+from protocol.messages import Credential, DoorSettings, PinPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Guessing:
+    """PINs are tried out at a reader; or, if a card is named (its token), those of this card, the last one there."""
+
+    reader: str
+    card: str | None = field(repr=False)
+    rests: int  # within a day
+    rest_ms: int  # how long the one lasts that begins now
+
+
+class PinDesk:
+    """All readers' entries. ``key`` is the credential key; times are monotonic milliseconds.
+
+    ``on_guessing`` is called when so many rests have begun within a day that somebody seems to try PINs out.
+    """
+
+    def __init__(self, key: bytes, on_guessing: Callable[[Guessing], None]) -> None:
+        self._key = key
+        self._on_guessing = on_guessing
+        self._entries: dict[str, Entry] = {}
+        self._tries: dict[tuple[str, str], Tries] = {}
+
+    def begun(self, reader: str) -> bool:
+        """Whether an entry is under way at a reader."""
+        return reader in self._entries
+
+    def await_pin(self, reader: str, card: str, now_ms: int) -> None:
+        """A card (its token) was shown whose PIN must follow."""
+        self._entries[reader] = pin_entry.after_card(card, now_ms)
+
+    def drop(self, reader: str) -> str | None:
+        """Forget a reader's entry. The card it was for, if any."""
+        entry = self._entries.pop(reader, None)
+        return None if entry is None else entry.card
+
+    def press(self, reader: str, keys: str, now_ms: int) -> Iterator[Entered]:
+        """Keys at a reader; every entry they finish. Use each before taking the next."""
+        for key in keys:
+            entry, entered = pin_entry.press(self._entries.pop(reader, None), key, now_ms)
+            if entry is not None:
+                self._entries[reader] = entry
+            if entered is not None:
+                yield entered
+
+    def due_ms(self) -> int | None:
+        """When the next entry is over."""
+        return min((entry.until_ms for entry in self._entries.values()), default=None)
+
+    def overdue(self, now_ms: int) -> list[tuple[str, str | None]]:
+        """(reader, card) of entries that are over; they are forgotten."""
+        over = [reader for reader, entry in self._entries.items() if now_ms >= entry.until_ms]
+        return [(reader, self.drop(reader)) for reader in over]
+
+    def resting(self, reader: str, card: str | None, now_ms: int) -> bool:
+        """Whether no PIN is looked at: at this reader, or of this card anywhere."""
+        tries = self._tries.get(("reader", reader)), self._tries.get(("card", card or ""))
+        return any(one is not None and one.resting(now_ms) for one in tries)
+
+    def judge(
+        self, reader: str, entered: Entered, door: DoorSettings, rules: Rules, now_ms: int
+    ) -> tuple[Credential | None, Shown]:
+        """Whose PIN was entered, and what of it is right. A wrong one is counted, a right one of a card forgives."""
+        card = entered.card
+        if card is None and not takes_loose_pins(door):
+            return None, Shown.PIN_FIRST
+        resting = self.resting(reader, card, now_ms)
+        if card is None:
+            if resting:
+                return None, Shown.PIN_AT_REST
+            token = _token(self._key, None, entered.digits)
+            known = rules.credentials.find(token) if token else None
+            if known is None:
+                self._wrong(reader, None, rules.pin_policy, now_ms)
+            return known, Shown.PIN
+        credential = rules.credentials.find(card)
+        if resting:
+            return credential, Shown.CARD_AT_REST
+        shown = _compare(credential, _token(self._key, card, entered.digits))
+        if shown is Shown.CARD_AND_WRONG_PIN:
+            self._wrong(reader, None, rules.pin_policy, now_ms)
+            self._wrong(reader, card, rules.pin_policy, now_ms)
+        else:
+            self._tries.pop(("card", card), None)
+        return credential, shown
+
+    def forget(self, policy: PinPolicy, now_ms: int) -> None:
+        """Give up counts that no longer matter."""
+        for key in [key for key, tries in self._tries.items() if tries.forgotten(policy, now_ms)]:
+            del self._tries[key]
+
+    def _wrong(self, reader: str, card: str | None, policy: PinPolicy, now_ms: int) -> None:
+        key = ("reader", reader) if card is None else ("card", card)
+        before = self._tries.get(key, Tries())
+        after = self._tries[key] = throttle.wrong(before, policy, now_ms)
+        rests = len(after.rests_ms)
+        if after.resting_until_ms > before.resting_until_ms and rests >= throttle.TOLD_FROM:
+            self._on_guessing(Guessing(reader, card, rests, after.resting_until_ms - now_ms))
+
+
+def _compare(credential: Credential | None, token: str) -> Shown:
+    """Both are always compared, so that the time it takes tells nothing."""
+    right = hmac.compare_digest(token, (credential and credential.pin) or "-")
+    duress = hmac.compare_digest(token, (credential and credential.duress_pin) or "-")
+    return Shown.CARD_AND_DURESS_PIN if duress else Shown.CARD_AND_PIN if right else Shown.CARD_AND_WRONG_PIN
+
+
+def _token(key: bytes, card: str | None, digits: str) -> str:
+    """The token of some digits; empty if they are too few or too many for a PIN."""
+    try:
+        return credentials.pin_only_token(key, digits) if card is None else credentials.pin_token(key, card, digits)
+    except ValueError:
+        return ""

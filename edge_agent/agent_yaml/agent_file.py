@@ -1,0 +1,65 @@
+"""All of agent.yaml as the agent uses it: checked, its keys read, its paths whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from edge_agent.agent_yaml.wiring import (
+    AdcWiring,
+    DoorWiring,
+    InputWiring,
+    PowerWiring,
+    ReaderLine,
+    SerialReaderWiring,
+    UnkeyedReader,
+    WiegandFormatWiring,
+    WiegandWiring,
+)
+from protocol.messages import TrustedKey
+from protocol.mqtt import BrokerAddress
+from protocol.signing import SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFile:
+    """All of agent.yaml, checked."""
+
+    site: str
+    agent: str
+    data: Path
+    signing_key: SigningKey = field(repr=False)
+    credential_key: bytes = field(repr=False)
+    broker: BrokerAddress
+    trust: tuple[TrustedKey, ...]
+    doors: tuple[DoorWiring, ...]
+    reader_lines: tuple[ReaderLine, ...] = ()
+    wiegand_readers: tuple[WiegandWiring, ...] = ()
+    wiegand_formats: tuple[WiegandFormatWiring, ...] = ()
+    serial_readers: tuple[SerialReaderWiring, ...] = ()
+    adcs: tuple[AdcWiring, ...] = ()
+    power: PowerWiring | None = None
+    fire: InputWiring | None = None
+    panic: InputWiring | None = None
+    require_sync: bool = True
+    unkeyed: tuple[UnkeyedReader, ...] = ()
+    """Readers that are left out of ``reader_lines``: only of a file that was read to hold the doors all the same."""
+    rtc: bool = False
+    """A battery clock is fitted, by ``clock`` or ``hats``."""
+
+    def with_devices(self, devices: Mapping[str, str]) -> AgentFile:
+        """The same with other serial devices: {device of the file: device to open}. A simulator's pty, say."""
+        return replace(
+            self,
+            reader_lines=tuple(
+                replace(line, device=devices.get(line.device, line.device)) for line in self.reader_lines
+            ),
+            serial_readers=tuple(
+                replace(reader, device=devices.get(reader.device, reader.device)) for reader in self.serial_readers
+            ),
+        )
+
+    def with_broker(self, host: str, port: int) -> AgentFile:
+        """The same with its broker elsewhere."""
+        return replace(self, broker=replace(self.broker, host=host, port=port))

@@ -1,0 +1,233 @@
+"""Makes an agent's wiring out of the filled-in form, and reads its keys. What makes sense is checked elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from drivers.osdp.config import check_key
+from edge_agent.agent_yaml import boards, forms
+from edge_agent.agent_yaml.agent_file import AgentFile
+from edge_agent.agent_yaml.keys import read_secret, read_signing_key, readable_file
+from edge_agent.agent_yaml.wiring import (
+    AdcWiring,
+    DoorWiring,
+    EndOfLine,
+    InputWiring,
+    LockWiring,
+    PowerWiring,
+    ReaderLine,
+    ReaderWiring,
+    SerialReaderWiring,
+    SupervisedWiring,
+    SwitchWiring,
+    WiegandFormatWiring,
+    WiegandWiring,
+)
+from ground.problems import Report
+from protocol.credentials import KEY_BYTES
+from protocol.messages import TrustedKey
+from protocol.mqtt import BrokerAddress
+from protocol.signing import SigningKey
+from protocol.words import KeyRole
+
+V = TypeVar("V")
+
+READER_KEY_BYTES = 16
+
+SECRETS = ("password_file", "key_file")
+
+
+def build(form: forms.AgentForm, at: Path, report: Report) -> AgentFile:
+    """The agent of a form whose files lie beside ``at``. Key files that cannot be used go to the report.
+
+    Of use only if the report has no errors: what is broken is stood in for.
+    """
+    lines = tuple(_line(line, f"reader_lines[{n}]", at, report) for n, line in enumerate(form.reader_lines))
+    _keys_differ(lines, report)
+    signing_key = _attempt(
+        lambda: read_signing_key(at / form.key_file), "key_file", report, lambda: SigningKey.generate("none")
+    )
+    _own_key_is_not_trusted(form, signing_key, report)
+    return AgentFile(
+        site=form.site,
+        agent=form.agent,
+        data=at / form.data,
+        signing_key=signing_key,
+        credential_key=_secret(at / form.credential_key_file, KEY_BYTES, "credential_key_file", report),
+        broker=_broker(form.broker, at, report),
+        trust=tuple(TrustedKey(kid=key.kid, x=key.x, role=KeyRole.DISTRICT) for key in form.trust),
+        doors=tuple(_door(door) for door in form.doors),
+        reader_lines=lines,
+        wiegand_readers=tuple(_wiegand(reader) for reader in form.wiegand_readers),
+        wiegand_formats=tuple(card_format(each) for each in form.wiegand_formats),
+        serial_readers=tuple(
+            SerialReaderWiring(each.reader, each.door, each.device, each.kind, each.baud, each.passage)
+            for each in form.serial_readers
+        ),
+        adcs=tuple(_adc(adc) for adc in form.adcs),
+        power=None if form.power is None else PowerWiring(_optional(form.power.mains), _optional(form.power.battery)),
+        fire=_optional(form.fire),
+        panic=_optional(form.panic),
+        require_sync=form.clock is None or form.clock.require_sync,
+        rtc=_rtc(form),
+    )
+
+
+def _rtc(form: forms.AgentForm) -> bool:
+    if form.clock is not None and form.clock.rtc is not None:
+        return form.clock.rtc
+    return any(boards.hat(name).rtc for name in form.hats if name in boards.hat_names())
+
+
+def card_format(form: forms.WiegandFormatForm) -> WiegandFormatWiring:
+    """A card format with every bit that a parity bit covers by its number."""
+
+    def parities(entries: tuple[forms.ParityForm, ...]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        return tuple((entry.bit, _covered(entry)) for entry in entries)
+
+    return WiegandFormatWiring(
+        form.name, form.bits, form.facility, form.card, parities(form.even_parity), parities(form.odd_parity)
+    )
+
+
+def _covered(parity: forms.ParityForm) -> tuple[int, ...]:
+    if parity.covers is not None:
+        return tuple(range(parity.covers[0], parity.covers[1] + 1))
+    return parity.bits or ()
+
+
+def _door(form: forms.DoorForm) -> DoorWiring:
+    return DoorWiring(
+        door=form.door,
+        lock=LockWiring(form.lock.pin, form.lock.kind, form.lock.fail_mode, form.lock.active_high),
+        contact=_input(form.contact),
+        bolt=_optional(form.bolt),
+        rex=_optional(form.rex),
+        tamper=_optional(form.tamper),
+    )
+
+
+def _input(form: forms.InputForm) -> InputWiring:
+    if form.pin is not None:
+        return SwitchWiring(form.pin, form.normally_closed)
+    line = form.end_of_line or forms.EndOfLineForm()
+    return SupervisedWiring(
+        form.adc or "", form.channel or 0, form.normally_closed, EndOfLine(line.series, line.parallel, line.pull_up)
+    )
+
+
+def _optional(form: forms.InputForm | None) -> InputWiring | None:
+    return None if form is None else _input(form)
+
+
+def _line(form: forms.ReaderLineForm, path: str, at: Path, report: Report) -> ReaderLine:
+    readers = tuple(
+        _reader(reader, f"{path}.readers[{place}]", at, report) for place, reader in enumerate(form.readers)
+    )
+    return ReaderLine(form.device, form.baud, readers)
+
+
+def _reader(form: forms.ReaderForm, path: str, at: Path, report: Report) -> ReaderWiring:
+    field = f"{path}.key_file"
+    if not report.broken(field) and _missing(at / form.key_file):
+        cure = f"give the reader its key: doorward agent provision-reader {report.file} {form.reader}"
+        report.error(field, f"there is no file {at / form.key_file}", cure)
+    key = _secret(at / form.key_file, READER_KEY_BYTES, field, report)
+    try:
+        check_key(form.reader, key)
+    except ValueError as error:
+        report.error(field, str(error), f"make another: openssl rand -hex {READER_KEY_BYTES}")
+    return ReaderWiring(form.reader, form.address, form.door, key, form.passage)
+
+
+def _missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except OSError:
+        return False  # its folder cannot be looked into, which is for the reading to say
+
+
+def _keys_differ(lines: tuple[ReaderLine, ...], report: Report) -> None:
+    """Each reader has a key of its own."""
+    first: dict[bytes, ReaderWiring] = {}
+    for n, line in enumerate(lines):
+        for m, reader in enumerate(line.readers):
+            field = f"reader_lines[{n}].readers[{m}].key_file"
+            if report.broken(field):
+                continue
+            other = first.setdefault(reader.key, reader)
+            if other is not reader:
+                both = f"{other.reader} and {reader.reader}"
+                report.error(
+                    field,
+                    f"readers {both} share a key: one opened reader opens both",
+                    f"name another file here, then: doorward agent provision-reader {report.file} {reader.reader}",
+                )
+
+
+def _own_key_is_not_trusted(form: forms.AgentForm, own: SigningKey, report: Report) -> None:
+    """Whoever takes the agent's key from its Pi would sign for the district."""
+    x = own.trusted(KeyRole.AGENT).x
+    for n, key in enumerate(form.trust):
+        if key.x == x:
+            cure = "paste the line of 'doorward central keygen'; this one belongs in central's district.yaml"
+            report.error(f"trust[{n}].x", "this agent's own key, not the district's", cure, of=["key_file"])
+
+
+def _wiegand(form: forms.WiegandReaderForm) -> WiegandWiring:
+    return WiegandWiring(
+        form.reader,
+        form.door,
+        form.data0,
+        form.data1,
+        form.formats,
+        form.keypad,
+        form.led,
+        form.buzzer,
+        form.led_active_high,
+        form.passage,
+    )
+
+
+def _adc(form: forms.AdcForm) -> AdcWiring:
+    pins = form.pins
+    return AdcWiring(
+        form.adc, form.device or 0, None if pins is None else (pins.clock, pins.mosi, pins.miso, pins.select)
+    )
+
+
+def _broker(form: forms.BrokerForm, at: Path, report: Report) -> BrokerAddress:
+    def file(name: str, text: str | None) -> Path | None:
+        if text is None:
+            return None
+        return _attempt(
+            lambda: readable_file(at / text, secret=name in SECRETS), f"broker.{name}", report, lambda: at / text
+        )
+
+    return BrokerAddress(
+        host=form.host,
+        port=form.port,
+        username=form.username,
+        password_file=file("password_file", form.password_file),
+        ca_file=file("ca_file", form.ca_file),
+        cert_file=file("cert_file", form.cert_file),
+        key_file=file("key_file", form.key_file),
+    )
+
+
+def _secret(path: Path, length: int, field: str, report: Report) -> bytes:
+    return _attempt(lambda: read_secret(path, length), field, report, lambda: bytes(length))
+
+
+def _attempt(read: Callable[[], V], field: str, report: Report, stand_in: Callable[[], V]) -> V:
+    """What a file holds; if it cannot be used, the report says why and something stands in."""
+    if report.broken(field):
+        return stand_in()
+    try:
+        return read()
+    except ValueError as error:
+        problem, _, cure = str(error).partition("; ")
+        report.error(field, problem, cure)
+        return stand_in()

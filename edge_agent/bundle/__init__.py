@@ -1,0 +1,1 @@
+"""The configuration bundle: fetched, checked, tried, kept or rolled back. What it says is policy."""

@@ -1,0 +1,125 @@
+"""Takes events as they happen and has them on the disk soon after, without anything waiting for the disk.
+
+What happens within a few milliseconds is committed together, on a thread of its own that is the only one to touch
+the outbox. If the disk refuses, events wait in memory and the commit is tried again; if it goes on refusing, the
+outbox goes on in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+from edge_agent.events.outbox import NewEvent, Outbox
+from edge_agent.host.clock import Clock, stamp
+from protocol.words import Alarm, EventKind
+
+log = logging.getLogger(__name__)
+
+GATHER_S = 0.005
+"""How long an event waits for others to share its commit; a lock and its snapshot go first."""
+
+RETRY_S = 1.0
+REFUSALS = 5
+"""So often is it tried before the events go on in memory, from where central has them."""
+
+MOST_WAITING = 20_000
+"""Events kept in memory while the disk refuses; the oldest go first beyond that, and are counted."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Journal:
+    """The events of this agent. Call it on the loop; ``on_written`` is called there after every commit."""
+
+    def __init__(self, outbox: Outbox, clock: Clock, *, on_written: Callable[[], None]) -> None:
+        self.outbox = outbox
+        self._clock = clock
+        self._on_written = on_written
+        self.refused = False
+        """Whether the outbox did not take what was given to it last."""
+        self._waiting: list[NewEvent] = []
+        self._lost = 0
+        self._writing: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "outbox")
+        self._filling_told = False
+
+    def add(self, kind: EventKind, data: Mapping[str, Any] | None = None, *, door: str | None = None) -> None:
+        """Note that something happened now."""
+        self._waiting.append(NewEvent(kind, stamp(self._clock), door, data or {}))
+        if len(self._waiting) > MOST_WAITING:
+            del self._waiting[0]
+            self._lost += 1
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.get_running_loop().create_task(self._write())
+
+    async def on_outbox(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function of the outbox on its thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*args, **kwargs))
+
+    async def acknowledge(self, stream: str, committed: int) -> bool:
+        """Delete what central has committed; see :meth:`Outbox.acknowledge`."""
+        known = await self.on_outbox(self.outbox.acknowledge, stream, committed)
+        self._watch_filling()
+        return known
+
+    async def try_disk(self) -> bool:
+        """Keep events on the disk from now on, if they are in memory alone and it can be written; whether it is so
+        (see :meth:`Outbox.try_disk`)."""
+        in_memory = self.outbox.in_memory
+        kept = await self.on_outbox(self.outbox.try_disk)
+        if in_memory and kept:
+            self._watch_filling()
+            self._on_written()  # the disk may have had events
+        return kept
+
+    async def close(self) -> None:
+        """Write what waits, and close the outbox. What the disk still refuses then is lost, and logged."""
+        if self._writing is not None:
+            try:
+                async with asyncio.timeout(2 * RETRY_S):
+                    await self._writing
+            except TimeoutError:
+                log.error("%d events could not be written before the end", len(self._waiting))  # noqa: TRY400
+        if self.outbox.in_memory:
+            await self.on_outbox(self.outbox.try_disk)
+        await self.on_outbox(self.outbox.close)
+        self._thread.shutdown()
+
+    async def _write(self) -> None:
+        refusals = 0
+        while self._waiting:
+            await asyncio.sleep(RETRY_S if self.refused else GATHER_S)
+            batch, self._waiting = self._waiting, []
+            try:
+                await self.on_outbox(self.outbox.append, batch)
+            except sqlite3.Error as error:
+                self._waiting[:0] = batch
+                if not self.refused:
+                    log.error("the outbox cannot be written (%s): events wait in memory", error)  # noqa: TRY400
+                self.refused = True
+                refusals += 1
+                if refusals >= REFUSALS:
+                    await self.on_outbox(self.outbox.leave_disk)
+                continue
+            if self.refused:
+                log.info("the outbox is written again")
+                self.refused, refusals = False, 0
+            if self._lost:
+                self.add(EventKind.EVENTS_DROPPED, {"count": self._lost, "unwritten": True})
+                self._lost = 0
+            self._watch_filling()
+            self._on_written()
+
+    def _watch_filling(self) -> None:
+        filling = self.outbox.filling
+        if filling is self._filling_told:
+            return
+        self._filling_told = filling
+        kind = EventKind.ALARM_RAISED if filling else EventKind.ALARM_CLEARED
+        self.add(kind, {"alarm": Alarm.OUTBOX_FILLING, "depth": self.outbox.depth, "capacity": self.outbox.capacity})

@@ -1,0 +1,1 @@
+"""The Pi under the agent: clock, watchdog, health. Knows no door."""

@@ -1,0 +1,1 @@
+"""The agent on the network: topics in, messages out. Decides nothing."""

@@ -1,0 +1,71 @@
+"""Sends the outbox to central: one batch at a time, the next once the one before is committed.
+
+One in flight costs nothing while central answers within milliseconds, and leaves nothing to reorder. Without an
+answer in time, or with one that says central has less, it goes back to what is not acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from edge_agent.events.journal import Journal
+from protocol import codec
+from protocol.messages import EventAck
+from protocol.mqtt import NotConnected
+
+log = logging.getLogger(__name__)
+
+ACK_TIMEOUT_S = 5.0
+PAUSE_S = 0.5
+"""Before a batch is sent again that central did not take."""
+
+
+class EventSender:
+    """``publish(payload)`` hands a batch to the broker and raises NotConnected where it may not have arrived."""
+
+    def __init__(
+        self, journal: Journal, publish: Callable[[bytes], Awaitable[None]], *, ack_timeout_s: float = ACK_TIMEOUT_S
+    ) -> None:
+        self._journal = journal
+        self._publish = publish
+        self._ack_timeout_s = ack_timeout_s
+        self._written = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._stream = ""  # of the batch under way
+        self._committed = 0  # what the last acknowledgement of it said
+
+    def wake(self) -> None:
+        """There are new events in the outbox."""
+        self._written.set()
+
+    def acknowledged(self, ack: EventAck) -> None:
+        """Central says how far it has committed a stream. Another's than that of the batch under way is ignored."""
+        if ack.stream != self._stream:
+            log.debug("an acknowledgement for another stream: %s", ack.stream)
+            return
+        self._committed = ack.committed
+        self._answered.set()
+
+    async def run(self) -> None:
+        """Send until cancelled. Call it anew for every connection: it begins at what is not acknowledged."""
+        while True:
+            self._written.clear()
+            batch = await self._journal.on_outbox(self._journal.outbox.next_batch, self._journal.outbox.acknowledged)
+            if batch is None:
+                await self._written.wait()
+                continue
+            self._answered.clear()
+            self._stream = batch.stream
+            try:
+                await self._publish(codec.encode(batch))
+                async with asyncio.timeout(self._ack_timeout_s):
+                    await self._answered.wait()
+            except (NotConnected, TimeoutError) as error:
+                log.info("events up to %d not acknowledged yet (%r): again", batch.events[-1].seq, error)
+                await asyncio.sleep(PAUSE_S)
+                continue
+            await self._journal.acknowledge(batch.stream, self._committed)
+            if self._committed < batch.events[0].seq:
+                await asyncio.sleep(PAUSE_S)  # central did not take it; do not ask in a circle

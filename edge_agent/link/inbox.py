@@ -1,0 +1,66 @@
+"""Where every message that arrives goes: to whom it is for, or to the list of what was refused. Never further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge_agent.bundle.bundle import Configuration
+from edge_agent.declarations.held import Declarations
+from edge_agent.events.refusals import Refusals
+from edge_agent.link.commands import Commands
+from protocol import codec, topics
+from protocol.messages import EventAck
+from protocol.mqtt import Incoming
+from protocol.refusal import Reason, Refused
+from protocol.signing import Keyring
+from protocol.topics import TopicKind
+
+
+class Inbox:
+    """Takes messages on the loop. ``keys()`` are those trusted just now."""
+
+    def __init__(
+        self,
+        site: str,
+        agent: str,
+        *,
+        declarations: Declarations,
+        configuration: Configuration,
+        commands: Commands,
+        keys: Callable[[], Keyring],
+        on_ack: Callable[[EventAck], None],
+        refusals: Refusals,
+    ) -> None:
+        self._site = site
+        self._agent = agent
+        self._declarations = declarations
+        self._configuration = configuration
+        self._commands = commands
+        self._keys = keys
+        self._on_ack = on_ack
+        self._refusals = refusals
+
+    def receive(self, message: Incoming) -> None:
+        """Act on a message, or refuse it: counted, logged, reported."""
+        try:
+            self._dispatch(message)
+        except Refused as refused:
+            self._refusals.note(message.topic, refused)
+
+    def _dispatch(self, message: Incoming) -> None:
+        topic = topics.parse(message.topic)
+        if topic.kind is TopicKind.DECLARATIONS and topic.site in (None, self._site):
+            self._declarations.receive(message.topic, message.payload)
+            return
+        if (topic.site, topic.agent) != (self._site, self._agent):
+            raise Refused(Reason.WRONG_TARGET, f"this is agent {self._site}/{self._agent}")
+        if topic.kind is TopicKind.CONFIG:
+            self._configuration.receive(message.payload)
+        elif topic.kind is TopicKind.CREDENTIALS and topic.page is not None:
+            self._configuration.receive_page(topic.page, message.payload)
+        elif topic.kind is TopicKind.COMMAND:
+            self._commands.receive(message.topic, message.payload, self._keys(), retained=message.retained)
+        elif topic.kind is TopicKind.EVENTS_ACK:
+            self._on_ack(codec.decode(EventAck, message.payload))
+        else:
+            raise Refused(Reason.UNKNOWN_TOPIC, f"{topic.kind} is for central to read")

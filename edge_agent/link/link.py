@@ -1,0 +1,211 @@
+"""The agent on the network: what it listens to, and what it says when. Nothing it does can hold a door up.
+
+It may be down for weeks: events wait in the outbox, and what it says of the doors is made anew for each message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+
+from edge_agent.bundle.page_fetch import PageFetch
+from edge_agent.events.journal import Journal
+from edge_agent.link.event_sender import EventSender
+from protocol import codec, topics
+from protocol.messages import AgentStatus, StateSnapshot
+from protocol.mqtt import BrokerAddress, Incoming, MqttLink, NotConnected, Subscription, Will
+from protocol.proof import SNAPSHOT_EVERY_MS
+from protocol.topics import TopicKind
+
+log = logging.getLogger(__name__)
+
+RETRY_S = 0.25
+PAUSE_AFTER_FAULT_S = 1.0
+GOODBYE_S = 2.0
+
+
+class AgentLink:
+    """Keeps an agent in touch with its broker.
+
+    ``snapshot()`` makes a snapshot of this moment; ``own_set()`` is the agent's own declarations as signed, or None;
+    ``pages()`` are the pages of credentials to be fetched.
+    """
+
+    def __init__(
+        self,
+        site: str,
+        agent: str,
+        broker: BrokerAddress,
+        *,
+        session: str,
+        versions: dict[str, str],
+        journal: Journal,
+        on_message: Callable[[Incoming], None],
+        snapshot: Callable[[], StateSnapshot],
+        own_set: Callable[[], bytes | None],
+        pages: Callable[[], PageFetch],
+        rng: random.Random,
+    ) -> None:
+        self._site = site
+        self._agent = agent
+        self._session = session
+        self._versions = versions
+        self._snapshot = snapshot
+        self._own_set = own_set
+        self._pages = pages
+        self._pages_wanted = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._own_changed = asyncio.Event()
+        self._works: list[asyncio.Task[None]] = []
+        self.sender = EventSender(journal, self._publish_events)
+        self.mqtt = MqttLink(
+            broker,
+            f"doorward-{site}-{agent}",
+            subscriptions=self._subscriptions,
+            on_message=on_message,
+            on_connected=self._connected,
+            on_dropped=self._dropped,
+            will=Will(self._topic(TopicKind.STATUS), self._status(online=False, reason="lost")),
+            rng=rng,
+        )
+
+    async def run(self) -> None:
+        """Stay in touch until cancelled, then say goodbye if somebody listens."""
+        link = asyncio.create_task(self.mqtt.run())
+        try:
+            await asyncio.shield(link)
+        finally:
+            with contextlib.suppress(NotConnected, TimeoutError):
+                goodbye = self._status(online=False, reason="stopped")
+                async with asyncio.timeout(GOODBYE_S):
+                    await self._publish(TopicKind.STATUS, goodbye, retain=True)
+            await _end([link])
+            await _end(self._works)
+
+    def state_changed(self) -> None:
+        """A snapshot would look different now. One goes out as soon as this turn of the loop is over."""
+        self._changed.set()
+
+    def own_set_changed(self) -> None:
+        """The agent has signed another set of its own declarations."""
+        self._own_changed.set()
+
+    def pages_wanted(self) -> None:
+        """Other pages of credentials are to be fetched."""
+        self._pages_wanted.set()
+
+    def _subscriptions(self) -> list[Subscription]:
+        return [
+            Subscription(topics.district_declarations()),
+            Subscription(topics.site_declarations(self._site)),
+            Subscription(topics.agents_of_site(TopicKind.DECLARATIONS, self._site)),
+            Subscription(self._topic(TopicKind.CONFIG)),
+            Subscription(self._topic(TopicKind.COMMAND)),
+            Subscription(self._topic(TopicKind.EVENTS_ACK)),
+        ]
+
+    async def _connected(self) -> None:
+        """Greet, and begin what goes on for as long as the connection lasts."""
+        await _end(self._works)  # of the connection before
+        await _again(lambda: self._publish(TopicKind.STATUS, self._status(online=True), retain=True))
+        works = (self._say_state, self._say_own_sets, self._hear_pages, self.sender.run)
+        self._works = [asyncio.create_task(_for_good(work)) for work in works]
+
+    def _dropped(self) -> None:
+        for work in self._works:
+            work.cancel()
+
+    async def _say_state(self) -> None:
+        while True:
+            self._changed.clear()
+            await _again(self._publish_state)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(SNAPSHOT_EVERY_MS / 1000):
+                    await self._changed.wait()
+
+    async def _say_own_sets(self) -> None:
+        while True:
+            self._own_changed.clear()
+            await _again(self._publish_own_set)
+            await self._own_changed.wait()
+
+    async def _hear_pages(self) -> None:
+        """Listen to the pages of credentials that are wanted, and to no others."""
+        heard: dict[str, str] = {}  # topic -> the digest it was subscribed for
+        self._pages().begin_anew()
+        while True:
+            self._pages_wanted.clear()
+            found = self._pages().wanted().items()
+            wanted = {topics.credential_page(self._site, self._agent, number): digest for number, digest in found}
+            try:
+                for topic in set(heard) - set(wanted):
+                    del heard[topic]
+                    await self.mqtt.unsubscribe(topic)
+                for topic in [one for one in wanted if heard.get(one) != wanted[one]]:
+                    if topic in heard:
+                        await self.mqtt.unsubscribe(topic)
+                    heard[topic] = wanted[topic]
+                    if not await self.mqtt.subscribe(Subscription(topic)):
+                        log.warning("the broker does not let this agent hear %s; see its access list", topic)
+            except NotConnected:
+                heard.clear()
+                await asyncio.sleep(RETRY_S)
+                continue
+            try:
+                async with asyncio.timeout(self._pages().again_s if wanted else None):
+                    await self._pages_wanted.wait()
+            except TimeoutError:
+                heard = dict.fromkeys(heard, "")  # to be subscribed anew
+                self._pages().ask_again()
+
+    async def _publish_state(self) -> None:
+        await self._publish(TopicKind.STATE, codec.encode(self._snapshot()), retain=True, qos=0)
+
+    async def _publish_own_set(self) -> None:
+        signed = self._own_set()
+        if signed is not None:
+            await self._publish(TopicKind.DECLARATIONS, signed, retain=True)
+
+    async def _publish_events(self, payload: bytes) -> None:
+        await self._publish(TopicKind.EVENTS, payload)
+
+    async def _publish(self, kind: TopicKind, payload: bytes, *, retain: bool = False, qos: int = 1) -> None:
+        await self.mqtt.publish(self._topic(kind), payload, qos=qos, retain=retain)
+
+    def _topic(self, kind: TopicKind) -> str:
+        return topics.of_agent(kind, self._site, self._agent)
+
+    def _status(self, *, online: bool, reason: str = "") -> bytes:
+        return codec.encode(AgentStatus(online=online, session=self._session, versions=self._versions, reason=reason))
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancel until it is so: before Python 3.12, asyncio.wait_for (which aiomqtt uses) can swallow a cancellation."""
+    while waiting := [task for task in tasks if not task.done()]:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=0.1)
+
+
+async def _for_good(work: Callable[[], Awaitable[None]]) -> None:
+    """Do something that never ends; should it fail by a fault of ours or of the disk's, log that and begin again."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("the link failed at one of its works; it begins again")
+        await asyncio.sleep(PAUSE_AFTER_FAULT_S)
+
+
+async def _again(say: Callable[[], Awaitable[None]]) -> None:
+    """Say something until the broker has it. Each connection begins anew, so this ends with the connection."""
+    while True:
+        try:
+            await say()
+        except NotConnected:
+            await asyncio.sleep(RETRY_S)
+        else:
+            return

@@ -1,0 +1,108 @@
+"""The keys that readers were given in service, and those they are just being given. On the disk before on the wire.
+
+The key file of agent.yaml is a reader's first key. Once it has another, that one is kept here, in the agent's data
+folder, with the digest of the key it took the place of: a key file that is replaced later (the reader was provisioned
+anew) counts again. A reader's candidate is kept until its secure channel has come up with it, or without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from drivers.osdp.config import KEY_BYTES, check_key
+from edge_agent.storage.key_files import sync_folder, write_whole
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a reader may hold: `key`, or `candidate` if there is one."""
+
+    key: bytes
+    candidate: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"Held(candidate={'yes' if self.candidate else 'no'})"
+
+
+class ReaderKeys:
+    """The rotated keys of one agent, a file a reader in `folder`, which is made when it is first needed."""
+
+    def __init__(self, folder: Path, *, make_key: Callable[[int], bytes] = secrets.token_bytes) -> None:
+        self._folder = folder
+        self._make_key = make_key
+        self._first: dict[str, bytes] = {}
+        self._held: dict[str, Held] = {}
+
+    def load(self, reader: str, first: bytes) -> Held:
+        """What `reader` may hold, given the key of its key file. A file of no use is logged and passed over."""
+        self._first[reader] = first
+        held = self._read(reader, first)
+        self._held[reader] = held
+        return held
+
+    def propose(self, reader: str) -> bytes:
+        """A new key for the reader, kept as its candidate. OSError if it cannot be kept: then it must not be used."""
+        key = self._make_key(KEY_BYTES)
+        held = Held(self._held[reader].key, key)
+        self._write(reader, held)
+        self._held[reader] = held
+        return key
+
+    def confirm(self, reader: str, key: bytes) -> None:
+        """The reader's secure channel is up with `key`; the former one is forgotten. OSError if it cannot be kept:
+        the candidate still is, and is tried first at the next start."""
+        # What the reader holds is known though the disk refuses, and is what the next rotation sets out from.
+        self._held[reader] = Held(key)
+        self._write(reader, self._held[reader])
+
+    def drop(self, reader: str) -> None:
+        """The reader kept its former key; the candidate is forgotten. OSError if the disk refuses."""
+        self._held[reader] = Held(self._held[reader].key)
+        self._write(reader, self._held[reader])
+
+    def _path(self, reader: str) -> Path:
+        return self._folder / f"{reader}.json"
+
+    def _read(self, reader: str, first: bytes) -> Held:
+        path = self._path(reader)
+        try:
+            kept = json.loads(path.read_text(encoding="ascii"))
+            if kept["first"] != _digest(first):
+                log.warning("reader %s: its key file is newer than the key in %s, which is not used", reader, path)
+                return Held(first)
+            candidate = kept["candidate"]
+            held = Held(bytes.fromhex(kept["key"]), None if candidate is None else bytes.fromhex(candidate))
+            for key in (held.key, held.candidate):
+                if key is not None:
+                    check_key(reader, key)
+        except FileNotFoundError:
+            return Held(first)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            # the error's text might show what was read
+            log.error("%s cannot be read (%s): reader %s gets its first key", path, type(error).__name__, reader)  # noqa: TRY400
+            return Held(first)
+        return held
+
+    def _write(self, reader: str, held: Held) -> None:
+        if not self._folder.is_dir():
+            self._folder.mkdir(mode=0o700)
+            sync_folder(self._folder.parent)
+        document = {
+            "first": _digest(self._first[reader]),
+            "key": held.key.hex(),
+            "candidate": None if held.candidate is None else held.candidate.hex(),
+        }
+        write_whole(self._path(reader), json.dumps(document))
+
+
+def _digest(key: bytes) -> str:
+    """Tells one key from another and gives neither away: 16 random bytes cannot be guessed from it."""
+    return hashlib.sha256(b"doorward reader key" + key).hexdigest()

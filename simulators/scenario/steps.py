@@ -1,0 +1,184 @@
+"""What a scenario is made of: its steps, as plain data. Parsed by simulators.scenario.parse, played by its player."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from edge_agent.agent_yaml.yaml_fields import ConfigError
+from protocol.words import Alarm, Condition, DoorMode
+
+Fault = Callable[[str], ConfigError]
+"""Makes the error that names a step's file and line."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoorRef:
+    """A door of the district."""
+
+    site: str
+    door: str
+
+    def __str__(self) -> str:
+        return f"{self.site}/{self.door}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """When a step begins: at a minute of the school day, or some seconds after the step before."""
+
+    at: int | None = None
+    after_s: float = 0.0
+    fault: Fault = field(compare=False, repr=False)
+
+    @property
+    def said(self) -> str:
+        """The step in a few words, for whoever watches it played."""
+        unsaid = ("at", "after_s", "fault", "within_s")
+        given = [getattr(self, part.name) for part in fields(self) if part.name not in unsaid]
+        return " ".join(str(value) for value in given if value is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(Step):
+    """Nothing but time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People(Step):
+    """Everybody begins the day, or rests."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteOrder(Step):
+    """An order to a virtual school, as simulators.orders.site has them. ``agent``, or the one that has ``door``."""
+
+    site: str
+    agent: str | None
+    order: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power(Step):
+    """An agent's machine loses its power in the middle of whatever it does, or has it again."""
+
+    site: str
+    agent: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declare(Step):
+    """Somebody declares an SRP action. ``name`` is what later steps call it."""
+
+    name: str
+    action: str
+    scope: dict[str, str]
+    drill: bool
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release(Step):
+    """Somebody asks for the end of a declaration, or is the second to."""
+
+    name: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectDoor(Step):
+    """Central shows a door in a condition."""
+
+    door: DoorRef
+    condition: Condition
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectMode(Step):
+    """Central shows a door in a mode."""
+
+    door: DoorRef
+    mode: DoorMode
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectAlarm(Step):
+    """Central lists an alarm with a door; or, with ``on`` false, lists it no more."""
+
+    door: DoorRef
+    alarm: Alarm
+    on: bool
+    within_s: float
+
+    @property
+    def said(self) -> str:
+        """The step in a few words."""
+        return f"{self.door} shows {'the alarm' if self.on else 'no alarm'} {self.alarm}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectEvents(Step):
+    """Central has at least so many events of a kind from a school (or one door of it) since the scenario began."""
+
+    site: str
+    door: str | None
+    kind: str
+    at_least: int
+    within_s: float
+
+    @property
+    def said(self) -> str:
+        """The step in a few words."""
+        return f"{self.site} {self.door or ''} has at least {self.at_least} {self.kind} events"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectClosure(Step):
+    """Of a declaration's doors, all but those broken on purpose are proven, at one and the same time."""
+
+    name: str
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectSeen(Step):
+    """Every door of the district is shown with fresh evidence."""
+
+    within_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Never(Step):
+    """From here to the end central does not show a door in a condition."""
+
+    door: DoorRef
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A parsed scenario. ``breaks``: the doors it breaks on purpose, which nobody expects to be proven.
+
+    ``leaves_broken``: they are broken still at its end, so it is the last to be played in a district.
+    """
+
+    name: str
+    title: str
+    starts: int
+    speed: float
+    breaks: frozenset[DoorRef]
+    leaves_broken: bool
+    steps: tuple[Step, ...]
+
+    @property
+    def moves_people(self) -> bool:
+        """Whether people walk about in it of their own accord."""
+        orders = [step.order["do"] for step in self.steps if isinstance(step, SiteOrder)]
+        return "rush" in orders or any(isinstance(step, People) for step in self.steps)

@@ -1,0 +1,32 @@
+"""The console has words of its own for everything an agent of this version may say: no officer reads snake_case."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from protocol.words import Alarm, CommandKind, Denial, EventKind
+
+JS = Path(__file__).parents[3] / "central" / "console" / "js"
+
+
+def keys(file: str, table: str) -> set[str]:
+    """The keys of an object that a file declares."""
+    body = re.search(rf"const {table} = {{\n(.*?)\n}};", (JS / file).read_text(encoding="utf-8"), re.DOTALL)
+    assert body is not None, f"{file} has no table {table}"
+    return set(re.findall(r"^  (\w+):", body[1], re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("words", "file", "table"),
+    [
+        (Denial, "words.js", "DENIALS"),
+        (Alarm, "words.js", "ALARMS"),
+        (CommandKind, "words.js", "ACTS"),
+        (EventKind, "event_words.js", "SENTENCES"),
+    ],
+)
+def test_every_word_has_its_sentence(
+    words: type[Denial | Alarm | CommandKind | EventKind], file: str, table: str
+) -> None:
+    assert sorted({str(word) for word in words} - keys(file, table)) == []

@@ -21,6 +21,7 @@ from bench import children
 from bench.agent_rig import ReaderOnLine, Rig, door_name
 from bench.figures import p50_p99
 from drivers.osdp import CardRead
+from ground.free_port import free_port
 from protocol import credentials
 from protocol.words import Condition
 
@@ -126,7 +127,7 @@ class _Swipes:
 
 async def _measure(folder: Path, line: ReaderLine) -> tuple[list[float], list[float]]:
     rng = random.Random(1)
-    rig = Rig(folder, children.free_port(), DOORS, readers=line.on_line(BAUD))
+    rig = Rig(folder, free_port(), DOORS, readers=line.on_line(BAUD))
     token = credentials.token(rig.credential_key, BITS, CARD)
     # No broker and no central: the badge path needs neither. The bundle is put where a restart would find it.
     rig.agent.store.save_config(1, rig.bundle(unlocked=False, tokens=(token,))[1])

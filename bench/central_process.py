@@ -14,6 +14,7 @@ import yaml
 
 from bench import children
 from bench.replayers import AGENT, door_name, site_name
+from ground.free_port import free_port
 from protocol.signing import SigningKey
 from protocol.words import KeyRole
 
@@ -69,7 +70,7 @@ def central(folder: Path, broker_port: int, sites: int, doors: int) -> Iterator[
     """Central on SQLite in ``folder``, up and answering."""
     district = folder / "district.yaml"
     write_district(district, sites, doors)
-    data, http = folder / "central", children.free_port()
+    data, http = folder / "central", free_port()
     password = secrets.token_urlsafe(16)
     doorward = [sys.executable, "-m", "doorward.main", "central"]
     subprocess.run([*doorward, "keygen", "--data", str(data)], check=True, capture_output=True)

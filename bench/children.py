@@ -8,12 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-
-def free_port() -> int:
-    """A TCP port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from ground.free_port import free_port
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], deadline_s: float = 20) -> None:

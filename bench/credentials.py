@@ -27,6 +27,7 @@ from bench.agent_rig import AGENT, SITE, Rig
 from bench.figures import percentile
 from edge_agent.host.health import resident_mib
 from edge_agent.storage.credential_store import CredentialStore
+from ground.free_port import free_port
 from protocol import credentials, topics
 from protocol.messages import AccessRule, AgentConfig, Credential, DoorSettings
 from protocol.topics import TopicKind
@@ -79,7 +80,7 @@ async def _prepare(folder: Path) -> dict[str, float]:
 
 
 async def _decide(folder: Path) -> dict[str, float]:
-    rig = Rig(folder, children.free_port(), DOORS, credential_key=KEY)
+    rig = Rig(folder, free_port(), DOORS, credential_key=KEY)
     with contextlib.closing(sqlite3.connect(folder / "credentials.db")) as db:
         rows = db.execute("SELECT number, lower(hex(digest)), id FROM pages ORDER BY number").fetchall()
     rig.agent.store.save_config(1, _signed(rig, tuple(digest for _, digest, _ in rows)))

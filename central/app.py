@@ -18,7 +18,6 @@ from central.agents.commands import CommandService
 from central.agents.wire import Wire
 from central.api.application import create_application
 from central.api.services import Health, Services
-from central.clock import Clock, SystemClock
 from central.declarations.closure import ClosureTracker
 from central.declarations.own_sets import OwnSets
 from central.declarations.service import DeclarationService
@@ -27,6 +26,7 @@ from central.district.inventory import Inventory
 from central.events.history import History
 from central.events.influx import InfluxFeed
 from central.events.ingest import CommittedEvent, Ingest
+from central.events.refusals import Refusals
 from central.fleet.fleet import Fleet
 from central.fleet.presence import record_presence
 from central.live.hub import LiveHub
@@ -34,8 +34,8 @@ from central.live.views import Views
 from central.people import audit
 from central.people.accounts import Accounts
 from central.records.engine import open_records
-from central.refusals import Refusals
 from central.settings import Settings, SettingsError
+from ground.clock import Clock, SystemClock
 from protocol.messages import EventAck
 from protocol.signing import SigningKey
 
@@ -62,7 +62,7 @@ class Central:
         self._settings = settings
         self.engine = open_records(settings.records_url)
         self._bundles = bundles(self.engine, inventory, key, self.clock.utc_ms())
-        self.refusals = Refusals()
+        self.refusals = Refusals(self.clock)
         self.fleet = Fleet(inventory.members(), self.clock)
         self.closure = ClosureTracker(self.fleet)
         self.ingest = Ingest(
@@ -190,7 +190,7 @@ class Central:
 
     async def _sweep(self) -> None:
         while True:
-            now_ms = self.clock.now_ms()
+            now_ms = self.clock.mono_ms()
             self.fleet.sweep(now_ms)
             self.closure.sweep(now_ms)
             await asyncio.sleep(SWEEP_S)

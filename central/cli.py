@@ -17,10 +17,9 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from central import token_cli
 from central.agents.bundles import publish_again
 from central.app import Central, build
-from central.clock import SystemClock
-from central.district import token_cli
 from central.district.directory import DirectoryError, load_directory
 from central.embedded_broker import BrokerEnded, run_broker
 from central.people.accounts import AccountError, Accounts
@@ -28,6 +27,7 @@ from central.people.audit import AuditLog
 from central.people.roles import Role
 from central.records.engine import RecordsError, open_records
 from central.settings import DISTRICT_KEY, InfluxSettings, Settings, SettingsError, database_in
+from ground.clock import SystemClock
 from protocol.mqtt import BrokerAddress
 from protocol.signing import SigningKey
 from protocol.words import KeyRole

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from doorward import __version__
+from ground.version import VERSION
 
 
 class Subcommand(NamedTuple):
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Watches and locks every door of a school district, and proves it door by door.",
         epilog="'doorward SUBCOMMAND --help' teaches each one. Start with 'doorward demo'.",
     )
-    parser.add_argument("--version", action="version", version=f"doorward {__version__}")
+    parser.add_argument("--version", action="version", version=f"doorward {VERSION}")
     subparsers = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
     asked = next((word for word in argv if not word.startswith("-")), None)
     chosen = None

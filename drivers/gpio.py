@@ -18,14 +18,12 @@ from typing import Any
 from gpiozero import OutputDevice
 
 from drivers.timed_outputs import Deadline, Timer
+from ground.loop_poster import Post
 
 _log = logging.getLogger(__name__)
 
 # A relock whose pin write failed is tried again this often until it takes.
 RELOCK_RETRY_S = 0.1
-
-Post = Callable[..., object]
-"""Hands `callback, *args` to the owner's thread: `loop.call_soon_threadsafe`, or nothing to call at once."""
 
 
 class LockKind(StrEnum):

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 from gpiozero import InputDevice
 
-from drivers.gpio import Post
 from drivers.timed_outputs import Deadline, Timer
+from ground.loop_poster import Post
 
 _log = logging.getLogger(__name__)
 

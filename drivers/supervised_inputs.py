@@ -16,10 +16,10 @@ from collections.abc import Callable
 from typing import Final
 
 from drivers.adc import Adc, NoAnswerError
-from drivers.gpio import Post
 from drivers.sensors import CHATTER_S, Reading
 from drivers.supervised_line import EndOfLine, LineState, bands, classify
 from drivers.timed_outputs import Timer
+from ground.loop_poster import Post
 
 _log = logging.getLogger(__name__)
 

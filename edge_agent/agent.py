@@ -9,8 +9,6 @@ import asyncio
 import logging
 import random
 import uuid
-from collections.abc import Callable
-from importlib import metadata
 from typing import Any
 
 from drivers.timed_outputs import TimedOutputs
@@ -38,6 +36,8 @@ from edge_agent.storage.credential_store import CredentialStore
 from edge_agent.storage.disk_watch import Storage
 from edge_agent.storage.presence import Presence
 from edge_agent.storage.state_db import Store
+from ground.loop_poster import poster
+from ground.version import VERSION
 from protocol.messages import EventAck, StateSnapshot
 from protocol.signing import Keyring
 from protocol.words import EventKind, KeyRole
@@ -140,7 +140,7 @@ class Agent:
             config.agent,
             config.broker,
             session=self.session,
-            versions=_versions(),
+            versions={"agent": VERSION},
             journal=self.journal,
             on_message=self.inbox.receive,
             snapshot=self.snapshot,
@@ -222,7 +222,7 @@ class Agent:
             self.config,
             pin_factory=self._pin_factory,
             timer=timer,
-            post=_poster(asyncio.get_running_loop()),
+            post=poster(asyncio.get_running_loop()),
             listener=self.controller,
         )
         self.controller.start(self._hardware, self.configuration.rules, self.declarations.book)
@@ -234,7 +234,7 @@ class Agent:
             EventKind.AGENT_STARTED,
             {
                 "session": self.session,
-                "versions": _versions(),
+                "versions": {"agent": VERSION},
                 "doors": held,
                 "applied": self.declarations.book.applied,
             },
@@ -331,18 +331,3 @@ class Agent:
                 "connected": self.link.mqtt.connected,
             },
         )
-
-
-def _poster(loop: asyncio.AbstractEventLoop) -> Callable[..., object]:
-    def post(callback: Callable[..., object], *arguments: object) -> None:
-        if not loop.is_closed():  # a driver's thread may outlive it by a moment
-            loop.call_soon_threadsafe(callback, *arguments)
-
-    return post
-
-
-def _versions() -> dict[str, str]:
-    try:
-        return {"agent": metadata.version("doorward")}
-    except metadata.PackageNotFoundError:
-        return {"agent": "unknown"}

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ground.free_port import free_port
 from simulators.district.api import ApiError, DistrictApi, wait_for_central
 from simulators.district.children import Children
 from simulators.district.make import AgentFolder, District, make_district
@@ -208,13 +209,6 @@ def _sites(district: District) -> Iterable[str]:
 
 
 # --- ports --------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    """A TCP port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def console(asked: int | None) -> int:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
-from central.clock import Clock
 from central.district.inventory import Inventory
 from central.people import audit
 from central.records.engine import writing
+from ground.clock import Clock
 from protocol import topics
 from protocol.messages import Command
 from protocol.signing import SigningKey

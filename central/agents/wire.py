@@ -9,10 +9,10 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from central.clock import Clock
 from central.events.ingest import Ingest
+from central.events.refusals import Refusals
 from central.fleet.fleet import Fleet
-from central.refusals import Refusals
+from ground.clock import Clock
 from protocol import codec, topics
 from protocol.messages import AgentStatus, EventAck, StateSnapshot
 from protocol.mqtt import BrokerAddress, Incoming, MqttLink, NotConnected, Subscription
@@ -199,13 +199,15 @@ class Wire:
             case TopicKind.STATE:
                 snapshot = codec.decode(StateSnapshot, incoming.payload)
                 self._fleet.apply_snapshot(
-                    site, agent, snapshot, retained=incoming.retained, now_ms=self._clock.now_ms()
+                    site, agent, snapshot, retained=incoming.retained, now_ms=self._clock.mono_ms()
                 )
             case TopicKind.EVENTS:
                 self._ingest.offer(site, agent, incoming.payload)
             case TopicKind.STATUS:
                 status = codec.decode(AgentStatus, incoming.payload)
-                self._fleet.apply_status(site, agent, status, retained=incoming.retained, now_ms=self._clock.now_ms())
+                self._fleet.apply_status(
+                    site, agent, status, retained=incoming.retained, now_ms=self._clock.mono_ms()
+                )
             case TopicKind.DECLARATIONS:
                 self._on_agent_declarations(site, agent, incoming.topic, incoming.payload, incoming.retained)
             case _:

@@ -126,7 +126,7 @@ async def declaration(id: Id, central: Central, _: SignedIn) -> Response:  # noq
     except NoSuchDeclaration as missing:
         raise Problem(404, f"{missing}.") from None
     view = await _view(central, record)
-    return encoded({**view, "doors": central.views.rows(record.id, central.clock.now_ms())})
+    return encoded({**view, "doors": central.views.rows(record.id, central.clock.mono_ms())})
 
 
 @router.post(

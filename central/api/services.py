@@ -8,7 +8,6 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from central.agents.commands import CommandService
-from central.clock import Clock
 from central.declarations.service import DeclarationService
 from central.district.inventory import Inventory
 from central.events.history import History
@@ -17,6 +16,7 @@ from central.live.hub import LiveHub
 from central.live.views import Views
 from central.people.accounts import Accounts
 from central.people.audit import AuditLog
+from ground.clock import Clock
 
 HASHING_AT_ONCE = 2
 """Passwords judged at a time: each takes 64 MiB and tens of milliseconds of a processor."""

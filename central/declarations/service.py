@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from central.clock import Clock
 from central.declarations import records as rows
 from central.declarations import release
 from central.declarations.closure import ClosureTracker
@@ -24,9 +23,10 @@ from central.declarations.own_sets import MOST_ADOPTED, OwnSet, OwnSets, adopted
 from central.declarations.records import DeclarationRecord, Origin, StoredSet
 from central.declarations.sets import MOST_ALIKE, carriers, carries, make_set, next_revision, topic_of
 from central.district.inventory import Inventory
+from central.events.refusals import Refusals
 from central.people import audit
 from central.records.engine import writing
-from central.refusals import Refusals
+from ground.clock import Clock
 from protocol import topics
 from protocol.messages import Scope
 from protocol.signing import SigningKey
@@ -327,7 +327,7 @@ class DeclarationService:
             revision=record.revision,
             doors=self._inventory.secured_by(record.action, record.scope),
             declared_ms=min(record.at_ms, self._clock.utc_ms()),
-            now_ms=self._clock.now_ms(),
+            now_ms=self._clock.mono_ms(),
         )
 
     def _last_closure(self, declaration_id: str) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from central.events.ingest_batch import Row, Taken, rows_of, take
 from central.events.ingest_sql import IngestSql
+from central.events.refusals import Refusals
 from central.records.engine import writing
-from central.refusals import Refusals
 from protocol import codec, topics
 from protocol.messages import Event, EventAck, EventBatch
 from protocol.refusal import Reason, Refused

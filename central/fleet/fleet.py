@@ -8,8 +8,8 @@ Call :meth:`Fleet.sweep` once a second: silence is a change too.
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from central.clock import Clock
 from central.fleet.state import Changes, LiveAgent, LiveDoor, Session, Totals
+from ground.clock import Clock
 from protocol.messages import AgentStatus, StateSnapshot
 from protocol.proof import SILENT_MS, proves_secure
 from protocol.words import Alarm, Condition
@@ -58,7 +58,7 @@ class Fleet:
 
     def utc_at(self, at_ms: int) -> int:
         """A moment of the monotonic clock as UTC milliseconds."""
-        return self._clock.utc_ms() - self._clock.now_ms() + at_ms
+        return self._clock.utc_ms() - self._clock.mono_ms() + at_ms
 
     # --- what comes in ---------------------------------------------------------------------------------------
 

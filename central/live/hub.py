@@ -13,12 +13,12 @@ from typing import Any
 
 import msgspec
 
-from central.clock import Clock
 from central.declarations.closure import ClosureTracker
 from central.declarations.records import DeclarationRecord
 from central.events.ingest import CommittedEvent
 from central.fleet.state import Changes, LiveDoor
 from central.live.views import Views, committed_event
+from ground.clock import Clock
 from protocol.words import EventKind
 
 log = logging.getLogger(__name__)
@@ -240,7 +240,7 @@ class LiveHub:
                 continue
             ordered = list(doors)
             for start in range(0, len(ordered), ROWS_A_FRAME):
-                rows = self._views.rows(declaration, self._clock.now_ms(), ordered[start : start + ROWS_A_FRAME])
+                rows = self._views.rows(declaration, self._clock.mono_ms(), ordered[start : start + ROWS_A_FRAME])
                 frame = _frame("closure", {"id": declaration, "doors": rows})
                 for listener in self._listeners:
                     if listener.declaration == declaration:
@@ -277,7 +277,7 @@ class LiveHub:
         return _frame(PING, {"server_ms": self._clock.utc_ms(), "broker_connected": self._broker_connected()})
 
     def _due(self, kind: str, every_ms: int) -> bool:
-        now_ms = self._clock.now_ms()
+        now_ms = self._clock.mono_ms()
         if now_ms - self._sent_ms.get(kind, -every_ms) < every_ms:
             return False
         self._sent_ms[kind] = now_ms

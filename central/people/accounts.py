@@ -17,12 +17,12 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, Engine, Row, delete, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from central.clock import Clock
 from central.people import audit
 from central.people.roles import Role
 from central.people.throttle import Throttle
 from central.records.engine import writing
 from central.records.schema import sessions, users
+from ground.clock import Clock
 
 log = logging.getLogger(__name__)
 
@@ -102,11 +102,11 @@ class Accounts:
         if not _USERNAME.fullmatch(username):
             username = "(no username)"
         with self._throttle_lock:
-            wait_ms = self._throttle.wait_ms(username, source, self._clock.now_ms())
+            wait_ms = self._throttle.wait_ms(username, source, self._clock.mono_ms())
             if wait_ms > 0:
                 raise Throttled(wait_ms)
             # Counted before it is judged, so that many at once do not all pass.
-            self._throttle.failed(username, source, self._clock.now_ms())
+            self._throttle.failed(username, source, self._clock.mono_ms())
         with self._engine.connect() as connection:
             user = connection.execute(select(users).where(users.c.username == username)).first()
         right = self._verify(user.password_hash if user is not None else self._nobody, password)
@@ -131,7 +131,7 @@ class Accounts:
             found = connection.execute(query).first()
         if found is None or found.disabled or _is_over(found, now_ms):
             return None
-        if now_ms - found.last_seen_ms >= SEEN_EVERY_MS and self._clock.now_ms() >= self._seen_again_ms:
+        if now_ms - found.last_seen_ms >= SEEN_EVERY_MS and self._clock.mono_ms() >= self._seen_again_ms:
             self._seen(hashed, now_ms)
         return Session(found.username, Role(found.role), found.expires_ms)
 
@@ -143,7 +143,7 @@ class Accounts:
                     update(sessions).where(sessions.c.token_hash == hashed).values(last_seen_ms=now_ms)
                 )
         except SQLAlchemyError as error:
-            self._seen_again_ms = self._clock.now_ms() + SEEN_EVERY_MS  # each try may wait for seconds
+            self._seen_again_ms = self._clock.mono_ms() + SEEN_EVERY_MS  # each try may wait for seconds
             log.warning("cannot keep when a session was used: %s", error)
 
     def still_valid(self, token: str) -> bool:

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from drivers.gpio import LockOutput, Post
+from drivers.gpio import LockOutput
 from drivers.supervised_line import LineState
 from drivers.timed_outputs import Timer
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.agent_yaml.wiring import DoorWiring
 from edge_agent.doors.inputs import InputMaker, InputSensor, Role, line_of
 from edge_agent.doors.state import DriveLock, Sensed
+from ground.loop_poster import Post
 from protocol.words import Bolt, Contact
 
 log = logging.getLogger(__name__)

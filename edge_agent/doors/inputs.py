@@ -13,13 +13,13 @@ from typing import Any, Protocol
 
 from drivers import sensors
 from drivers.adc import Adc, open_adc
-from drivers.gpio import Post
 from drivers.sensors import Reading
 from drivers.soft_spi import SoftSpi
 from drivers.supervised_inputs import PACE_S, REX_SAMPLES, SAMPLES, Sampler, SupervisedInput
 from drivers.supervised_line import LineState
 from drivers.timed_outputs import Timer
 from edge_agent.agent_yaml.wiring import AdcWiring, InputWiring, SupervisedWiring
+from ground.loop_poster import Post
 
 OnChange = Callable[[bool | None, float], None]
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from drivers.gpio import FailMode, LockKind, Post
+from drivers.gpio import FailMode, LockKind
 from drivers.timed_outputs import Timer
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.doors.hardware import DoorHardware, Hardware
 from edge_agent.doors.state import DriveLock
 from edge_agent.walk_test.words import Change, Input, NewsKind, ReaderNews, ReaderState, Record, Sensor
+from ground.loop_poster import Post
 from protocol.messages import DoorSettings
 
 REREAD_EVERY_MS = 500

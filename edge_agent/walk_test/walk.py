@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
-from drivers.gpio import Post
 from drivers.timed_outputs import TimedOutputs, Timer
 from drivers.wiegand import EdgeSource
 from edge_agent.agent_yaml.config_file import AgentFile
@@ -28,6 +26,8 @@ from edge_agent.walk_test.report import Report, fingerprint, make_report, sign
 from edge_agent.walk_test.rig import Rig
 from edge_agent.walk_test.runner import TICK_S, Ending, Runner
 from edge_agent.walk_test.words import DoorFacts, NewsKind, Step, StepKind, StepResult
+from ground.loop_poster import poster
+from ground.version import VERSION
 from protocol.words import EventKind
 
 LETTING_OUT_S = 60.0
@@ -167,7 +167,7 @@ class Walk:
             self._config,
             pin_factory=self._pin_factory,
             timer=self._timer,
-            post=_at_once if self._own_timer is None else _poster(asyncio.get_running_loop()),
+            post=_at_once if self._own_timer is None else poster(asyncio.get_running_loop()),
             settings=settings.__getitem__,
             reader_states=readers.states,
             on_panic=panic,
@@ -196,7 +196,7 @@ class Walk:
             facts=facts,
             ended_ms=self._clock.utc_ns() // 1_000_000,
             clock_trusted=self._clock.trusted(),
-            software=_software(),
+            software=f"doorward {VERSION}",
         )
         return Outcome(ending, report)
 
@@ -233,20 +233,5 @@ class Walk:
         rig.lock_all()
 
 
-def _poster(loop: asyncio.AbstractEventLoop) -> Post:
-    def post(callback: Callable[..., object], *arguments: object) -> None:
-        if not loop.is_closed():  # a driver's thread may outlive it by a moment
-            loop.call_soon_threadsafe(callback, *arguments)
-
-    return post
-
-
 def _at_once(callback: Callable[..., object], *arguments: object) -> None:
     callback(*arguments)
-
-
-def _software() -> str:
-    try:
-        return f"doorward {metadata.version('doorward')}"
-    except metadata.PackageNotFoundError:
-        return "doorward, version unknown"

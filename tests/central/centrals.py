@@ -18,10 +18,10 @@ import yaml
 from argon2 import PasswordHasher
 
 from central.app import Central
-from central.clock import SystemClock
 from central.district.directory import load_directory
 from central.people.roles import Role
 from central.settings import Settings
+from ground.clock import SystemClock
 from protocol import codec, topics
 from protocol.messages import (
     AgentConfig,
@@ -63,11 +63,11 @@ class MovableClock(SystemClock):
     def __init__(self) -> None:
         self.ahead_ms = 0
 
-    def now_ms(self) -> int:
-        return super().now_ms() + self.ahead_ms
+    def mono_ms(self) -> int:
+        return super().mono_ms() + self.ahead_ms
 
-    def utc_ms(self) -> int:
-        return super().utc_ms() + self.ahead_ms
+    def utc_ns(self) -> int:
+        return super().utc_ns() + self.ahead_ms * 1_000_000
 
 
 class Town:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.support.ports import free_port
+from ground.free_port import free_port
 
 
 def sqlite_url(directory: Path) -> str:

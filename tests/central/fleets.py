@@ -21,8 +21,11 @@ class HandClock:
     def __init__(self) -> None:
         self.ms = 1_000_000
 
-    def now_ms(self) -> int:
+    def mono_ms(self) -> int:
         return self.ms
+
+    def utc_ns(self) -> int:
+        return self.utc_ms() * 1_000_000
 
     def utc_ms(self) -> int:
         return UTC_MS + self.ms

@@ -15,10 +15,10 @@ from sqlalchemy import update
 from central.records.engine import open_records
 from central.records.schema import audit
 from doorward.main import main
+from ground.free_port import free_port
 from protocol.signing import SigningKey
 from tests.central.centrals import PASSWORD, Town
 from tests.support.brokers import mosquitto
-from tests.support.ports import free_port
 
 
 def doorward(*arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:

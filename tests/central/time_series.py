@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
-from tests.support.ports import free_port
+from ground.free_port import free_port
 
 BINARY = "/usr/bin/victoria-metrics"
 

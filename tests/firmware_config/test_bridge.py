@@ -13,8 +13,8 @@ from string import Template
 import aiomqtt
 import pytest
 
+from ground.free_port import free_port
 from tests.support.brokers import HOST, MOSQUITTO, RunningBroker
-from tests.support.ports import free_port
 from tests.support.waiting import until
 
 TEMPLATES = Path(__file__).parents[2] / "firmware_config" / "broker"

@@ -10,8 +10,8 @@ from string import Template
 import aiomqtt
 import pytest
 
+from ground.free_port import free_port
 from tests.support.brokers import HOST, MOSQUITTO, RunningBroker
-from tests.support.ports import free_port
 
 TEMPLATES = Path(__file__).parents[2] / "firmware_config" / "broker"
 USERS = ("oak.east", "oak.west", "central")

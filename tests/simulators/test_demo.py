@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from ground.free_port import free_port
 from simulators.demo import HOST, console
 from simulators.district.api import DistrictApi
 from simulators.scenario.parse import scenario_names
-from tests.support.ports import free_port
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]

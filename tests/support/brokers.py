@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ground.free_port import free_port
 from protocol import codec
-from tests.support.ports import free_port
 
 MOSQUITTO = "/usr/sbin/mosquitto"
 HOST = "127.0.0.1"

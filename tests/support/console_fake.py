@@ -16,7 +16,7 @@ from typing import Any
 
 import uvicorn
 
-from tests.support.ports import free_port
+from ground.free_port import free_port
 
 PASSWORD = "open sesame 8"
 OFFICER = "olive"

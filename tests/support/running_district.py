@@ -19,11 +19,11 @@ from typing import Any, TypeVar
 
 import httpx
 
+from ground.free_port import free_port
 from simulators.district.make import AgentFolder, District, make_district
 from simulators.district.plan import DistrictSize
 from simulators.orders.control import send_order
 from tests.support.brokers import HOST, RunningBroker, embedded
-from tests.support.ports import free_port
 
 T = TypeVar("T")
 STARTUP_S = 40

@@ -10,10 +10,10 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from central.agents.wire import ACKS_IN_FLIGHT, Wire
-from central.clock import SystemClock
 from central.events.ingest import Ingest
 from central.fleet.fleet import Fleet
 from central.records.engine import open_records
+from ground.clock import SystemClock
 from protocol import codec, topics
 from protocol.messages import AgentStatus, EventAck, Message, StateSnapshot
 from protocol.mqtt import BrokerAddress, Incoming, MqttLink, NotConnected, Subscription
@@ -129,7 +129,7 @@ def snapshot(seq: int, clock: SystemClock) -> StateSnapshot:
     speaker = Speaker(district, "east", ("front", "gym"))
     speaker.seq = seq - 1
     made = speaker.snapshot()
-    at = type(made.at)(mono_ms=clock.now_ms(), utc_ns=clock.utc_ms() * 10**6, clock_trusted=True, boot="boot")
+    at = type(made.at)(mono_ms=clock.mono_ms(), utc_ns=clock.utc_ms() * 10**6, clock_trusted=True, boot="boot")
     return type(made)(session=made.session, seq=made.seq, at=at, applied={}, doors=made.doors)
 
 

@@ -14,12 +14,12 @@ from central.events.influx_points import line_of
 from central.events.ingest import Ingest
 from central.records.engine import open_records
 from central.records.schema import export_cursors
+from ground.free_port import free_port
 from protocol import codec
 from protocol.messages import Event, EventBatch
 from tests.central.databases import sqlite_url
 from tests.central.event_batches import UTC_NS, event, wait_until
 from tests.central.time_series import TimeSeriesServer, time_series
-from tests.support.ports import free_port
 
 
 @pytest.fixture

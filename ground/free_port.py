@@ -1,5 +1,5 @@
-"""Ports for servers under test: below those the system gives to clients, so that nobody takes one while its server is
-killed and started again, and drawn at random, so that tests side by side do not meet."""
+"""Ports for servers of a demonstration, a bench or a test: below those the system gives to clients, so that no client
+takes one while its server is restarted, and drawn at random, so that two runs side by side do not meet."""
 
 import random
 import socket
@@ -12,7 +12,7 @@ _dice = random.SystemRandom()
 
 
 def free_port() -> int:
-    """A TCP port nobody listens on just now."""
+    """A TCP port on which no server listens now."""
     while True:
         port = _dice.choice(PORTS)
         with socket.socket() as probe:

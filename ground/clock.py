@@ -1,0 +1,36 @@
+"""The machine's two clocks, handed to what needs the time: one that only goes forward, one that people read."""
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What a decision may ask for the time. A test passes one that it sets."""
+
+    def mono_ms(self) -> int:
+        """Milliseconds of a clock that nobody sets; only differences mean something."""
+        ...
+
+    def utc_ns(self) -> int:
+        """UTC in nanoseconds since 1970, as right as the machine has it."""
+        ...
+
+    def utc_ms(self) -> int:
+        """UTC in milliseconds since 1970."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks: CLOCK_MONOTONIC and CLOCK_REALTIME."""
+
+    def mono_ms(self) -> int:
+        """See :class:`Clock`."""
+        return time.monotonic_ns() // 1_000_000
+
+    def utc_ns(self) -> int:
+        """See :class:`Clock`."""
+        return time.time_ns()
+
+    def utc_ms(self) -> int:
+        """See :class:`Clock`."""
+        return self.utc_ns() // 1_000_000

@@ -6,9 +6,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 # Most tests wait for something; two at a time keep the suite short on two cores.
 TEST_PROCESSES := 2
+QUICK_PROCESSES := 4
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check bench schemas lock clean
+.PHONY: help demo test quick check bench schemas lock clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,6 +37,9 @@ test: $(VENV)/dev.stamp ## every test, on a real broker, database and browser
 	tests/install-services
 	$(BIN)/pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
+quick: $(VENV)/dev.stamp ## the pure and in-process tests, in parallel: for the everyday loop
+	$(BIN)/pytest -q -n $(QUICK_PROCESSES) --dist loadfile -m "not served and not slow and not hardware" $(PYTEST_ARGS)
+
 check: $(VENV)/dev.stamp ## lint, strict types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,10 +49,11 @@ check: $(VENV)/dev.stamp ## lint, strict types, import rules
 bench: $(VENV)/demo.stamp ## measure the lockdown and badge paths; writes bench.json
 	$(BIN)/doorward bench --json bench.json
 
-schemas: $(VENV)/dev.stamp ## write the JSON Schemas anew after a change of what a configuration may hold
+schemas: $(VENV)/dev.stamp ## write the JSON Schemas and the wire's document again, after a change of forms or messages
 	$(BIN)/python -m tests.support.schemas
+	$(BIN)/python -m protocol.asyncapi > docs/asyncapi.yaml
 
-lock: $(VENV)/dev.stamp ## resolve the lock files anew after a change in pyproject.toml
+lock: $(VENV)/dev.stamp ## resolve the lock files again after a change in pyproject.toml
 	for extra in edge central demo; do \
 	  $(BIN)/uv pip compile pyproject.toml --extra $$extra --universal --generate-hashes --no-header -q -o requirements/$$extra.lock; done
 	$(BIN)/uv pip compile pyproject.toml --extra demo --group dev --universal --generate-hashes --no-header -q -o requirements/dev.lock

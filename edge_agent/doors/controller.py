@@ -100,7 +100,7 @@ class Controller:
         self._sets = tuple(sets)
         now = self._clock.mono_ms()
         for wiring in self._config.doors:
-            profile = profile_of(wiring, rules)
+            profile = profile_of(wiring, rules.settings(wiring.door))
             self.doors[wiring.door] = Door(wiring, hardware.doors[wiring.door], profile, initial(profile, now))
         self._set_modes()
         self.sample_all()
@@ -166,7 +166,7 @@ class Controller:
         self.rules = rules
         self.badges.rules_changed()
         for door in self.doors.values():
-            door.profile = profile_of(door.wiring, rules)
+            door.profile = profile_of(door.wiring, rules.settings(door.wiring.door))
         self._set_modes()
         self.sample_all()
         self._on_change()

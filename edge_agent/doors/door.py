@@ -8,7 +8,7 @@ from drivers.gpio import FailMode, LockKind
 from edge_agent.agent_yaml.wiring import DoorWiring
 from edge_agent.doors.hardware import DoorHardware
 from edge_agent.doors.state import DoorProfile, DoorState, Sensed
-from edge_agent.policy.rules import Rules
+from protocol.messages import DoorSettings
 from protocol.words import Alarm
 
 
@@ -29,9 +29,8 @@ def reading(door: Door) -> Sensed:
     return Sensed(None, None, None) if door.undriven else door.hardware.sample()
 
 
-def profile_of(wiring: DoorWiring, rules: Rules) -> DoorProfile:
+def profile_of(wiring: DoorWiring, settings: DoorSettings) -> DoorProfile:
     """What does not change while a door works: as it is wired, and as central has it."""
-    settings = rules.settings(wiring.door)
     return DoorProfile(
         door=wiring.door,
         bolt_fitted=wiring.bolt is not None,

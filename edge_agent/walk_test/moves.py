@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edge_agent.walk_test.words import Finding, FindingKind, Input, Record, Sensor, Step, StepKind
+from edge_agent.walk_test.words import Finding, FindingKind, InputName, Record, Sensor, Step, StepKind
 
 TOGETHER_MS = 60
 """Two inputs that touch change within one debounce time of each other."""
@@ -42,7 +42,7 @@ class Judgement:
         self.findings.append(Finding(kind, about, detail))
 
 
-def crossed(wanted: Input, step: Step, record: Record, out: Judgement) -> bool:
+def crossed(wanted: InputName, step: Step, record: Record, out: Judgement) -> bool:
     """Whether exactly one other input moved in place of the wanted one: then the two cables are crossed."""
     may = _MAY_MOVE[step.kind]
     others = {
@@ -57,7 +57,7 @@ def crossed(wanted: Input, step: Step, record: Record, out: Judgement) -> bool:
     return True
 
 
-def tied(step: Step, wanted: Input, record: Record, out: Judgement) -> None:
+def tied(step: Step, wanted: InputName, record: Record, out: Judgement) -> None:
     """Other inputs that moved whenever the wanted one did. Once may be somebody at another door: see `is_hint`."""
     may = _MAY_MOVE[step.kind]
     moves = record.of(wanted)
@@ -85,5 +85,5 @@ def unexpected(step: Step, record: Record, out: Judgement) -> None:
             out.found(FindingKind.UNSTEADY, input_[1])
 
 
-def no_reading(input_: Input, record: Record, out: Judgement) -> None:
+def no_reading(input_: InputName, record: Record, out: Judgement) -> None:
     out.found(_LINE_FAULTS.get(record.faults.get(input_, ""), FindingKind.NO_READING), input_[1])

@@ -1,27 +1,52 @@
-"""The drivers of all doors while one is tested: everything they say is recorded, and nobody is locked in.
+"""The drivers of all doors while one is tested: records everything they say, and locks nobody in.
 
-Locks are commanded by the runner; exit buttons of maglocks and the fire input are served here as the agent serves
-them. It judges nothing.
+The runner commands the locks, and every command is an input of the door machine, as exit buttons and fire are: the
+machine decides, here as in the agent, that a test takes back no release for egress or fire. Judges nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from drivers.gpio import FailMode, LockKind
 from drivers.timed_outputs import Timer
 from edge_agent.agent_yaml.config_file import AgentFile
+from edge_agent.doors.door import profile_of
 from edge_agent.doors.hardware import DoorHardware, Hardware
-from edge_agent.doors.state import DriveLock
-from edge_agent.walk_test.words import Change, Input, NewsKind, ReaderNews, ReaderState, Record, Sensor
+from edge_agent.doors.machine import fire_released, step
+from edge_agent.doors.state import (
+    DoorProfile,
+    DoorState,
+    DriveLock,
+    FireChanged,
+    Granted,
+    Input,
+    LockTested,
+    ModeSet,
+    ReleaseOver,
+    RexPressed,
+    Tick,
+    initial,
+)
+from edge_agent.walk_test.words import Change, InputName, NewsKind, ReaderNews, ReaderState, Record, Sensor
 from ground.loop_poster import Post
 from protocol.messages import DoorSettings
+from protocol.words import DoorMode
 
 REREAD_EVERY_MS = 500
 """Every level is read again this often, as the agent does: it heals a lost edge."""
 
 HEALTHY_LINES = frozenset({"normal", "active"})
+
+
+@dataclass(slots=True)
+class _Door:
+    """One door on the rig. Secured, but for the time of a release that the test commands."""
+
+    hardware: DoorHardware
+    profile: DoorProfile
+    state: DoorState
 
 
 class Rig:
@@ -46,21 +71,19 @@ class Rig:
         self._timer = timer
         self._reader_states = reader_states
         self._on_panic = on_panic
-        self._maglocks = {one.door for one in config.doors if one.lock.kind is LockKind.MAGLOCK}
-        self._unlock_ms = {one.door: settings(one.door).unlock_ms for one in config.doors}
-        self._fire_releases = {
-            one.door
-            for one in config.doors
-            if settings(one.door).fire_release and one.lock.fail_mode is FailMode.FAIL_SAFE
-        }
-        self._leaving_until: dict[str, int] = {}
+        self._doors: dict[str, _Door] = {}  # none while the hardware comes up
         self._record: Record | None = None
         self._fire = False
         self._reread_due = 0
-        self._values: dict[Input, bool | None] = {}
-        self._drivers: dict[Input, Any] = {}
+        self._values: dict[InputName, bool | None] = {}
+        self._drivers: dict[InputName, Any] = {}
         self._hardware = Hardware(config, pin_factory=pin_factory, timer=timer, post=post, listener=self)
-        self.power_changed(*self._hardware.power())
+        for wiring in config.doors:
+            profile = profile_of(wiring, settings(wiring.door))
+            self._doors[wiring.door] = _Door(
+                self._hardware.doors[wiring.door], profile, initial(profile, self.now_ms())
+            )
+            self._step(wiring.door, ModeSet(DoorMode.SECURED))
         self._drivers = {
             (door, sensor): driver
             for door, hardware in self._hardware.doors.items()
@@ -80,13 +103,14 @@ class Rig:
         """Whether the fire input calls for release."""
         return self._fire
 
-    def value(self, input_: Input) -> bool | None:
+    def value(self, input_: InputName) -> bool | None:
         """How an input reads now."""
         return self._values.get(input_)
 
     def released_by_fire(self, door: str) -> bool:
-        """Whether fire holds a door open: it cannot be tested then."""
-        return self._fire and door in self._fire_releases
+        """Whether fire holds a door open: it cannot be tested then. Never of a step that has no door."""
+        held = self._doors.get(door)
+        return held is not None and fire_released(held.profile, held.state)
 
     def begin(self) -> Record:
         """Record from now on, in a new record."""
@@ -99,44 +123,46 @@ class Rig:
 
     def release(self, door: str, for_ms: int) -> None:
         """Unlock a door for some time; its driver locks it again, whatever becomes of this program's loop."""
-        self._hardware.doors[door].drive(DriveLock(released=True, for_ms=for_ms))
+        held = self._doors[door]
+        self._step(door, ModeSet(DoorMode.CONTROLLED))
+        self._step(door, Granted(), replace(held.profile, unlock_ms=for_ms))
 
     def lock(self, door: str) -> None:
         """Lock a door, unless somebody is just leaving by it or fire holds it open."""
-        if self.letting_out_by(door) or self.released_by_fire(door):
-            return
-        self._hardware.doors[door].drive(DriveLock(released=False))
+        if not self._step(door, ModeSet(DoorMode.SECURED)):
+            self._step(door, LockTested())
 
     def lock_all(self) -> None:
         """Lock every door, with the same two exceptions."""
-        for door in self._hardware.doors:
+        for door in self._doors:
             self.lock(door)
 
     @property
     def letting_out(self) -> bool:
         """Whether somebody is on the way out by a door whose lock its own timer will end."""
-        return any(self.letting_out_by(door) for door in self._leaving_until)
+        return any(self.letting_out_by(door) for door in self._doors)
 
     def letting_out_by(self, door: str) -> bool:
         """Whether somebody is on the way out by this door."""
-        return self._leaving_until.get(door, -1) > self.now_ms()
+        held = self._doors.get(door)
+        return held is not None and held.profile.rex_releases and held.state.rex_until_ms > self.now_ms()
 
     def released(self, door: str) -> bool:
         """Whether its lock is commanded to release."""
-        return self._hardware.doors[door].lock.released
+        return self._doors[door].hardware.lock.released
 
     def tick(self) -> None:
-        """Look at everything."""
+        """Read every input, and end what its time has ended."""
         now = self.now_ms()
         if now >= self._reread_due:
             self._reread_due = now + REREAD_EVERY_MS
-            for hardware in self._hardware.doors.values():
-                hardware.sample()
+            for held in self._doors.values():
+                held.hardware.sample()
         self._follow_fire()
         self._look()
-        for door in self._maglocks:
-            if self._values.get((door, Sensor.REX)) is True:
-                self._let_out(door)
+        for door in self._doors:
+            asks = self._values.get((door, Sensor.REX)) is True
+            self._step(door, RexPressed() if asks else Tick())
         if self._record is not None:
             self._record.readers = self._reader_states()
             self._record.now_ms = now
@@ -160,11 +186,11 @@ class Rig:
     def rex_pressed(self, door: str) -> None:
         """Somebody asks to leave: a magnet lets go, whatever is being tested."""
         self._look()
-        if door in self._maglocks:
-            self._let_out(door)
+        self._step(door, RexPressed())
 
     def release_over(self, door: str) -> None:
-        """A lock's own timer has locked it."""
+        """A lock's own timer has locked it: too early, if it is released for something else by now."""
+        self._step(door, ReleaseOver())
 
     def fire_changed(self) -> None:
         """The fire input changed."""
@@ -182,21 +208,26 @@ class Rig:
 
     # --- inside -------------------------------------------------------------------------------------------------
 
-    def _let_out(self, door: str) -> None:
-        unlock_ms = self._unlock_ms[door]
-        self._leaving_until[door] = self.now_ms() + unlock_ms
-        self._hardware.doors[door].drive(DriveLock(released=True, for_ms=unlock_ms))
+    def _step(self, door: str, given: Input, profile: DoorProfile | None = None) -> bool:
+        """Whether the lock was commanded."""
+        held = self._doors.get(door)
+        if held is None:
+            return False
+        held.state, effects = step(profile or held.profile, held.state, given, self.now_ms())
+        drives = [effect for effect in effects if isinstance(effect, DriveLock)]
+        for drive in drives:
+            held.hardware.drive(drive)
+        return bool(drives)
 
     def _follow_fire(self) -> None:
         before, self._fire = self._fire, self._hardware.fire()
-        if self._fire and not before:
-            for door in self._fire_releases:
-                self._hardware.doors[door].drive(DriveLock(released=True))
-        elif before and not self._fire:
+        for door in self._doors:
+            self._step(door, FireChanged(self._fire))
+        if before and not self._fire:
             self.lock_all()
 
-    def _read(self) -> dict[Input, bool | None]:
-        values: dict[Input, bool | None] = {input_: driver.value for input_, driver in self._drivers.items()}
+    def _read(self) -> dict[InputName, bool | None]:
+        values: dict[InputName, bool | None] = {input_: driver.value for input_, driver in self._drivers.items()}
         if self._config.fire is not None:
             values["", Sensor.FIRE] = self._fire
         if self._config.panic is not None:
@@ -220,7 +251,7 @@ class Rig:
                 self._record.changes.append(Change(now, *input_, value))
                 self._note_fault(input_)
 
-    def _note_fault(self, input_: Input) -> None:
+    def _note_fault(self, input_: InputName) -> None:
         door, sensor = input_
         if door:
             line = str(getattr(self._drivers[input_], "line", "normal"))  # an unsupervised input has none

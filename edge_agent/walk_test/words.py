@@ -24,7 +24,7 @@ class Sensor(StrEnum):
     BATTERY = "battery"  # true: good
 
 
-Input: TypeAlias = tuple[str, Sensor]
+InputName: TypeAlias = tuple[str, Sensor]
 """A door ("" for the agent itself) and one of its inputs."""
 
 
@@ -111,7 +111,7 @@ class Change:
     value: bool | None  # None: no reading any more
 
     @property
-    def input(self) -> Input:
+    def input(self) -> InputName:
         """Which."""
         return self.door, self.sensor
 
@@ -121,10 +121,10 @@ class Record:
     """What was seen during one step, of every door."""
 
     began_ms: int
-    before: Mapping[Input, bool | None]
+    before: Mapping[InputName, bool | None]
     changes: list[Change] = field(default_factory=list)
     news: list[ReaderNews] = field(default_factory=list)
-    faults: dict[Input, str] = field(default_factory=dict)  # supervised lines that were cut or short
+    faults: dict[InputName, str] = field(default_factory=dict)  # supervised lines that were cut or short
     readers: Mapping[str, ReaderState] = field(default_factory=dict)
     now_ms: int = 0  # how far it goes
     done_ms: int | None = None  # when the person said that it is done
@@ -134,18 +134,18 @@ class Record:
         """Whether the person said that it is done."""
         return self.done_ms is not None
 
-    def value(self, input_: Input) -> bool | None:
+    def value(self, input_: InputName) -> bool | None:
         """How an input reads at the end."""
         for change in reversed(self.changes):
             if change.input == input_:
                 return change.value
         return self.before.get(input_)
 
-    def of(self, input_: Input) -> list[Change]:
+    def of(self, input_: InputName) -> list[Change]:
         """Its changes, oldest first."""
         return [change for change in self.changes if change.input == input_]
 
-    def first(self, input_: Input, value: bool) -> Change | None:
+    def first(self, input_: InputName, value: bool) -> Change | None:
         """When it first changed to a value."""
         return next((change for change in self.of(input_) if change.value is value), None)
 

@@ -10,7 +10,7 @@ from edge_agent.walk_test.plan import DoorReader, facts_of, plan
 from edge_agent.walk_test.words import (
     Change,
     DoorFacts,
-    Input,
+    InputName,
     NewsKind,
     ReaderNews,
     ReaderState,
@@ -23,12 +23,12 @@ from tests.support.walks import School
 
 DOOR, OTHER = "gym", "main"
 CONTACT, BOLT, REX, TAMPER = ((DOOR, sensor) for sensor in (Sensor.CONTACT, Sensor.BOLT, Sensor.REX, Sensor.TAMPER))
-AT_REST: dict[Input, bool | None] = {CONTACT: True, BOLT: True, REX: False, TAMPER: False}
-OPEN: dict[Input, bool | None] = {CONTACT: False, BOLT: False}
-UNLOCKED: dict[Input, bool | None] = {BOLT: False}
+AT_REST: dict[InputName, bool | None] = {CONTACT: True, BOLT: True, REX: False, TAMPER: False}
+OPEN: dict[InputName, bool | None] = {CONTACT: False, BOLT: False}
+UNLOCKED: dict[InputName, bool | None] = {BOLT: False}
 
 
-def record(before: dict[Input, bool | None], *changes: tuple[int, Input, bool | None]) -> Record:
+def record(before: dict[InputName, bool | None], *changes: tuple[int, InputName, bool | None]) -> Record:
     moved = [Change(at, *input_, value) for at, input_, value in changes]
     return Record(began_ms=0, before=AT_REST | before, changes=moved, now_ms=5_000)
 

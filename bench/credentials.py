@@ -131,17 +131,17 @@ class _Decisions:
 
     async def times(self, count: int, *, before: Callable[[], None] = lambda: None) -> list[float]:
         """How long each decision took, in ms."""
-        controller, found = self._rig.agent.controller, []
+        doors, found = self._rig.agent.doors, []
         for number in range(count):
             data = card(self._rng.randrange(2 * CREDENTIALS))
             door = self._rig.names[number % DOORS]
             before()
             now_ms = self._rig.agent.clock.mono_ms()
             began = time.perf_counter()
-            controller.card_read(f"{door}-in", door, BITS, data, now_ms)
+            doors.card_read(f"{door}-in", door, BITS, data, now_ms)
             found.append((time.perf_counter() - began) * 1e3)
             known = int.from_bytes(data, "big") < CREDENTIALS
-            self.opened += known and controller.doors[door].state.released
+            self.opened += known and doors.held[door].state.released
             if number % 10 == 0:
                 await asyncio.sleep(0.001)  # the outbox gets its turn
         return found

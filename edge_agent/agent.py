@@ -17,7 +17,7 @@ from edge_agent.access.display import Show
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.bundle.bundle import Configuration
 from edge_agent.declarations.held import Declarations, keyring
-from edge_agent.doors.controller import Controller
+from edge_agent.doors.doors import Doors
 from edge_agent.doors.hardware import Hardware
 from edge_agent.doors.pulse import Pulse
 from edge_agent.events.journal import Journal
@@ -85,7 +85,7 @@ class Agent:
         self.presence = Presence(config.data / "presence.db")
         self.journal = Journal(Outbox(config.data / "outbox.db"), self.clock, on_written=self._events_written)
         self.refusals = Refusals(self.clock, self.journal)
-        self.controller = Controller(
+        self.doors = Doors(
             config,
             clock=self.clock,
             journal=self.journal,
@@ -116,7 +116,7 @@ class Agent:
             clock=self.clock,
             journal=self.journal,
             refusals=self.refusals,
-            on_change=self.controller.set_declarations,
+            on_change=self.doors.set_declarations,
             on_own_set=self._own_set_signed,
         )
         self.storage = Storage(
@@ -129,7 +129,7 @@ class Agent:
         )
         self.readers = Readers(
             config.reader_lines,
-            controller=self.controller,
+            controller=self.doors,
             journal=self.journal,
             keys=ReaderKeys(config.data / "reader-keys"),
             unkeyed=config.unkeyed,
@@ -149,9 +149,9 @@ class Agent:
             rng=rng or random.Random(),  # noqa: S311 - jitter, not a secret
         )
         self.wired_readers = WiredReaders(
-            config, controller=self.controller, journal=self.journal, pin_factory=pin_factory, edges=edges
+            config, controller=self.doors, journal=self.journal, pin_factory=pin_factory, edges=edges
         )
-        self._pulse = Pulse(self.controller, self.clock, on_beat=self._beat)
+        self._pulse = Pulse(self.doors, self.clock, on_beat=self._beat)
         self._health = Health()
         self._health_due_ms = self.clock.mono_ms() + HEALTH_EVERY_MS
 
@@ -176,7 +176,7 @@ class Agent:
             self._pulse.stop()
             self.readers.stop()
             self.wired_readers.stop()
-            self.controller.stop()
+            self.doors.stop()
             self.configuration.stop()
             for task in self._tasks:
                 task.cancel()
@@ -202,10 +202,10 @@ class Agent:
             seq=self._snapshots,
             at=stamp(self.clock),
             applied=self.declarations.book.applied,
-            doors=self.controller.reports(),
+            doors=self.doors.reports(),
             config_version=self.configuration.rules.version,
-            fire=self.controller.fire,
-            alarms=(*self.controller.alarms(), *self.configuration.alarms, *self.storage.alarms),
+            fire=self.doors.fire,
+            alarms=(*self.doors.alarms(), *self.configuration.alarms, *self.storage.alarms),
             outbox=self.journal.outbox.state(),
         )
 
@@ -223,12 +223,12 @@ class Agent:
             pin_factory=self._pin_factory,
             timer=timer,
             post=poster(asyncio.get_running_loop()),
-            listener=self.controller,
+            listener=self.doors,
         )
-        self.controller.start(self._hardware, self.configuration.rules, self.declarations.book)
+        self.doors.start(self._hardware, self.configuration.rules, self.declarations.book)
         if self._hardware.panic():
             self.declarations.declare_panic()
-        held = len(self.controller.doors)
+        held = len(self.doors.held)
         log.info("doors held: %d, declarations %s", held, self.declarations.book.applied)
         self.journal.add(
             EventKind.AGENT_STARTED,
@@ -246,7 +246,7 @@ class Agent:
 
     def _make_inbox(self) -> Inbox:
         commands = Commands(
-            controller=self.controller,
+            doors=self.doors,
             readers=self.readers,
             store=self.store,
             clock=self.clock,
@@ -272,7 +272,7 @@ class Agent:
     def _configured(self) -> None:
         """Another bundle is on the disk."""
         self._keys = self._make_keys()
-        self.controller.set_rules(self.configuration.rules)
+        self.doors.set_rules(self.configuration.rules)
         self.declarations.trust(self._keys)
 
     def _changed(self) -> None:
@@ -312,7 +312,7 @@ class Agent:
         self.link.sender.wake()
 
     def _beat(self) -> None:
-        self.controller.reports()  # an agent that cannot say what its doors are is not well
+        self.doors.reports()  # an agent that cannot say what its doors are is not well
         self._watchdog.beat()
         self.configuration.watch_pages()
         if self.configuration.trial is not None:

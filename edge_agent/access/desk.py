@@ -35,7 +35,7 @@ from protocol.words import Alarm, Denial, DoorMode, EventKind
 log = logging.getLogger(__name__)
 
 
-class Doors(Protocol):
+class DoorsAtDesk(Protocol):
     """What the badge path needs of the doors."""
 
     @property
@@ -79,13 +79,13 @@ def reader_places(config: AgentFile) -> dict[str, ReaderPlace]:
     return {reader.reader: ReaderPlace(reader.door, reader.passage) for reader in readers}
 
 
-class BadgePath:
+class AccessDesk:
     """The readers' side of an agent's doors. ``on_show(reader, what)`` tells a reader what to show."""
 
     def __init__(
         self,
         *,
-        doors: Doors,
+        doors: DoorsAtDesk,
         key: bytes,
         places: Mapping[str, ReaderPlace],
         presence: Presence,

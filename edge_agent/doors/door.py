@@ -1,4 +1,4 @@
-"""One door of an agent as its controller holds it: wiring, hardware, what is known; and what is read of it."""
+"""One door of an agent as Doors holds it: wiring, hardware, what is known; and what is read of it."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from edge_agent.doors.controller import SAMPLE_EVERY_MS, Controller
+from edge_agent.doors.doors import SAMPLE_EVERY_MS, Doors
 from edge_agent.host.clock import Clock
 
 SCHEDULES_EVERY = 2
@@ -15,8 +15,8 @@ SCHEDULES_EVERY = 2
 class Pulse:
     """One timer on the loop. ``on_beat`` is called with every regular sample."""
 
-    def __init__(self, controller: Controller, clock: Clock, *, on_beat: Callable[[], None]) -> None:
-        self._controller = controller
+    def __init__(self, doors: Doors, clock: Clock, *, on_beat: Callable[[], None]) -> None:
+        self._doors = doors
         self._clock = clock
         self._on_beat = on_beat
         self._timer: asyncio.TimerHandle | None = None
@@ -36,7 +36,7 @@ class Pulse:
 
     def rearm(self) -> None:
         """Something changed: the next moment that matters may be another."""
-        due = self._controller.due_ms()
+        due = self._doors.due_ms()
         when = self._next_sample_ms if due is None else min(due, self._next_sample_ms)
         if self._timer is not None:
             self._timer.cancel()
@@ -46,12 +46,12 @@ class Pulse:
     def _beat(self) -> None:
         now = self._clock.mono_ms()
         try:
-            self._controller.sample_all()
+            self._doors.sample_all()
             if now >= self._next_sample_ms:
                 self._next_sample_ms = now + SAMPLE_EVERY_MS
                 self._beats += 1
                 if self._beats % SCHEDULES_EVERY == 0:
-                    self._controller.follow_schedules()
+                    self._doors.follow_schedules()
                 self._on_beat()
         finally:
             self.rearm()

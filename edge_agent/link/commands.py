@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from edge_agent.doors.controller import Controller
+from edge_agent.doors.doors import Doors
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
 from edge_agent.host.clock import Clock
@@ -28,14 +28,14 @@ class Commands:
     def __init__(
         self,
         *,
-        controller: Controller,
+        doors: Doors,
         readers: Readers,
         store: Store,
         clock: Clock,
         journal: Journal,
         refusals: Refusals,
     ) -> None:
-        self._controller = controller
+        self._doors = doors
         self._readers = readers
         self._store = store
         self._clock = clock
@@ -52,18 +52,18 @@ class Commands:
             return
         match kind:
             case CommandKind.TEST_LOCK:
-                self._done(command, self._controller.test_lock(command.door))
+                self._done(command, self._doors.test_lock(command.door))
             case CommandKind.GRANT:
                 self._grant(topic, command)
             case CommandKind.FORGIVE_PASSBACK:
-                self._done(command, {"known": self._controller.badges.forgive(_cardholder(command), command.by)})
+                self._done(command, {"known": self._doors.badges.forgive(_cardholder(command), command.by)})
             case CommandKind.CLEAR_DURESS:
-                self._done(command, {"cleared": self._controller.badges.clear_duress(command.door)})
+                self._done(command, {"cleared": self._doors.badges.clear_duress(command.door)})
             case CommandKind.ROTATE_READER_KEY:
                 self._rotate_key(topic, command)
 
     def _grant(self, topic: str, command: Command) -> None:
-        reason = self._controller.grant(command.door, {"command": command.id, "by": command.by})
+        reason = self._doors.grant(command.door, {"command": command.id, "by": command.by})
         if reason is None:
             self._done(command, {})
         elif reason is Denial.INTERLOCKED:
@@ -101,7 +101,7 @@ class Commands:
             raise Refused(Reason.MALFORMED, f"holds for more than {LONGEST_LIFE_MS} ms")
         if command.kind not in list(CommandKind):
             raise Refused(Reason.UNKNOWN_KIND, f"{command.kind!r} is no command this version knows")
-        if command.door not in self._controller.doors:
+        if command.door not in self._doors.held:
             raise Refused(Reason.UNKNOWN_DOOR, f"this agent has no door {command.door!r}")
         try:
             fresh = self._store.use_command(command.id, command.expires_ms, now)

@@ -33,7 +33,7 @@ from drivers.osdp import (
 )
 from edge_agent.access.display import Show
 from edge_agent.agent_yaml.wiring import ReaderLine, ReaderWiring, UnkeyedReader
-from edge_agent.doors.controller import Controller
+from edge_agent.doors.doors import Doors
 from edge_agent.events.journal import Journal
 from edge_agent.readers.keys import ReaderKeys
 from protocol.words import Alarm, Denial, DoorMode, EventKind
@@ -53,7 +53,7 @@ class Readers:
         self,
         lines: tuple[ReaderLine, ...],
         *,
-        controller: Controller,
+        controller: Doors,
         journal: Journal,
         keys: ReaderKeys,
         unkeyed: tuple[UnkeyedReader, ...] = (),
@@ -103,7 +103,7 @@ class Readers:
     def show_modes(self) -> None:
         """Have every reader show whether its door is secured."""
         for name, wiring in self._wiring.items():
-            secured = self._controller.doors[wiring.door].state.mode is DoorMode.SECURED
+            secured = self._controller.held[wiring.door].state.mode is DoorMode.SECURED
             wanted = Show.LOCKDOWN if secured else Show.IDLE
             if self._shown.get(name) is not wanted:
                 self._shown[name] = wanted

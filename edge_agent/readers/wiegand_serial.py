@@ -21,7 +21,7 @@ from drivers.wiegand.signals import ReaderSignals, Signal
 from edge_agent.access.display import Show
 from edge_agent.agent_yaml.agent_file import AgentFile
 from edge_agent.agent_yaml.wiring import SerialReaderWiring, WiegandFormatWiring, WiegandWiring
-from edge_agent.doors.controller import Controller
+from edge_agent.doors.doors import Doors
 from edge_agent.events.journal import Journal
 from protocol.words import Alarm, DoorMode, EventKind
 
@@ -53,7 +53,7 @@ class WiredReaders:
         self,
         config: AgentFile,
         *,
-        controller: Controller,
+        controller: Doors,
         journal: Journal,
         pin_factory: Any,
         edges: EdgeSource | None = None,
@@ -108,7 +108,7 @@ class WiredReaders:
     def show_modes(self) -> None:
         """Have every reader that can show whether its door is secured."""
         for reader in self._signals:
-            secured = self._controller.doors[self._doors[reader]].state.mode is DoorMode.SECURED
+            secured = self._controller.held[self._doors[reader]].state.mode is DoorMode.SECURED
             self.show(reader, Show.LOCKDOWN if secured else Show.IDLE)
 
     # --- coming up --------------------------------------------------------------------------------------------

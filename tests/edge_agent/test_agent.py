@@ -30,7 +30,7 @@ CARD = (26, bytes.fromhex("12345640"))
 
 
 def mode(agent: Agent) -> DoorMode:
-    (found,) = {door.state.mode for door in agent.controller.doors.values()}
+    (found,) = {door.state.mode for door in agent.doors.held.values()}
     return found
 
 
@@ -79,7 +79,7 @@ async def test_a_neighbour_that_was_away_locks_down_when_it_returns(
         await central.say(east.topic(TopicKind.CONFIG), district.config(east, trusted_keys=(west.trusted_key,)))
         async with west.running() as other:
             broker.kill()
-            other.controller.panic_pressed()
+            other.doors.panic_pressed()
             assert all(door.holds for door in west.doors.values()), "without a broker, its own doors"
             broker.start()
             await central.say(east.topic(TopicKind.CONFIG), district.config(east, trusted_keys=(west.trusted_key,)))
@@ -98,7 +98,7 @@ async def test_doors_are_held_and_said_to_be_before_readers_and_network_are_touc
     agent = Agent(pi.config, pin_factory=pi.factory, clock=pi.clock)
 
     def note(what: str) -> None:
-        held = all(door.state.mode is DoorMode.SECURED for door in agent.controller.doors.values())
+        held = all(door.state.mode is DoorMode.SECURED for door in agent.doors.held.values())
         order.append(f"{what}, {'ready' if agent.ready.is_set() else 'not ready'}, {'held' if held else 'not held'}")
         assert "doors held: 2" in caplog.text
 
@@ -125,7 +125,7 @@ async def test_a_badge_at_a_real_reader_opens_its_door_and_shows_it(tmp_path: Pa
         async with pi.running(devices={"/dev/ttyUSB0": line.path}) as agent:
             token = credentials.token(district.credential_key, *CARD)
             agent.configuration.receive(district.config(pi, **cardholder(token)))
-            door = agent.controller.doors["door-0"]
+            door = agent.doors.held["door-0"]
             await until(lambda: agent.readers.buses["door-0-in"].online("door-0-in"), "the secure channel")
             reader.swipe(*CARD)
             await until(lambda: pi.doors["door-0"].released, "the release")
@@ -137,7 +137,7 @@ async def test_a_badge_at_a_real_reader_opens_its_door_and_shows_it(tmp_path: Pa
             assert pi.doors["door-0"].holds
             line.cut()
             await until(lambda: ("door-0-in", "line_silent") in door.reader_alarms, "the alarm of a cut line")
-            assert "line_silent" in agent.controller.report(door).alarms
+            assert "line_silent" in agent.doors.report(door).alarms
             line.mend()
             await until(lambda: not door.reader_alarms, "the end of the alarm")
 
@@ -150,7 +150,7 @@ async def test_a_clean_stop_leaves_the_locks_locked_and_driven_until_the_pins_ar
     agent = Agent(pi.config, pin_factory=pi.factory, clock=pi.clock)
     task = asyncio.create_task(agent.run())
     await until(agent.ready.is_set)
-    agent.controller.grant("door-0", {})
+    agent.doors.grant("door-0", {})
     assert pi.doors["door-0"].released
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -218,6 +218,6 @@ async def test_a_bundle_that_cannot_be_used_is_refused_and_one_kept_is_not_used(
     monkeypatch.setattr(Keyring, "open", lambda *_: opened)
     async with pi.running() as agent:
         assert "the kept configuration is not used" in caplog.text
-        assert len(agent.controller.doors) == 2
+        assert len(agent.doors.held) == 2
         with pytest.raises(Refused, match="cannot be used"):
             agent.configuration.receive(signed)

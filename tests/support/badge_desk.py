@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from edge_agent.access.desk import BadgePath, ReaderPlace
+from edge_agent.access.desk import AccessDesk, ReaderPlace
 from edge_agent.access.display import Show
 from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.doors import interlock
@@ -86,7 +86,7 @@ class Desk:
             self.presence.close()
         self.alarms.clear()
         self.presence = Presence(self._folder / "presence.db")
-        self.badges = BadgePath(
+        self.badges = AccessDesk(
             doors=self,
             key=KEY,
             places={
@@ -172,7 +172,7 @@ class Desk:
 
     def interlock_free(self, door: str) -> bool:
         for name in self.states:
-            self._sample(name)  # as the controller takes one
+            self._sample(name)  # as Doors takes one
         return interlock.free((state for name, state in self.states.items() if name != door), self.now)
 
     def open_for(self, door: str, granted: Granted) -> None:

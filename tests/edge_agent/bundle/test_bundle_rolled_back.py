@@ -43,7 +43,7 @@ async def power_cut(pi: Pi, monkeypatch: pytest.MonkeyPatch, receive: bytes | No
 
 def answer(agent: Agent) -> Denial | None:
     """What the badge gets at door-0; None: let in."""
-    badges = agent.controller.badges
+    badges = agent.doors.badges
     known = agent.configuration.rules.credentials.find(TOKEN)
     decision = decide(badges._attempt("r", "door-0", known, Shown.CARD, agent.clock.mono_ms()))
     return decision.reason if isinstance(decision, Denied) else None

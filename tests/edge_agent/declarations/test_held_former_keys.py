@@ -48,7 +48,7 @@ def unlocking(district: TestDistrict, pi: Pi, version: int, *trusted: Pi, **fiel
 
 
 def mode(agent: Agent) -> DoorMode:
-    return agent.controller.doors["door-0"].state.mode
+    return agent.doors.held["door-0"].state.mode
 
 
 async def test_it_holds_though_the_configuration_that_named_the_neighbour_is_rolled_back(

@@ -151,7 +151,7 @@ async def test_what_happened_while_there_was_no_broker_is_told_when_there_is_one
     pi = pi_at(broker, tmp_path, district)
     async with pi.running() as agent:
         stream = agent.journal.outbox.stream
-        agent.controller.panic_pressed()
+        agent.doors.panic_pressed()
     broker.start()
     async with listening(broker.port) as central, pi.running() as agent:
         await until(lambda: central.of_kind(EventKind.PANIC_PRESSED), "the event")
@@ -192,7 +192,7 @@ async def test_bad_input_is_counted_reported_once_a_minute_and_never_acted_upon(
         await until(lambda: sum(agent.refusals.counts.values()) == 21, "21 refusals")
         assert agent.refusals.counts == {"not_signed": 16, "oversized": 4, "malformed": 1}
         await until(lambda: len(central.of_kind(EventKind.MESSAGE_REFUSED)) == 3, "three reports")
-        assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.CONTROLLED}
+        assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.CONTROLLED}
 
 
 # --- commands -----------------------------------------------------------------------------------------------
@@ -266,4 +266,4 @@ async def test_a_grant_does_not_pass_a_declaration_but_a_lock_test_works(pi: Pi,
         assert agent.refusals.counts == {"door_secured": 1}
         agent.inbox.receive(Incoming(topic, district.command(pi, "test_lock", "door-0"), False))
         assert agent.refusals.counts == {"door_secured": 1}
-        assert agent.controller.doors["door-0"].state.condition is Condition.SECURE
+        assert agent.doors.held["door-0"].state.condition is Condition.SECURE

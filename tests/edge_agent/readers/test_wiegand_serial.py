@@ -105,7 +105,7 @@ async def test_a_serial_port_that_vanishes_is_an_alarm_until_it_is_back(
     pi = machine(tmp_path / "pi", district, serial_readers=[wired])
     with VirtualSerialReader(tmp_path) as reader:
         async with pi.running(devices={"/dev/ttyUSB1": reader.path}) as agent:
-            door = agent.controller.doors["door-1"]
+            door = agent.doors.held["door-1"]
             await until(lambda: agent.wired_readers.serial["door-1-in"].listening, "the port")
             reader.unplug()
             await until(lambda: ("door-1-in", "reader_offline") in door.reader_alarms, "the alarm")
@@ -195,7 +195,7 @@ async def test_without_a_gpio_chip_the_doors_are_held_and_the_reader_is_said_to_
     pi = machine(tmp_path, district, wiegand_readers=[WIEGAND])
     async with pi.running() as agent:
         assert all(door.holds for door in pi.doors.values())
-        await until(lambda: agent.controller.doors["door-0"].reader_alarms, "the alarm")
+        await until(lambda: agent.doors.held["door-0"].reader_alarms, "the alarm")
         assert "reader door-0-in cannot be used: Wiegand readers need a GPIO chip, and /dev has none" in caplog.text
 
 
@@ -210,7 +210,7 @@ async def test_one_reader_whose_pin_is_taken_costs_no_other(
         allow(agent, pi, district, *CARD)
         reader.swipe(*CARD)
         await until(lambda: pi.doors["door-1"].released, "the release")
-        assert agent.controller.doors["door-0"].reader_alarms == {("door-0-in", "reader_offline")}
+        assert agent.doors.held["door-0"].reader_alarms == {("door-0-in", "reader_offline")}
         assert "pin 14 cannot be watched for a Wiegand reader" in caplog.text
     taken.close()
 

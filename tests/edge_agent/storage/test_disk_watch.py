@@ -58,7 +58,7 @@ async def furnish(pi: Pi, district: TestDistrict) -> None:
 
 def check_held(agent: Agent, *, badges: bool = True) -> None:
     """What was on the disk holds."""
-    assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.SECURED}
+    assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.SECURED}
     assert agent.declarations.book.applied == {DISTRICT: 1}
     assert agent.configuration.rules.version == 1
     found = agent.configuration.rules.credentials
@@ -100,9 +100,9 @@ async def test_where_nothing_can_be_written_the_doors_are_held_and_declarations_
         async with pi.running() as agent:
             check_held(agent)
             declare(agent, district, 2)
-            assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.CONTROLLED}
+            assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.CONTROLLED}
             declare(agent, district, 3, "lockdown-3")
-            assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.SECURED}
+            assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.SECURED}
             await until(lambda: agent.journal.outbox.depth >= 4, "the events, in memory")
 
 
@@ -134,7 +134,7 @@ async def test_the_panic_button_works_and_is_kept_in_the_end(pi: Pi, district: T
             await until(lambda: not agent.storage.alarms, "the alarm cleared")
     async with pi.running() as agent:
         assert agent.declarations.own_topic in agent.declarations.book.applied
-        assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.SECURED}
+        assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.SECURED}
 
 
 async def test_a_trial_that_the_disk_cannot_confirm_is_not_rolled_back(
@@ -165,7 +165,7 @@ async def test_one_file_that_cannot_be_opened_keeps_no_agent_from_its_doors(
     async with pi.running() as agent:
         if name == "state.db":
             declare(agent, district, 5, "lockdown-5")
-            assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.SECURED}
+            assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.SECURED}
         elif name == "presence.db":
             assert agent.declarations.book.applied == {DISTRICT: 1}
         else:

@@ -158,9 +158,9 @@ async def test_the_panic_button_secures_every_door_with_nobody_else_there(school
 
 async def test_the_fire_loop_is_heard_and_its_end_too(school: School) -> None:
     school.order("fire", on=True)
-    await until(lambda: school.site.agent.controller.fire, "fire")
+    await until(lambda: school.site.agent.doors.fire, "fire")
     school.order("fire", on=False)
-    await until(lambda: not school.site.agent.controller.fire, "the end of it")
+    await until(lambda: not school.site.agent.doors.fire, "the end of it")
 
 
 async def test_the_state_tells_the_truth_about_the_doors(school: School) -> None:
@@ -203,12 +203,12 @@ async def test_an_override_card_passes_in_a_lockdown(school: School) -> None:
 
 
 def _responder(school: School) -> str:
-    rules = school.site.agent.controller.rules
+    rules = school.site.agent.doors.rules
     return next(known.cardholder for known in rules.credentials if known.override)
 
 
 async def test_a_frozen_reader_is_missed_and_a_thawed_one_comes_back(school: School) -> None:
-    gym = school.site.agent.controller.doors["gym"]
+    gym = school.site.agent.doors.held["gym"]
     school.order("freeze_reader", door="gym")
     await until(lambda: gym.reader_alarms, "the alarm", within=20)
     school.order("freeze_reader", door="gym", on=False)

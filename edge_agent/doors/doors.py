@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from edge_agent.access.desk import BadgePath, reader_places
+from edge_agent.access.desk import AccessDesk, reader_places
 from edge_agent.access.display import Show
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.alarms.desk import AlarmDesk
@@ -52,7 +52,7 @@ INTRUSION = (Alarm.FORCED, Alarm.TAMPER)
 """Alarms that may be somebody breaking in."""
 
 
-class Controller:
+class Doors:
     """The doors of one agent. ``on_change`` is called whenever a snapshot would look different.
 
     ``on_show(reader, what)`` tells a reader what to show; ``on_panic`` declares what the panic button means.
@@ -70,7 +70,7 @@ class Controller:
         on_panic: Callable[[], None],
     ) -> None:
         self.site = config.site
-        self.doors: dict[str, Door] = {}
+        self.held: dict[str, Door] = {}
         self.fire = False
         self.rules = Rules()
         self._config = config
@@ -83,7 +83,7 @@ class Controller:
         self._presence = presence
         self._hardware: Hardware | None = None
         self._sets: tuple[DeclarationSet, ...] = ()
-        self.badges = BadgePath(
+        self.badges = AccessDesk(
             doors=self,
             key=config.credential_key,
             places=reader_places(config),
@@ -101,17 +101,17 @@ class Controller:
         now = self._clock.mono_ms()
         for wiring in self._config.doors:
             profile = profile_of(wiring, rules.settings(wiring.door))
-            self.doors[wiring.door] = Door(wiring, hardware.doors[wiring.door], profile, initial(profile, now))
+            self.held[wiring.door] = Door(wiring, hardware.doors[wiring.door], profile, initial(profile, now))
         self._set_modes()
         self.sample_all()
-        self.badges.start(self.doors)
+        self.badges.start(self.held)
 
     def stop(self) -> None:
         """Lock every door, as at the end of the program; outputs stay driven. What fire holds open stays open, and
         who has just asked to leave is let out: the lock's own timer locks behind them, or the wiring does.
         """
         now = self._clock.mono_ms()
-        for door in self.doors.values():
+        for door in self.held.values():
             leaving = door.profile.rex_releases and door.state.rex_until_ms > now
             if not (leaving or fire_released(door.profile, door.state)):
                 door.hardware.drive(DriveLock(released=False))
@@ -120,7 +120,7 @@ class Controller:
     @property
     def letting_out(self) -> bool:
         """Whether a lock is still released for a time, which its own timer will end."""
-        ends = (door.hardware.lock.released_until for door in self.doors.values())
+        ends = (door.hardware.lock.released_until for door in self.held.values())
         return any(end is not None and end < math.inf for end in ends)
 
     # --- what readers say: see edge_agent.access.desk ------------------------------------------------------------
@@ -143,21 +143,21 @@ class Controller:
 
     def door_state(self, door: str) -> DoorState:
         """What is known of a door."""
-        return self.doors[door].state
+        return self.held[door].state
 
     def interlock_free(self, door: str) -> bool:
         """Whether the doors it is interlocked with are proven secure, on evidence of this moment."""
         name = self.rules.settings(door).interlock
         if name is None:
             return True
-        others = [one for one in self.doors if one != door and self.rules.settings(one).interlock == name]
+        others = [one for one in self.held if one != door and self.rules.settings(one).interlock == name]
         for other in others:
-            self.sample(self.doors[other])
-        return interlock.free((self.doors[other].state for other in others), self._clock.mono_ms())
+            self.sample(self.held[other])
+        return interlock.free((self.held[other].state for other in others), self._clock.mono_ms())
 
     def open_for(self, door: str, granted: Granted) -> None:
         """Somebody may pass."""
-        self._step(self.doors[door], granted)
+        self._step(self.held[door], granted)
 
     # --- what central and people ask ----------------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ class Controller:
         """Use another configuration from now on. The doors' states stay."""
         self.rules = rules
         self.badges.rules_changed()
-        for door in self.doors.values():
+        for door in self.held.values():
             door.profile = profile_of(door.wiring, rules.settings(door.wiring.door))
         self._set_modes()
         self.sample_all()
@@ -180,7 +180,7 @@ class Controller:
 
     def grant(self, door: str, by: Mapping[str, Any]) -> Denial | None:
         """Open once, as a badge would; or why not."""
-        held = self.doors[door]
+        held = self.held[door]
         if held.state.mode is DoorMode.SECURED:
             return Denial.DOOR_SECURED
         if not self.interlock_free(door):
@@ -190,7 +190,7 @@ class Controller:
 
     def test_lock(self, door: str) -> dict[str, Any]:
         """Command the lock again; what its sensors say right after."""
-        held = self.doors[door]
+        held = self.held[door]
         self._step(held, LockTested())
         self.sample(held)
         report = self.report(held)
@@ -200,16 +200,16 @@ class Controller:
 
     def door_changed(self, door: str) -> None:
         """A sensor of a door changed."""
-        self.sample(self.doors[door])
+        self.sample(self.held[door])
 
     def rex_pressed(self, door: str) -> None:
         """Somebody asks to leave."""
-        self._step(self.doors[door], RexPressed())
+        self._step(self.held[door], RexPressed())
 
     def release_over(self, door: str) -> None:
         """The lock's own timer has locked it again."""
-        self._step(self.doors[door], ReleaseOver())
-        self.sample(self.doors[door])
+        self._step(self.held[door], ReleaseOver())
+        self.sample(self.held[door])
 
     def panic_pressed(self) -> None:
         """The panic button went down."""
@@ -226,18 +226,18 @@ class Controller:
             if active:
                 self.badges.fire_started()
             self._on_change()
-        for door in self.doors.values():
+        for door in self.held.values():
             if door.state.fire is not active:
                 self._step(door, FireChanged(active))
                 self.sample(door)
 
     def set_reader_alarm(self, reader: str, door: str, alarm: Alarm, *, on: bool) -> None:
         """A reader of a door raises or clears an alarm. A door may have two readers; each has its own."""
-        alarms = self.doors[door].reader_alarms
+        alarms = self.held[door].reader_alarms
         if on is ((reader, alarm) in alarms):
             return
         (alarms.add if on else alarms.discard)((reader, alarm))
-        self._desk.set(door, alarm, on=on, source={"reader": reader}, weight=self._weight(alarm, self.doors[door]))
+        self._desk.set(door, alarm, on=on, source={"reader": reader}, weight=self._weight(alarm, self.held[door]))
 
     def power_changed(self, mains: bool | None, battery: bool | None) -> None:
         """What the power supply says of itself."""
@@ -253,7 +253,7 @@ class Controller:
             self._hardware.panic()  # a lost edge of the button is told by this look at it
             self.power_changed(*self._hardware.power())
             self._desk.set_lines(None, line_alarms(self._hardware.lines()))
-        for door in self.doors.values():
+        for door in self.held.values():
             self.sample(door)
         self._desk.tick()
         self.badges.follow()
@@ -274,7 +274,7 @@ class Controller:
 
     def due_ms(self) -> int | None:
         """Until when (monotonic) nothing changes by time alone."""
-        deadlines = [next_deadline_ms(door.profile, door.state) for door in self.doors.values()]
+        deadlines = [next_deadline_ms(door.profile, door.state) for door in self.held.values()]
         deadlines.append(self.badges.due_ms())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
@@ -282,7 +282,7 @@ class Controller:
 
     def reports(self) -> tuple[ReportedDoor, ...]:
         """Every door as it goes into a snapshot made now."""
-        return tuple(self.report(door) for door in self.doors.values())
+        return tuple(self.report(door) for door in self.held.values())
 
     def report(self, door: Door) -> ReportedDoor:
         """One door as it goes into a snapshot made now."""
@@ -307,7 +307,7 @@ class Controller:
 
     def _set_modes(self) -> None:
         utc_ns, trusted = self._clock.utc_ns(), self._clock.trusted()
-        for name, door in self.doors.items():
+        for name, door in self.held.items():
             settings = self.rules.settings(name)
             scheduled = self.rules.scheduled(name, utc_ns, clock_trusted=trusted)
             if scheduled is DoorMode.UNLOCKED and not self._first_person_came(settings, utc_ns):

@@ -1,7 +1,7 @@
 """Ties the pure core to the drivers: what happens is stepped through the door machines, and their effects performed.
 
 All of it runs on the loop, in the order it is called, and nothing in it waits: not for the disk, not for the network.
-It knows nothing of how events travel or where declarations come from.
+It knows nothing of badges and readers, of how events travel, or of where declarations come from.
 """
 
 from __future__ import annotations
@@ -11,18 +11,24 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from edge_agent.access.desk import AccessDesk, reader_places
-from edge_agent.access.display import Show
 from edge_agent.agent_yaml.config_file import AgentFile
-from edge_agent.alarms.desk import AlarmDesk
+from edge_agent.alarms.desk import AlarmDesk, AlarmsChanged
 from edge_agent.alarms.groups import Weight
 from edge_agent.alarms.lines import line_alarms
 from edge_agent.doors import interlock
 from edge_agent.doors.door import Door, profile_of, reading
+from edge_agent.doors.happenings import (
+    DoorOpened,
+    DoorsChanged,
+    FireAlarm,
+    Happening,
+    HeldWarning,
+    RulesChanged,
+    SensorsRead,
+)
 from edge_agent.doors.hardware import Hardware
 from edge_agent.doors.machine import evidence, fire_released, next_deadline_ms, step
 from edge_agent.doors.state import (
-    DoorState,
     DriveLock,
     Emit,
     FireChanged,
@@ -39,23 +45,21 @@ from edge_agent.host.clock import Clock
 from edge_agent.policy import first_person
 from edge_agent.policy.effective_mode import effective_mode
 from edge_agent.policy.rules import Rules
-from edge_agent.storage.presence import Presence
-from protocol.messages import DeclarationSet, DoorSettings
+from ground.reporter import Reporter
+from protocol.messages import DeclarationSet
 from protocol.messages import DoorState as ReportedDoor
 from protocol.words import Alarm, Contact, Denial, DoorMode, EventKind
 
 log = logging.getLogger(__name__)
 
-SAMPLE_EVERY_MS = 500
-
 INTRUSION = (Alarm.FORCED, Alarm.TAMPER)
 """Alarms that may be somebody breaking in."""
 
 
-class Doors:
-    """The doors of one agent. ``on_change`` is called whenever a snapshot would look different.
+class Doors(Reporter[Happening]):
+    """The doors of one agent, and the HardwareListener of its drivers.
 
-    ``on_show(reader, what)`` tells a reader what to show; ``on_panic`` declares what the panic button means.
+    ``first_came(door)`` is when somebody last came for whom the door's schedule waits (UTC ns), or None.
     """
 
     def __init__(
@@ -64,34 +68,21 @@ class Doors:
         *,
         clock: Clock,
         journal: Journal,
-        presence: Presence,
-        on_change: Callable[[], None],
-        on_show: Callable[[str, Show], None],
-        on_panic: Callable[[], None],
+        alarms: AlarmDesk,
+        first_came: Callable[[str], int | None],
     ) -> None:
-        self.site = config.site
+        super().__init__()
         self.held: dict[str, Door] = {}
         self.fire = False
         self.rules = Rules()
         self._config = config
         self._clock = clock
         self._journal = journal
-        self._on_change = on_change
-        self._on_panic = on_panic
-        self._on_show = on_show
-        self._desk = AlarmDesk(journal, now_ms=clock.mono_ms, on_change=on_change)
-        self._presence = presence
+        self._alarms = alarms
+        self._first_came = first_came
         self._hardware: Hardware | None = None
         self._sets: tuple[DeclarationSet, ...] = ()
-        self.badges = AccessDesk(
-            doors=self,
-            key=config.credential_key,
-            places=reader_places(config),
-            presence=presence,
-            clock=clock,
-            journal=journal,
-            on_show=on_show,
-        )
+        alarms.when(AlarmsChanged, lambda: self._report(DoorsChanged()))
 
     def start(self, hardware: Hardware, rules: Rules, sets: Iterable[DeclarationSet]) -> None:
         """Take charge of the doors: modes and locks first, then what the sensors say. Needs nobody else."""
@@ -102,9 +93,8 @@ class Doors:
         for wiring in self._config.doors:
             profile = profile_of(wiring, rules.settings(wiring.door))
             self.held[wiring.door] = Door(wiring, hardware.doors[wiring.door], profile, initial(profile, now))
-        self._set_modes()
+        self.follow_schedules()
         self.sample_all()
-        self.badges.start(self.held)
 
     def stop(self) -> None:
         """Lock every door, as at the end of the program; outputs stay driven. What fire holds open stays open, and
@@ -115,7 +105,7 @@ class Doors:
             leaving = door.profile.rex_releases and door.state.rex_until_ms > now
             if not (leaving or fire_released(door.profile, door.state)):
                 door.hardware.drive(DriveLock(released=False))
-        self._desk.close()
+        self._alarms.close()
 
     @property
     def letting_out(self) -> bool:
@@ -123,27 +113,17 @@ class Doors:
         ends = (door.hardware.lock.released_until for door in self.held.values())
         return any(end is not None and end < math.inf for end in ends)
 
-    # --- what readers say: see edge_agent.access.desk ------------------------------------------------------------
+    # --- what people and central ask ----------------------------------------------------------------------------
 
-    def readers_of(self, door: str) -> tuple[str, ...]:
-        """The names of a door's readers."""
-        return self.badges.readers_of(door)
+    def grant(self, door: str, by: Mapping[str, Any], *, override: bool = False) -> None:
+        """Let somebody pass once. ``by`` becomes the event's data. A secured door opens to ``override`` alone."""
+        self._step(self.held[door], Granted(by, override=override))
 
-    def card_read(self, reader: str, door: str, bits: int, data: bytes, read_ms: int) -> None:
-        """A card at a reader: ``bits`` left-aligned in ``data``, read at ``read_ms`` of the monotonic clock."""
-        self.badges.card_read(reader, door, bits, data, read_ms)
-
-    def keys_pressed(self, reader: str, door: str, keys: str, read_ms: int) -> None:
-        """Keys at a reader: '0' to '9', '*' clears, '#' enters."""
-        self.badges.keys_pressed(reader, door, keys, read_ms)
-
-    def read_refused(self, reader: str, door: str, reason: str) -> None:
-        """A reader sent what is no card and no key: noise, a bad parity or checksum."""
-        self.badges.read_refused(reader, door, reason)
-
-    def door_state(self, door: str) -> DoorState:
-        """What is known of a door."""
-        return self.held[door].state
+    def objection(self, door: str) -> Denial | None:
+        """Why a grant without override should not be given now, or None."""
+        if self.held[door].state.mode is DoorMode.SECURED:
+            return Denial.DOOR_SECURED
+        return None if self.interlock_free(door) else Denial.INTERLOCKED
 
     def interlock_free(self, door: str) -> bool:
         """Whether the doors it is interlocked with are proven secure, on evidence of this moment."""
@@ -155,39 +135,6 @@ class Doors:
             self.sample(self.held[other])
         return interlock.free((self.held[other].state for other in others), self._clock.mono_ms())
 
-    def open_for(self, door: str, granted: Granted) -> None:
-        """Somebody may pass."""
-        self._step(self.held[door], granted)
-
-    # --- what central and people ask ----------------------------------------------------------------------------
-
-    def set_rules(self, rules: Rules) -> None:
-        """Use another configuration from now on. The doors' states stay."""
-        self.rules = rules
-        self.badges.rules_changed()
-        for door in self.held.values():
-            door.profile = profile_of(door.wiring, rules.settings(door.wiring.door))
-        self._set_modes()
-        self.sample_all()
-        self._on_change()
-
-    def set_declarations(self, sets: Iterable[DeclarationSet]) -> None:
-        """Hold the doors to these sets: every lock is driven, then every sensor read again."""
-        self._sets = tuple(sets)
-        self._set_modes()
-        self.sample_all()
-        self._on_change()
-
-    def grant(self, door: str, by: Mapping[str, Any]) -> Denial | None:
-        """Open once, as a badge would; or why not."""
-        held = self.held[door]
-        if held.state.mode is DoorMode.SECURED:
-            return Denial.DOOR_SECURED
-        if not self.interlock_free(door):
-            return Denial.INTERLOCKED
-        self._step(held, Granted(by))
-        return None
-
     def test_lock(self, door: str) -> dict[str, Any]:
         """Command the lock again; what its sensors say right after."""
         held = self.held[door]
@@ -195,6 +142,25 @@ class Doors:
         self.sample(held)
         report = self.report(held)
         return {"condition": report.condition, "contact": report.evidence.contact, "bolt": report.evidence.bolt}
+
+    def set_rules(self, rules: Rules) -> None:
+        """Use another configuration from now on. The doors' states stay."""
+        self.rules = rules
+        self._report(RulesChanged())
+        for door in self.held.values():
+            door.profile = profile_of(door.wiring, rules.settings(door.wiring.door))
+        self._hold()
+
+    def set_declarations(self, sets: Iterable[DeclarationSet]) -> None:
+        """Hold the doors to these sets: every lock is driven, then every sensor read again."""
+        self._sets = tuple(sets)
+        self._hold()
+
+    def set_alarm(self, door: str, alarm: Alarm, *, on: bool, source: Mapping[str, str] | None = None) -> None:
+        """An alarm of a door is on or off now; may be repeated. ``source`` names a part of the door that raises it:
+        {"reader": name}, say."""
+        weight = _weight(alarm, self.held[door].state.mode, perimeter=self.rules.settings(door).perimeter)
+        self._alarms.set(door, alarm, on=on, source=source, weight=weight)
 
     # --- what the hardware says (HardwareListener) --------------------------------------------------------------
 
@@ -211,38 +177,25 @@ class Doors:
         self._step(self.held[door], ReleaseOver())
         self.sample(self.held[door])
 
-    def panic_pressed(self) -> None:
-        """The panic button went down."""
-        self._on_panic()
-
     def fire_changed(self) -> None:
-        """The fire input changed, or is looked at again."""
+        """The fire input changed, or is read again."""
         if self._hardware is None:
             return
         active = self._hardware.fire()
         if active is not self.fire:
             self.fire = active
             self._journal.add(EventKind.FIRE_STARTED if active else EventKind.FIRE_ENDED)
-            if active:
-                self.badges.fire_started()
-            self._on_change()
+            self._report(FireAlarm(active))
+            self._report(DoorsChanged())
         for door in self.held.values():
             if door.state.fire is not active:
                 self._step(door, FireChanged(active))
                 self.sample(door)
 
-    def set_reader_alarm(self, reader: str, door: str, alarm: Alarm, *, on: bool) -> None:
-        """A reader of a door raises or clears an alarm. A door may have two readers; each has its own."""
-        alarms = self.held[door].reader_alarms
-        if on is ((reader, alarm) in alarms):
-            return
-        (alarms.add if on else alarms.discard)((reader, alarm))
-        self._desk.set(door, alarm, on=on, source={"reader": reader}, weight=self._weight(alarm, self.held[door]))
-
     def power_changed(self, mains: bool | None, battery: bool | None) -> None:
         """What the power supply says of itself."""
-        self._desk.set(None, Alarm.MAINS_FAILED, on=mains is False)
-        self._desk.set(None, Alarm.BATTERY_LOW, on=battery is False)
+        self._alarms.set(None, Alarm.MAINS_FAILED, on=mains is False)
+        self._alarms.set(None, Alarm.BATTERY_LOW, on=battery is False)
 
     # --- time ---------------------------------------------------------------------------------------------------
 
@@ -250,13 +203,13 @@ class Doors:
         """Read every sensor of the agent."""
         self.fire_changed()
         if self._hardware is not None:
-            self._hardware.panic()  # a lost edge of the button is told by this look at it
+            self._hardware.panic()  # this reports a press whose edge was lost
             self.power_changed(*self._hardware.power())
-            self._desk.set_lines(None, line_alarms(self._hardware.lines()))
+            self._alarms.set_lines(None, line_alarms(self._hardware.lines()))
         for door in self.held.values():
             self.sample(door)
-        self._desk.tick()
-        self.badges.follow()
+        self._alarms.tick()
+        self._report(SensorsRead())
 
     def sample(self, door: Door) -> None:
         """Read every sensor of a door. Time passes in it, too: what was due by now is done."""
@@ -266,16 +219,27 @@ class Doors:
             self._step(door, RexPressed())
         if self._step(door, reading(door)):
             self._step(door, reading(door))  # the lock was commanded: what was read before proves nothing
-        self._desk.set_lines(door.wiring.door, line_alarms(door.hardware.lines()))
+        self._alarms.set_lines(door.wiring.door, line_alarms(door.hardware.lines()))
 
     def follow_schedules(self) -> None:
         """Bring every door to the mode it should have by now."""
-        self._set_modes()
+        utc_ns, trusted = self._clock.utc_ns(), self._clock.trusted()
+        for name, door in self.held.items():
+            settings = self.rules.settings(name)
+            scheduled = self.rules.scheduled(name, utc_ns, clock_trusted=trusted)
+            if scheduled is DoorMode.UNLOCKED and settings.first_person_group is not None:
+                periods = self.rules.schedules.get(settings.schedule or "", ())
+                zone, holidays = self.rules.timezone, self.rules.holidays
+                if not first_person.came_in_period(self._first_came(name), periods, utc_ns, zone, holidays):
+                    scheduled = DoorMode.CONTROLLED
+            known = name in self.rules.doors
+            mode, ids = effective_mode(settings, self._config.site, self._sets, scheduled, zones_known=known)
+            if (mode, ids) != (door.state.mode, door.state.declarations):
+                self._step(door, ModeSet(mode, ids))
 
     def due_ms(self) -> int | None:
         """Until when (monotonic) nothing changes by time alone."""
-        deadlines = [next_deadline_ms(door.profile, door.state) for door in self.held.values()]
-        deadlines.append(self.badges.due_ms())
+        deadlines = (next_deadline_ms(door.profile, door.state) for door in self.held.values())
         return min((deadline for deadline in deadlines if deadline is not None), default=None)
 
     # --- what is said of the doors ------------------------------------------------------------------------------
@@ -294,36 +258,17 @@ class Doors:
             released=state.released,
             evidence=evidence(door.profile, state, self._clock.mono_ms()),
             declarations=state.declarations,
-            alarms=tuple(sorted(state.alarms | self._desk.alarms(door.wiring.door))),
-            maintenance=tuple(sorted(self._desk.maintenance(door.wiring.door))),
+            alarms=tuple(sorted(state.alarms | self._alarms.alarms(door.wiring.door))),
+            maintenance=tuple(sorted(self._alarms.maintenance(door.wiring.door))),
             fire_released=fire_released(door.profile, state),
         )
 
-    def alarms(self) -> tuple[Alarm, ...]:
-        """What is on that belongs to no door: power, the lines of the fire and panic inputs."""
-        return tuple(sorted(self._desk.alarms(None)))
-
     # --- steps and effects --------------------------------------------------------------------------------------
 
-    def _set_modes(self) -> None:
-        utc_ns, trusted = self._clock.utc_ns(), self._clock.trusted()
-        for name, door in self.held.items():
-            settings = self.rules.settings(name)
-            scheduled = self.rules.scheduled(name, utc_ns, clock_trusted=trusted)
-            if scheduled is DoorMode.UNLOCKED and not self._first_person_came(settings, utc_ns):
-                scheduled = DoorMode.CONTROLLED
-            known = name in self.rules.doors
-            mode, ids = effective_mode(settings, self.site, self._sets, scheduled, zones_known=known)
-            if (mode, ids) != (door.state.mode, door.state.declarations):
-                self._step(door, ModeSet(mode, ids))
-
-    def _first_person_came(self, settings: DoorSettings, utc_ns: int) -> bool:
-        """Whether a door may follow the unlocked period that holds now."""
-        if settings.first_person_group is None:
-            return True
-        periods = self.rules.schedules.get(settings.schedule or "", ())
-        came = self._presence.first_person(settings.door)
-        return first_person.came_in_period(came, periods, utc_ns, self.rules.timezone, self.rules.holidays)
+    def _hold(self) -> None:
+        self.follow_schedules()
+        self.sample_all()
+        self._report(DoorsChanged())
 
     def _step(self, door: Door, given: Input) -> bool:
         """Step a door and perform the effects; whether its lock was commanded."""
@@ -333,26 +278,30 @@ class Doors:
             if isinstance(effect, DriveLock):
                 driven = True
                 door.undriven = not door.hardware.drive(effect)
-            elif effect.kind in (EventKind.ALARM_RAISED, EventKind.ALARM_CLEARED):
-                alarm, on = effect.data["alarm"], effect.kind is EventKind.ALARM_RAISED
-                self._desk.set(door.wiring.door, alarm, on=on, weight=self._weight(alarm, door))
             else:
-                self._journal.add(effect.kind, effect.data, door=door.wiring.door)
-            if isinstance(effect, Emit) and effect.kind is EventKind.HELD_WARNING:
-                for reader in self.readers_of(door.wiring.door):
-                    self._on_show(reader, Show.WARNING)
+                self._write(door, effect)
         if door.state.mode is DoorMode.SECURED and before.mode is not DoorMode.SECURED:
-            self._desk.insist(door.wiring.door, *INTRUSION)
+            self._alarms.insist(door.wiring.door, *INTRUSION)
         if door.state.leaf is Contact.OPEN and before.leaf is not Contact.OPEN:
-            self.badges.door_opened(door.wiring.door, before.closed_seen_ms)
+            self._report(DoorOpened(door.wiring.door, before.closed_seen_ms))
         if effects or (door.state.contact, door.state.bolt) != (before.contact, before.bolt):
-            self._on_change()
+            self._report(DoorsChanged())
         return driven
 
-    def _weight(self, alarm: Alarm, door: Door) -> Weight:
-        """How much an alarm that comes again insists on being told."""
-        if alarm not in INTRUSION:
-            return Weight.COUNTED
-        if door.state.mode is DoorMode.SECURED:
-            return Weight.ALWAYS
-        return Weight.UNTIL_FLAPPING if self.rules.settings(door.wiring.door).perimeter else Weight.WRITTEN
+    def _write(self, door: Door, effect: Emit) -> None:
+        if effect.kind in (EventKind.ALARM_RAISED, EventKind.ALARM_CLEARED):
+            on = effect.kind is EventKind.ALARM_RAISED
+            self.set_alarm(door.wiring.door, effect.data["alarm"], on=on)
+            return
+        self._journal.add(effect.kind, effect.data, door=door.wiring.door)
+        if effect.kind is EventKind.HELD_WARNING:
+            self._report(HeldWarning(door.wiring.door))
+
+
+def _weight(alarm: Alarm, mode: DoorMode, *, perimeter: bool) -> Weight:
+    """How much an alarm that comes again insists on being reported."""
+    if alarm not in INTRUSION:
+        return Weight.COUNTED
+    if mode is DoorMode.SECURED:
+        return Weight.ALWAYS
+    return Weight.UNTIL_FLAPPING if perimeter else Weight.WRITTEN

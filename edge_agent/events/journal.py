@@ -12,10 +12,12 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from edge_agent.events.outbox import NewEvent, Outbox
 from edge_agent.host.clock import Clock, stamp
+from ground.reporter import Reporter
 from protocol.words import Alarm, EventKind
 
 log = logging.getLogger(__name__)
@@ -34,13 +36,18 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Journal:
-    """The events of this agent. Call it on the loop; ``on_written`` is called there after every commit."""
+@dataclass(frozen=True, slots=True)
+class EventsWritten:
+    """The outbox has events that it had not before."""
 
-    def __init__(self, outbox: Outbox, clock: Clock, *, on_written: Callable[[], None]) -> None:
+
+class Journal(Reporter[EventsWritten]):
+    """The events of this agent. Call it on the loop; it reports every commit there."""
+
+    def __init__(self, outbox: Outbox, clock: Clock) -> None:
+        super().__init__()
         self.outbox = outbox
         self._clock = clock
-        self._on_written = on_written
         self.refused = False
         """Whether the outbox did not take what was given to it last."""
         self._waiting: list[NewEvent] = []
@@ -75,7 +82,7 @@ class Journal:
         kept = await self.on_outbox(self.outbox.try_disk)
         if in_memory and kept:
             self._watch_filling()
-            self._on_written()  # the disk may have had events
+            self._report(EventsWritten())  # the disk may have had events
         return kept
 
     async def close(self) -> None:
@@ -114,7 +121,7 @@ class Journal:
                 self.add(EventKind.EVENTS_DROPPED, {"count": self._lost, "unwritten": True})
                 self._lost = 0
             self._watch_filling()
-            self._on_written()
+            self._report(EventsWritten())
 
     def _watch_filling(self) -> None:
         filling = self.outbox.filling

@@ -25,6 +25,7 @@ from simulators.hardware.pins import WirePin
 from simulators.hardware.timers import LoopTimer
 from tests.support.agents import COMPUTE_MODULE, FIRE_PIN, PANIC_PIN
 from tests.support.people import token_of
+from tests.support.swipes import swipe
 
 KNOWN = 200
 BADGE_EVERY_S = 0.01
@@ -71,7 +72,7 @@ async def live(config: AgentFile) -> None:
     told, pressed = None, 0
     while not running.done():
         door = rng.choice(list(agent.doors.held))
-        agent.doors.card_read(f"{door}-in", door, *card_bits(rng.randrange(KNOWN)), agent.clock.mono_ms())
+        swipe(agent, door, *card_bits(rng.randrange(KNOWN)))
         pressed = PRESS_BADGES if rng.randrange(PANIC_ONE_IN) == 0 else max(0, pressed - 1)
         panic.drive(pressed == 0)
         now = (agent.configuration.rules.version, _floor(agent), agent.declarations.book.applied)

@@ -85,11 +85,11 @@ async def test_a_reader_whose_line_comes_and_goes_is_told_once_and_then_with_its
     async with pi.running() as agent:
         doors = agent.doors
         for _ in range(12):
-            doors.set_reader_alarm("door-0-in", DOOR, Alarm.READER_OFFLINE, on=True)
+            doors.set_alarm(DOOR, Alarm.READER_OFFLINE, on=True, source={"reader": "door-0-in"})
             assert Alarm.READER_OFFLINE in alarms(agent)
-            doors.set_reader_alarm("door-0-in", DOOR, Alarm.READER_OFFLINE, on=False)
+            doors.set_alarm(DOOR, Alarm.READER_OFFLINE, on=False, source={"reader": "door-0-in"})
             assert Alarm.READER_OFFLINE not in alarms(agent)
-        doors.set_reader_alarm("door-0-out", DOOR, Alarm.READER_OFFLINE, on=True)
+        doors.set_alarm(DOOR, Alarm.READER_OFFLINE, on=True, source={"reader": "door-0-out"})
         told = await raised(agent)
         reader = {"alarm": "reader_offline", "reader": "door-0-in"}
         assert told == [

@@ -159,9 +159,9 @@ async def test_pages_lost_with_their_file_are_fetched_again_while_doors_follow_t
             (pi.config.data / name).unlink()
     async with pi.running() as agent:
         assert version(agent) == 1, "its doors, schedules and rules hold all the same"
-        assert Alarm.CREDENTIALS_MISSING in agent.snapshot().alarms
+        assert Alarm.CREDENTIALS_MISSING in agent.snapshots.make().alarms
         await until(lambda: found(agent, 7) == EVERYBODY[7], "the pages fetched again")
-        await until(lambda: not agent.snapshot().alarms, "every page")
+        await until(lambda: not agent.snapshots.make().alarms, "every page")
         for kind in ("alarm_raised", "alarm_cleared"):
             await until(lambda kind=kind: central.of_kind(kind), f"the event {kind}")
 

@@ -79,7 +79,7 @@ async def test_one_with_which_the_agent_cannot_come_up_is_rolled_back_and_waits_
     fatal.add(2)
     async with pi.running() as agent:
         agent.configuration.receive(district.config(pi, 2))
-        agent.declarations.receive(DISTRICT, district.declare(DISTRICT, 1, lockdown()))
+        agent.declarations.accept_set(DISTRICT, district.declare(DISTRICT, 1, lockdown()))
     for _ in range(config_trial.FAILED_STARTS):
         await die(pi)
     async with pi.running() as agent:

@@ -11,6 +11,7 @@ from protocol.messages import Period
 from protocol.mqtt import Incoming
 from protocol.topics import TopicKind
 from protocol.words import Condition, DoorMode, EventKind
+from tests.support import swipes
 from tests.support.agents import Pi, TestDistrict, cardholder, lockdown
 from tests.support.waiting import until
 
@@ -28,7 +29,7 @@ def declare(agent: Agent, district: TestDistrict, revision: int, *declarations: 
 
 
 def swipe(agent: Agent, door: str = "door-0", age_ms: int = 0) -> None:
-    agent.doors.card_read(f"{door}-in", door, *CARD, agent.clock.mono_ms() - age_ms)
+    swipes.swipe(agent, door, *CARD, age_ms=age_ms)
 
 
 def token(district: TestDistrict) -> str:

@@ -75,8 +75,9 @@ class Here:
         return self.agent.doors.held[door].state.condition
 
     def alarms(self, door: str | None = DOOR) -> set[str]:
-        doors = self.agent.doors
-        return set(doors.alarms() if door is None else doors.report(doors.held[door]).alarms)
+        if door is None:
+            return set(self.agent.alarms.alarms(None))
+        return set(self.agent.doors.report(self.agent.doors.held[door]).alarms)
 
     def fault(self, name: str, fault: WireFault, door: str = DOOR) -> None:
         switch = self.site.switches.get(name) or self.site.doors[door]._switches[name]  # type: ignore[index]
@@ -190,7 +191,7 @@ async def test_a_faulty_fire_line_is_a_fire_and_an_alarm(here: Here) -> None:
         here.fault("fire", fault)
         await until(lambda: here.agent.doors.fire and here.site.doors[MAGLOCK].released, "the release")
         await until(lambda alarm=alarm: here.alarms(None) == {alarm}, "the agent's own alarm")  # type: ignore[misc]
-        assert here.agent.snapshot().alarms == (alarm,)
+        assert here.agent.snapshots.make().alarms == (alarm,)
     here.fault("fire", WireFault.NONE)
     await until(lambda: not here.agent.doors.fire and here.alarms(None) == set(), "the mended line")
     assert not here.site.doors[DOOR].released

@@ -64,7 +64,7 @@ def check_held(agent: Agent, *, badges: bool = True) -> None:
     found = agent.configuration.rules.credentials
     assert found.find(TOKEN) is not None
     assert sum(found.find(one.token) == one for one in EVERYBODY) == (len(EVERYBODY) if badges else 0)
-    assert Alarm.STORAGE_FAILED in agent.snapshot().alarms
+    assert Alarm.STORAGE_FAILED in agent.snapshots.make().alarms
 
 
 @contextlib.contextmanager
@@ -112,14 +112,14 @@ async def test_what_came_meanwhile_is_kept_once_the_disk_takes_it(pi: Pi, distri
         async with pi.running() as agent:
             declare(agent, district, 2, "lockdown-2")
             full.close()
-            await until(lambda: not agent.snapshot().alarms, "the alarm cleared")
+            await until(lambda: not agent.snapshots.make().alarms, "the alarm cleared")
             assert not agent.storage.refused()
             signed = district.config(pi, 2, **cardholder(TOKEN))
             agent.inbox.receive(Incoming(pi.topic(TopicKind.CONFIG), signed, retained=False))
     async with pi.running() as agent:
         assert agent.declarations.book.applied == {DISTRICT: 2}
         assert agent.configuration.rules.version == 2
-        assert not agent.snapshot().alarms
+        assert not agent.snapshots.make().alarms
 
 
 async def test_the_panic_button_works_and_is_kept_in_the_end(pi: Pi, district: TestDistrict) -> None:
@@ -170,7 +170,7 @@ async def test_one_file_that_cannot_be_opened_keeps_no_agent_from_its_doors(
             assert agent.declarations.book.applied == {DISTRICT: 1}
         else:
             check_held(agent, badges=name != "credentials.db")
-        assert (Alarm.STORAGE_FAILED in agent.snapshot().alarms) is (name != "presence.db")
+        assert (Alarm.STORAGE_FAILED in agent.snapshots.make().alarms) is (name != "presence.db")
 
 
 @pytest.mark.parametrize("what", ["full", "read-only"])
@@ -189,7 +189,7 @@ async def test_a_card_that_refuses_for_real_keeps_no_agent_from_its_doors(
             card.make_room()
         else:
             card.read_only(yes=False)
-        await until(lambda: not agent.snapshot().alarms, "the alarm cleared")
+        await until(lambda: not agent.snapshots.make().alarms, "the alarm cleared")
     async with pi.running() as agent:
         assert agent.declarations.book.applied == {DISTRICT: 2}
 
@@ -213,7 +213,7 @@ async def test_what_a_power_cut_has_left_in_the_log_is_read_from_a_read_only_car
         card.read_only(yes=False)
         async with there.running() as agent:
             assert agent.declarations.book.applied == {DISTRICT: 2}
-            assert not agent.snapshot().alarms
+            assert not agent.snapshots.make().alarms
 
 
 async def test_central_has_every_event_once_over_a_full_disk_and_its_end(
@@ -264,7 +264,7 @@ async def test_central_goes_on_hearing_of_doors_when_the_disk_becomes_full(
                 )
                 await until(lambda: central.of_kind(EventKind.ALARM_RAISED), "the alarm")
                 assert agent.journal.outbox.stream != disk
-                assert Alarm.STORAGE_FAILED in agent.snapshot().alarms
+                assert Alarm.STORAGE_FAILED in agent.snapshots.make().alarms
             await until(lambda: not agent.storage.alarms, "the alarm cleared")
             assert agent.journal.outbox.stream == disk
             await until(lambda: central.of_kind(EventKind.ALARM_CLEARED), "that, told from the disk")

@@ -6,6 +6,7 @@ No broker: a school stands alone. What central would have sent is put into the a
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from simulators.school.people import REACH_S, WALK_THROUGH_S, People
 from simulators.school.rhythm import DayClock
 from simulators.school.site import VirtualSite
 from tests.support import virtual_schools
+from tests.support.swipes import reader_alarms
 from tests.support.waiting import until
 
 NOBODY = 1  # a port without a broker
@@ -208,11 +210,11 @@ def _responder(school: School) -> str:
 
 
 async def test_a_frozen_reader_is_missed_and_a_thawed_one_comes_back(school: School) -> None:
-    gym = school.site.agent.doors.held["gym"]
+    alarms = partial(reader_alarms, school.site.agent, "gym")
     school.order("freeze_reader", door="gym")
-    await until(lambda: gym.reader_alarms, "the alarm", within=20)
+    await until(alarms, "the alarm", within=20)
     school.order("freeze_reader", door="gym", on=False)
-    await until(lambda: not gym.reader_alarms, "the end of the alarm", within=20)
+    await until(lambda: not alarms(), "the end of the alarm", within=20)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ async def live(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, 
     finally:
         if demo.returncode is None:
             demo.terminate()
-        await asyncio.wait_for(demo.communicate(), 30)
+        async with asyncio.timeout(30):
+            await demo.communicate()
         await until(lambda: not of_folder(folder), "every process to end")
 
 
@@ -130,7 +131,8 @@ async def test_the_live_demo_shows_48_doors_takes_its_accounts_and_ends_clean_on
         assert overview["totals"]["conditions"].get("unknown", 0) == 0
         assert len(of_folder(tmp_path / "d")) >= 8
         demo.send_signal(signal.SIGINT)
-        await asyncio.wait_for(demo.wait(), 15)
+        async with asyncio.timeout(15):
+            await demo.wait()
         assert demo.returncode == 0
         assert not of_folder(tmp_path / "d")
 
@@ -141,7 +143,8 @@ async def test_a_process_that_dies_is_named_with_its_last_words_and_ends_the_dem
         victim = next(pid for pid in of_folder(tmp_path / "d") if b"larkmere-middle-west" in _command(pid))
         os.kill(victim, signal.SIGKILL)
         assert demo.stderr is not None
-        log = (await asyncio.wait_for(demo.stderr.read(), 20)).decode()
+        async with asyncio.timeout(20):
+            log = (await demo.stderr.read()).decode()
         assert await demo.wait() == 1
         assert "agent-larkmere-middle-west was ended by SIGKILL" in log
         assert "doors held: 8" in log

@@ -169,7 +169,7 @@ async def test_they_end_even_if_the_one_that_started_them_is_killed(tmp_path: Pa
     starter = program(f"""
         import asyncio, sys
         from pathlib import Path
-        from simulators.children import Children
+        from simulators.district.children import Children
         async def main():
             async with Children(Path({str(tmp_path)!r})) as family:
                 child = await family.start("sleeper", {SLEEPER!r})

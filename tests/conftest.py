@@ -18,7 +18,7 @@ Until = Callable[..., Awaitable[None]]
 SERVED = {
     "subprocess", "playwright", "simulators.demo", "simulators.district.children", "tests.central.centrals",
     "tests.central.databases", "tests.central.time_series", "tests.hardware", "tests.hardware.outside",
-    "tests.support.brokers", "tests.support.console_browser", "tests.support.overlay",
+    "tests.support.brokers", "tests.support.console_browser", "tests.support.demo_runs", "tests.support.overlay",
     "tests.support.running_district", "tests.support.small_disks", "tests.support.virtual_schools",
 }  # fmt: skip
 """What starts a broker, a database, a browser or another process."""

@@ -1,0 +1,62 @@
+"""What a request may hold: JSON in UTF-8, and in it and in the query no value that would have to be guessed."""
+
+import json
+import re
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+
+
+class StrictBody(BaseModel):
+    """Base of every request body: a value of another type is refused (0 and "off" are no ``false``), an unknown
+    field too.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+ByValue = Field(strict=False)
+"""Beside a StrEnum in a body: strictly, pydantic would take its members alone, and JSON has only their values."""
+
+
+def _flag(text: object) -> object:
+    return {"true": True, "false": False}.get(text, "neither") if isinstance(text, str) else text
+
+
+def _whole(text: object) -> object:
+    return text if not isinstance(text, str) or _WHOLE.fullmatch(text) else None
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+"""Of a query: ``true`` or ``false``; pydantic alone would take ``off`` and ``1``, too."""
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""Of a query: digits; pydantic alone would take ``1.0`` and ``1_000``, too."""
+
+
+class _Utf8Request(Request):
+    async def json(self) -> Any:
+        """Python's own decoder would guess UTF-16, and leave FastAPI to answer 400 to what is not even that."""
+        try:
+            return msgspec.json.decode(await self.body())
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise json.JSONDecodeError(f"not JSON in UTF-8: {error}", "", 0) from None
+
+
+class StrictRoute(APIRoute):
+    """Reads its body as UTF-8 and nothing else."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """See FastAPI."""
+        handle = super().get_route_handler()
+
+        async def strictly(request: Request) -> Response:
+            return await handle(_Utf8Request(request.scope, request.receive))
+
+        return strictly

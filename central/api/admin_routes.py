@@ -13,7 +13,7 @@ from central.api.answers import encoded
 from central.api.problems import Problem, documented
 from central.api.security import Administrator, Auditor
 from central.api.services import Central
-from central.api.strict import ByValue, StrictBody, StrictRoute, Whole
+from central.api.strict import ByValue, InDigits, StrictBody, StrictRoute
 from central.people.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD, AccountError, User
 from central.people.audit import AuditEntry
 from central.people.roles import Role
@@ -128,8 +128,8 @@ async def change_user(
 async def audit(
     central: Central,
     _: Auditor,
-    limit: Annotated[Whole, Query(ge=1, le=1_000)] = 100,
-    before_seq: Annotated[Whole | None, Query(ge=0, le=2**62, description="The last page's last seq")] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000), InDigits] = 100,
+    before_seq: Annotated[int | None, Query(ge=0, le=2**62, description="The last page's last seq"), InDigits] = None,
 ) -> Response:
     """The newest first."""
     return encoded([_entry(entry) for entry in await run_in_threadpool(central.audit.latest, limit, before_seq)])

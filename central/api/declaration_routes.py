@@ -10,7 +10,7 @@ from central.api.answers import encoded
 from central.api.problems import Problem, documented
 from central.api.security import Declarer, Releaser, SignedIn
 from central.api.services import Central, Services
-from central.api.strict import ByValue, Flag, StrictBody, StrictRoute, Whole
+from central.api.strict import ByValue, InDigits, StrictBody, StrictRoute, TrueOrFalse
 from central.declarations.records import DeclarationRecord
 from central.declarations.release import ReleaseRefused
 from central.declarations.service import ENDED, DeclarationRefused, NoSuchDeclaration
@@ -106,8 +106,10 @@ async def declare(body: DeclareBody, central: Central, who: Declarer) -> Respons
 async def declarations(
     central: Central,
     _: SignedIn,
-    active: Annotated[Flag | None, Query(description="true: that hold; false: ended; absent: both")] = None,
-    limit: Annotated[Whole, Query(ge=1, le=500)] = 100,
+    active: Annotated[
+        bool | None, Query(description="true: that hold; false: ended; absent: both"), TrueOrFalse
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=500), InDigits] = 100,
 ) -> Response:
     """The newest first."""
     if active is True:

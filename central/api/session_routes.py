@@ -70,7 +70,7 @@ async def session(who: SignedIn) -> SessionView:
 
 
 @router.delete("", summary="Sign out", status_code=204, responses=documented(401, 403))
-async def sign_out(central: Central, token: Token, response: Response) -> None:
+async def sign_out(central: Central, _: SignedIn, token: Token, response: Response) -> None:
     """End the session at once."""
     await run_in_threadpool(central.accounts.sign_out, token)
     response.delete_cookie(COOKIE, path="/")

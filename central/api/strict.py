@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 _WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
@@ -25,19 +26,25 @@ ByValue = Field(strict=False)
 """Beside a StrEnum in a body: strictly, pydantic would take its members alone, and JSON has only their values."""
 
 
-def _flag(text: object) -> object:
-    return {"true": True, "false": False}.get(text, "neither") if isinstance(text, str) else text
+def _true_or_false(text: object) -> object:
+    if isinstance(text, str) and text not in {"true", "false"}:
+        raise PydanticCustomError("true_or_false", "expected true or false")
+    return text
 
 
-def _whole(text: object) -> object:
-    return text if not isinstance(text, str) or _WHOLE.fullmatch(text) else None
+def _in_digits(text: object) -> object:
+    if isinstance(text, str) and not _WHOLE.fullmatch(text):
+        raise PydanticCustomError("in_digits", "expected a whole number, in digits")
+    return text
 
 
-Flag = Annotated[bool, BeforeValidator(_flag)]
-"""Of a query: ``true`` or ``false``; pydantic alone would take ``off`` and ``1``, too."""
+TrueOrFalse = BeforeValidator(_true_or_false)
+"""Beside a boolean of a query: ``true`` or ``false``; pydantic alone would take ``off`` and ``1``, too."""
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-"""Of a query: digits; pydantic alone would take ``1.0`` and ``1_000``, too."""
+InDigits = BeforeValidator(_in_digits)
+"""Beside a number of a query: pydantic alone would take ``1.0`` and ``1_000``, too. It stands after the limits, which
+would otherwise be missing in the document.
+"""
 
 
 class _Utf8Request(Request):

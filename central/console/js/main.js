@@ -107,8 +107,7 @@ class Console {
     try {
       await this.api.delete("/session");
     } catch (error) {
-      fill(this.problem, errorBox(explain(error)));
-      return;
+      if (/** @type {any} */ (error).status !== 401) return void fill(this.problem, errorBox(explain(error)));
     }
     this.session = null;
     this.declare.forget();

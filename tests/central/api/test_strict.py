@@ -78,13 +78,26 @@ async def test_every_kind_of_scope_and_no_name_too_many_is_taken(town: Town, bro
             assert answer.status_code == status, (scope, answer.text)
 
 
-@pytest.mark.parametrize("query", ["active=off", "active=1", "active=yes", "limit=1.0", "limit=1_0", "limit=%2B1"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "declarations?active=off",
+        "declarations?active=1",
+        "declarations?active=yes",
+        "declarations?limit=1.0",
+        "declarations?limit=1_0",
+        "declarations?limit=%2B1",
+        "events?from_ms=then",
+        "events?before_id=",
+        "events?before_id=-1",
+    ],
+)
 async def test_a_query_says_true_or_false_and_numbers_in_digits(
     town: Town, broker: RunningBroker, query: str
 ) -> None:
     async with town.central(broker) as running:
         olive = await running.as_("olive")
-        assert (await olive.get(f"/api/declarations?{query}")).status_code == 422
+        assert (await olive.get(f"/api/{query}")).status_code == 422
         for plain in ("active=true", "active=false", "limit=10"):
             assert (await olive.get(f"/api/declarations?{plain}")).status_code == 200
 

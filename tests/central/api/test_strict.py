@@ -46,8 +46,10 @@ async def test_nothing_but_true_and_false_says_whether_it_is_a_drill(
         LOCKDOWN % b'false, "reason": NaN',
         b"[" * 60_000,
         b'{"action":',
+        LOCKDOWN % b'false, "drill": true',
+        LOCKDOWN % b'false, "\\ud800": 1',
     ],
-    ids=["latin-1", "no text", "utf-16", "nan", "without end", "torn"],
+    ids=["latin-1", "no text", "utf-16", "nan", "without end", "torn", "said twice", "half a character"],
 )
 async def test_a_body_that_is_not_json_in_utf8_is_refused_as_the_document_says(
     town: Town, broker: RunningBroker, body: bytes

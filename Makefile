@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 # Most tests wait for something; two at a time keep the suite short on two cores.
 TEST_PROCESSES := 2
 QUICK_PROCESSES := 4
-# Of each operation of the API, as each role; `make fuzz FUZZ_EXAMPLES=1000` searches for an hour or so.
+# Of each operation of the API, as each role: 100 take about five minutes.
 FUZZ_EXAMPLES := 100
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 

@@ -29,7 +29,11 @@ Utc = Annotated[int | None, Query(ge=0, le=_LATEST_MS, description="UTC millisec
 Name = Annotated[str | None, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
 Resolution = Annotated[
     int | None,
-    Query(ge=SHORTEST_RESOLUTION_MS, description="Length of a point; absent: a minute, or 1/288 of the range"),
+    Query(
+        ge=SHORTEST_RESOLUTION_MS,
+        le=_LATEST_MS,
+        description="Length of a point; absent: a minute, or 1/288 of the range",
+    ),
     InDigits,
 ]
 

@@ -92,6 +92,7 @@ async def test_every_kind_of_scope_and_no_name_too_many_is_taken(town: Town, bro
         "events?from_ms=then",
         "events?before_id=",
         "events?before_id=-1",
+        "history/agents?resolution_ms=9007199254740993",
     ],
 )
 async def test_a_query_says_true_or_false_and_numbers_in_digits(

@@ -38,15 +38,24 @@ class HealthView(BaseModel):
     problems: list[str]
 
 
-class PlainCommand(StrictBody):
-    """Concerns the door, and needs no more."""
+class Grant(StrictBody):
+    """Open the door once, as a badge would."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"kind": "grant"}]})
 
-    kind: Literal[CommandKind.GRANT, CommandKind.TEST_LOCK, CommandKind.CLEAR_DURESS] = Field(
-        description="grant: open once, as a badge would; test_lock: command the lock again; clear_duress: somebody "
-        "has looked after its duress alarm"
-    )
+    kind: Literal[CommandKind.GRANT]
+
+
+class TestLock(StrictBody):
+    """Command the lock again."""
+
+    kind: Literal[CommandKind.TEST_LOCK]
+
+
+class ClearDuress(StrictBody):
+    """Somebody has looked after the door's duress alarm."""
+
+    kind: Literal[CommandKind.CLEAR_DURESS]
 
 
 class ForgivePassback(StrictBody):
@@ -65,7 +74,10 @@ class RotateReaderKey(StrictBody):
     reader: str = Field(max_length=48, description="Which reader")
 
 
-CommandBody = Annotated[PlainCommand | ForgivePassback | RotateReaderKey, Field(discriminator="kind")]
+CommandBody = Annotated[
+    Grant | TestLock | ClearDuress | ForgivePassback | RotateReaderKey, Field(discriminator="kind")
+]
+"""A shape for each kind: one for several would be read by tools as if it were for the last of them."""
 
 
 class CommandView(BaseModel):

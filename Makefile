@@ -44,7 +44,7 @@ quick: $(VENV)/dev.stamp ## the pure and in-process tests, in parallel: for the 
 
 fuzz: $(VENV)/dev.stamp ## ask central's API, as each role, for what its document allows and for much that it does not
 	tests/install-services
-	DOORWARD_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest --timeout 1800 tests/central/api/test_api_schemathesis.py
+	DOORWARD_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest --timeout 1800 tests/central/api/test_application_schemathesis.py
 
 check: $(VENV)/dev.stamp ## lint, strict types, import rules
 	$(BIN)/ruff check .

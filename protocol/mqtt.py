@@ -6,6 +6,7 @@ is out of date (a snapshot) is never sent late.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import socket
@@ -13,6 +14,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Self, TypeVar
 
 import aiomqtt
@@ -114,6 +116,13 @@ class _Client(aiomqtt.Client):
             self._given_up = True
             self._client.disconnect()
             raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say goodbye; a broker that does not take it must not put its silence in a cancellation's place."""
+        with contextlib.suppress(aiomqtt.MqttError):
+            await super().__aexit__(kind, error, trace)
 
     def _client_connect(self) -> None:
         super()._client_connect()  # on a thread, which cannot be cancelled

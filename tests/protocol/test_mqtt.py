@@ -249,6 +249,26 @@ async def test_a_link_can_be_cancelled_at_every_wait_and_leaves_no_connection(
     await until(lambda: not connections_to(broker.port), "the end of every connection", DEADLINE_S)
 
 
+async def test_a_link_that_is_cancelled_ends_though_the_broker_does_not_take_its_goodbye(
+    broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protocol.mqtt.ANSWER_WITHIN_S", 1)  # sooner than the keepalive notices the silence
+    peer = Peer(broker, "peer")
+    task = asyncio.create_task(peer.link.run())
+    await peer.until(lambda: peer.greetings == 1)
+    broker.freeze()
+    try:
+        more_than_sockets_hold = bytes(2**24)
+        publishing = asyncio.create_task(peer.link.publish("t/x", more_than_sockets_hold))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task}, timeout=DEADLINE_S)
+        assert task.cancelled()
+    finally:
+        broker.thaw()
+    await asyncio.gather(publishing, return_exceptions=True)
+
+
 async def hear_for_a_moment(link: MqttLink) -> None:
     await link.subscribe(Subscription("t/#"))  # not every broker answers who leaves a topic twice
     await link.unsubscribe("t/#")

@@ -29,7 +29,7 @@ async def test_what_happens_together_is_committed_together_and_in_order(tmp_path
     assert written == [50]
     batch = await journal.on_outbox(journal.outbox.next_batch, 0)
     assert batch is not None
-    assert [json.loads(event.data)["number"] for event in batch.events] == list(range(50))
+    assert [json.loads(bytes(event.data))["number"] for event in batch.events] == list(range(50))
     await journal.close()
 
 

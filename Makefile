@@ -7,9 +7,11 @@ BIN    := $(VENV)/bin
 # Most tests wait for something; two at a time keep the suite short on two cores.
 TEST_PROCESSES := 2
 QUICK_PROCESSES := 4
+# Of each operation of the API, as each role: 100 take about five minutes.
+FUZZ_EXAMPLES := 100
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test quick check bench schemas lock clean
+.PHONY: help demo test quick fuzz check bench schemas lock clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +41,10 @@ test: $(VENV)/dev.stamp ## every test, on a real broker, database and browser
 
 quick: $(VENV)/dev.stamp ## the pure and in-process tests, in parallel: for the everyday loop
 	$(BIN)/pytest -q -n $(QUICK_PROCESSES) --dist loadfile -m "not served and not slow and not hardware" $(PYTEST_ARGS)
+
+fuzz: $(VENV)/dev.stamp ## ask central's API, as each role, for what its document allows and for much that it does not
+	tests/install-services
+	DOORWARD_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest --timeout 1800 tests/central/api/test_application_schemathesis.py
 
 check: $(VENV)/dev.stamp ## lint, strict types, import rules
 	$(BIN)/ruff check .

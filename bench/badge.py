@@ -142,9 +142,12 @@ async def _measure(folder: Path, line: ReaderLine) -> tuple[list[float], list[fl
             await _until(lambda: door.state.condition is Condition.SECURE and not door.state.released)
             await asyncio.sleep(rng.uniform(0.05, 0.2))  # at no fixed phase of the bus's poll
             line.swipe(line.readers[0]["name"])
-            at = await asyncio.wait_for(swipes.swiped.get(), DEADLINE_S)
-            share.append((await asyncio.wait_for(swipes.read.get(), DEADLINE_S) - at) * 1e3)
-            whole.append((await asyncio.wait_for(swipes.energised.get(), DEADLINE_S) - at) * 1e3)
+            async with asyncio.timeout(DEADLINE_S):
+                at = await swipes.swiped.get()
+            async with asyncio.timeout(DEADLINE_S):
+                share.append((await swipes.read.get() - at) * 1e3)
+            async with asyncio.timeout(DEADLINE_S):
+                whole.append((await swipes.energised.get() - at) * 1e3)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

@@ -124,6 +124,7 @@ async def _floor(port: int, sites: int, rounds: int) -> list[float]:
         publisher.send(packet)
         # Some 1 % of these are heartbeats under way, which makes the floor lower, not the ratio better.
         for _ in range(sites):
-            await asyncio.wait_for(arrived.get(), 30)
+            async with asyncio.timeout(30):
+                await arrived.get()
         taken.append((time.perf_counter() - began) * 1e3)
     return taken[WARM_UP:]

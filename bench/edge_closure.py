@@ -77,7 +77,8 @@ async def _measure(folder: Path, port: int) -> tuple[list[float], list[float]]:
     )
     running = [asyncio.create_task(rig.agent.run()), asyncio.create_task(central.run())]
     try:
-        await asyncio.wait_for(connected.wait(), DEADLINE_S)
+        async with asyncio.timeout(DEADLINE_S):
+            await connected.wait()
         topic, bundle = rig.bundle(unlocked=True)
         await central.publish(topic, bundle, retain=True)
         await watch.until_all(Condition.UNLATCHED, Bolt.RETRACTED)

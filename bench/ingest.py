@@ -105,7 +105,8 @@ class _Sender:
         """Send the round's batches; returns when all is committed."""
         for _ in range(IN_FLIGHT):
             self._next()
-        await asyncio.wait_for(self._done.wait(), 60)
+        async with asyncio.timeout(60):
+            await self._done.wait()
 
     def _next(self) -> None:
         if self._packets:

@@ -127,5 +127,6 @@ async def connect(port: int, client: RawClient) -> RawClient:
     """Connect and subscribe; returns when the broker has confirmed both."""
     loop = asyncio.get_running_loop()
     await loop.create_connection(lambda: client, "127.0.0.1", port)
-    await asyncio.wait_for(client.ready, 30)
+    async with asyncio.timeout(30):
+        await client.ready
     return client

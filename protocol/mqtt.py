@@ -6,6 +6,7 @@ is out of date (a snapshot) is never sent late.
 """
 
 import asyncio
+import contextlib
 import logging
 import random
 import socket
@@ -13,12 +14,16 @@ import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 KEEPALIVE_S = 5
 """The broker publishes our last will after one and a half of these without a word."""
@@ -84,6 +89,45 @@ class Subscription:
 
     topic: str
     qos: int = 1
+
+
+class _Client(aiomqtt.Client):
+    """aiomqtt's client, which can be cancelled at any of its waits.
+
+    All of them pass through ``_wait_for``. aiomqtt waits there by :func:`asyncio.wait_for`, which in Python 3.11
+    returns the answer and forgets the cancellation if both come in the same turn of the loop (cpython#86296).
+    """
+
+    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:  # noqa: ASYNC109 - aiomqtt's signature
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                # aiomqtt asks its futures for their outcome later, which a cancelled one does not bear.
+                return await (asyncio.shield(fut) if asyncio.isfuture(fut) else fut)
+        except TimeoutError:
+            raise aiomqtt.MqttError("Operation timed out") from None
+
+    _given_up = False
+
+    async def __aenter__(self) -> Self:
+        """Connect; if that fails or is cancelled, leave no connection that would come about later."""
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            self._given_up = True
+            self._client.disconnect()
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say goodbye; a broker that does not take it must not put its silence in a cancellation's place."""
+        with contextlib.suppress(aiomqtt.MqttError):
+            await super().__aexit__(kind, error, trace)
+
+    def _client_connect(self) -> None:
+        super()._client_connect()  # on a thread, which cannot be cancelled
+        if self._given_up:
+            self._loop.call_soon_threadsafe(self._client.disconnect)
 
 
 class MqttLink:
@@ -173,7 +217,6 @@ class MqttLink:
                     if failures:
                         log.info("broker back after %d failed tries", failures)
                     failures = 0
-                    _heed_cancellation()
                     await self._serve(client)
             except (
                 aiomqtt.MqttError,
@@ -183,7 +226,6 @@ class MqttLink:
                 failures += 1
                 if failures == 1:
                     log.warning("no broker at %s:%d: %s", self.address.host, self.address.port, error)
-            _heed_cancellation()
             await asyncio.sleep(retry_delay(failures, self._rng))
 
     def _make_client(self) -> aiomqtt.Client:
@@ -199,7 +241,7 @@ class MqttLink:
             def put_nowait(self, item: aiomqtt.Message) -> None:
                 take(item)
 
-        return aiomqtt.Client(
+        return _Client(
             self.address.host,
             self.address.port,
             identifier=self.client_id,
@@ -256,13 +298,6 @@ class MqttLink:
             await self._on_connected()
         except NotConnected as error:
             log.info("link dropped while greeting the broker: %s", error)
-
-
-def _heed_cancellation() -> None:
-    """End a task that was cancelled while aiomqtt connected: its ``asyncio.wait_for`` can swallow that (3.11)."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def retry_delay(failures: int, rng: random.Random) -> float:

@@ -1,8 +1,11 @@
 """What tests of hardware, real and virtual, share: mock pins, and conditions waited for with a deadline."""
 
+import ast
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 from gpiozero.pins.mock import MockFactory
@@ -11,6 +14,32 @@ from drivers.timed_outputs import TimedOutputs
 from simulators.hardware.timers import SteppedTimer
 
 Until = Callable[..., Awaitable[None]]
+
+SERVED = {
+    "subprocess", "playwright", "simulators.demo", "simulators.district.children", "tests.central.centrals",
+    "tests.central.databases", "tests.central.time_series", "tests.hardware", "tests.hardware.outside",
+    "tests.support.brokers", "tests.support.console_browser", "tests.support.demo_runs", "tests.support.overlay",
+    "tests.support.running_district", "tests.support.small_disks", "tests.support.virtual_schools",
+}  # fmt: skip
+"""What starts a broker, a database, a browser or another process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark `served` what needs more than this process, so that nobody has to remember it."""
+    for item in items:
+        if "broker" in getattr(item, "fixturenames", ()) or SERVED & _imported(item.path):
+            item.add_marker(pytest.mark.served)
+
+
+@cache
+def _imported(file: Path) -> frozenset[str]:
+    modules: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+    return frozenset(modules)
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """Design's table of who may import whom, read from the imports as they stand."""
 
+import ast
 import re
 from pathlib import Path
 
 import grimp
 import pytest
+
+from doorward.main import SUBCOMMANDS
 
 ROOT = Path(__file__).parents[1]
 ALLOWED: dict[str, set[str]] = {
@@ -60,3 +63,89 @@ def test_nothing_but_the_topics_module_knows_a_topic_string() -> None:
         if "doorward/v1" in path.read_text() and path != ROOT / "protocol" / "topics.py"
     ]
     assert not knowing
+
+
+MEASURED = {"bench"}
+"""What `make bench` runs; its sums alone have tests."""
+
+MOST_MODULES = 18
+
+
+def _folders() -> dict[Path, list[Path]]:
+    """The folders of the source, each with its modules."""
+    folders: dict[Path, list[Path]] = {}
+    for room in [*ALLOWED, *OTHERS]:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            if path.name != "__init__.py" and "migrations" not in path.parts:
+                folders.setdefault(path.parent.relative_to(ROOT), []).append(path.relative_to(ROOT))
+    return folders
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.with_suffix("").parts)
+
+
+def _named(test: Path, seen: set[Path]) -> set[str]:
+    """The modules that a file of tests names: imported, started (`-m`), or named by a support module it imports."""
+    seen.add(test)
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(test.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names.add(node.value)
+    for name in sorted(names):
+        support = ROOT / (name.replace(".", "/") + ".py")
+        if name.startswith("tests.") and support.is_file() and support not in seen:
+            names |= _named(support, seen)
+    if "doorward.main" in names:
+        names.update(subcommand.module for subcommand in SUBCOMMANDS.values())
+    return names
+
+
+def _reached(graph: grimp.ImportGraph, tests: list[Path]) -> set[str]:
+    """The modules that some tests name, and what those import."""
+    names = {name for test in tests for name in _named(test, set())} & graph.modules
+    return names | {reached for name in names for reached in graph.find_upstream_modules(name)}
+
+
+def test_every_module_has_its_tests_in_the_folder_that_mirrors_its_own(graph: grimp.ImportGraph) -> None:
+    untested = []
+    for folder, modules in _folders().items():
+        tests = sorted((ROOT / "tests" / folder).glob("test_*.py"))
+        reached = set() if folder.parts[0] in MEASURED else _reached(graph, tests)
+        untested += [
+            str(module) for module in modules if folder.parts[0] not in MEASURED and _name(module) not in reached
+        ]
+    assert not untested, f"no test in the mirrored folder of tests/ reaches {untested}"
+
+
+def test_every_test_in_a_mirrored_folder_is_named_after_a_module_there() -> None:
+    strangers = []
+    for folder, modules in _folders().items():
+        stems = {module.stem for module in modules}
+        for test in (ROOT / "tests" / folder).glob("test_*.py"):
+            words = test.stem.removeprefix("test_").split("_")
+            if stems.isdisjoint("_".join(words[:count]) for count in range(1, len(words) + 1)):
+                strangers.append(str(test.relative_to(ROOT)))
+    assert not strangers, f"no module of the mirrored folder has the name that these begin with: {strangers}"
+
+
+def test_no_folder_holds_more_modules_than_a_stranger_can_read_through() -> None:
+    scripts = sorted({path.parent for path in (ROOT / "central" / "console").rglob("*.js")})
+    full = {str(folder): len(modules) for folder, modules in _folders().items() if len(modules) > MOST_MODULES}
+    full |= {
+        str(folder.relative_to(ROOT)): count
+        for folder in scripts
+        if (count := len(list(folder.glob("*.js")))) > MOST_MODULES
+    }
+    assert not full
+
+
+def test_every_folder_says_what_it_is_for() -> None:
+    silent = [
+        str(folder)
+        for folder in _folders()
+        if not ast.get_docstring(ast.parse((ROOT / folder / "__init__.py").read_text(encoding="utf-8")))
+    ]
+    assert not silent

@@ -13,11 +13,12 @@ from central.api.answers import encoded
 from central.api.problems import Problem, documented
 from central.api.security import Administrator, Auditor
 from central.api.services import Central
+from central.api.strict import ByValue, InDigits, StrictBody, StrictRoute
 from central.people.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD, AccountError, User
 from central.people.audit import AuditEntry
 from central.people.roles import Role
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", route_class=StrictRoute)
 
 Password = Annotated[str, Field(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)]
 _STATUSES = {"no_such_user": 404, "user_exists": 409, "last_administrator": 409}
@@ -32,25 +33,24 @@ class UserView(BaseModel):
     created_ms: int
 
 
-class NewUser(BaseModel):
+class NewUser(StrictBody):
     """A new account."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"username": "duty-officer", "role": "officer", "password": "12 or more"}]},
     )
 
     username: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,47}$")
-    role: Role
+    role: Annotated[Role, ByValue]
     password: Password
 
 
-class UserChange(BaseModel):
+class UserChange(StrictBody):
     """What to change; what is absent stays."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"disabled": True}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"disabled": True}]})
 
-    role: Role | None = None
+    role: Annotated[Role | None, ByValue] = None
     password: Password | None = Field(default=None, description="Ends all sessions of the user")
     disabled: bool | None = Field(default=None, description="true ends all sessions of the user")
 
@@ -83,7 +83,7 @@ async def users(central: Central, _: Administrator) -> list[UserView]:
 
 
 @router.post(
-    "/users", tags=["people"], summary="Add an account", status_code=201, responses=documented(401, 403, 409, 422)
+    "/users", tags=["people"], summary="Add an account", status_code=201, responses=documented(401, 403, 409, 413)
 )
 async def add_user(body: NewUser, central: Central, who: Administrator) -> UserView:
     """409 ``user_exists``."""
@@ -98,7 +98,7 @@ async def add_user(body: NewUser, central: Central, who: Administrator) -> UserV
     "/users/{username}",
     tags=["people"],
     summary="Change an account",
-    responses=documented(401, 403, 404, 409, 422),
+    responses=documented(401, 403, 404, 409, 413),
 )
 async def change_user(
     username: Annotated[str, Path(max_length=48)], body: UserChange, central: Central, who: Administrator
@@ -123,13 +123,13 @@ async def change_user(
     tags=["people"],
     summary="What people did",
     response_model=list[AuditEntryView],
-    responses=documented(401, 403, 422),
+    responses=documented(401, 403),
 )
 async def audit(
     central: Central,
     _: Auditor,
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-    before_seq: Annotated[int | None, Query(ge=0, le=2**62, description="The last page's last seq")] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000), InDigits] = 100,
+    before_seq: Annotated[int | None, Query(ge=0, le=2**62, description="The last page's last seq"), InDigits] = None,
 ) -> Response:
     """The newest first."""
     return encoded([_entry(entry) for entry in await run_in_threadpool(central.audit.latest, limit, before_seq)])

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
+from starlette.routing import Route
 
 from central.api import (
     admin_routes,
@@ -27,7 +28,8 @@ Watches and locks every door of a school district, and proves it door by door.
 
 Sign in with POST /api/session; a browser then has a cookie, a machine sends the token as a bearer. Times named *_ms
 are UTC milliseconds on central's clock unless they say what they last. Errors are application/problem+json: type is
-for machines, detail is a sentence for people.
+for machines, detail is a sentence for people. A body is JSON in UTF-8, each value of its documented type; an unknown
+field is refused, an unknown query parameter is ignored.
 
 Anyone signed in may declare. A drill ends by one person, a real declaration by two different ones. A door is called
 secure only on fresh evidence; what is not known is unknown.
@@ -55,6 +57,7 @@ def create_application(services: Services, *, console: Path = CONSOLE) -> FastAP
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
+        responses=problems.ANYWHERE,
     )
     app.state.services = services
     problems.install(app)
@@ -73,6 +76,7 @@ def create_application(services: Services, *, console: Path = CONSOLE) -> FastAP
     async def reference() -> HTMLResponse:
         return HTMLResponse(reference_page(app.openapi()))
 
+    app.router.routes.append(Route("/api/{rest:path}", problems.NoSuchRoute(app), include_in_schema=False))
     if console.is_dir():
         app.mount("/", StaticFiles(directory=console, html=True))
     return app

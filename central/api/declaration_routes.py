@@ -1,15 +1,16 @@
 """Declaring, releasing, and following how far the doors have got."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from central.api.answers import encoded
 from central.api.problems import Problem, documented
 from central.api.security import Declarer, Releaser, SignedIn
 from central.api.services import Central, Services
+from central.api.strict import ByValue, InDigits, StrictBody, StrictRoute, TrueOrFalse
 from central.declarations.records import DeclarationRecord
 from central.declarations.release import ReleaseRefused
 from central.declarations.service import ENDED, DeclarationRefused, NoSuchDeclaration
@@ -17,45 +18,46 @@ from central.live.view_types import DeclarationDetail, DeclarationView
 from protocol.messages import Scope
 from protocol.words import ScopeKind, SrpAction
 
-router = APIRouter(prefix="/api/declarations", tags=["declarations"])
+router = APIRouter(prefix="/api/declarations", tags=["declarations"], route_class=StrictRoute)
 
 MOST_REASON = 500
-_NEEDS = {
-    ScopeKind.DISTRICT: frozenset[str](),
-    ScopeKind.SITE: frozenset({"site"}),
-    ScopeKind.ZONE: frozenset({"site", "zone"}),
-    ScopeKind.DOOR: frozenset({"site", "door"}),
-}
-
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
 Id = Annotated[str, Path(description="A declaration's id", max_length=200)]
 
 
-class ScopeBody(BaseModel):
-    """Where: ``site`` for all but the district, and ``zone`` or ``door`` for those kinds."""
+class DistrictScope(StrictBody):
+    """All schools."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    kind: ScopeKind
-    site: Name | None = None
-    zone: Name | None = None
-    door: Name | None = None
-
-    @model_validator(mode="after")
-    def names_what_it_needs(self) -> "ScopeBody":
-        """Each kind names just what it needs: a scope with a name too many is a misunderstanding."""
-        given = {name for name in ("site", "zone", "door") if getattr(self, name) is not None}
-        needed = _NEEDS[self.kind]
-        if given != needed:
-            raise ValueError(f"a {self.kind} scope names {' and '.join(sorted(needed)) or 'nothing more'}")
-        return self
+    kind: Literal[ScopeKind.DISTRICT]
 
 
-class DeclareBody(BaseModel):
+class SiteScope(StrictBody):
+    """One school."""
+
+    kind: Literal[ScopeKind.SITE]
+    site: Name
+
+
+class ZoneScope(StrictBody):
+    """A zone of a school."""
+
+    kind: Literal[ScopeKind.ZONE]
+    site: Name
+    zone: Name
+
+
+class DoorScope(StrictBody):
+    """A door of a school."""
+
+    kind: Literal[ScopeKind.DOOR]
+    site: Name
+    door: Name
+
+
+class DeclareBody(StrictBody):
     """What to declare. ``drill`` must be said: nobody may take the one for the other."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {
@@ -68,8 +70,12 @@ class DeclareBody(BaseModel):
         },
     )
 
-    action: SrpAction = Field(description="lockdown secures all doors, secure the perimeter; others move no lock")
-    scope: ScopeBody
+    action: Annotated[SrpAction, ByValue] = Field(
+        description="lockdown secures all doors, secure the perimeter; others move no lock"
+    )
+    scope: DistrictScope | SiteScope | ZoneScope | DoorScope = Field(
+        discriminator="kind", description="Where; each kind names just what it needs"
+    )
     drill: bool
     reason: str = Field(default="", max_length=MOST_REASON)
 
@@ -79,29 +85,31 @@ class DeclareBody(BaseModel):
     summary="Declare",
     status_code=201,
     response_model=DeclarationView,
-    responses=documented(401, 403, 409, 422),
+    responses=documented(401, 403, 404, 409, 413),
 )
 async def declare(body: DeclareBody, central: Central, who: Declarer) -> Response:
     """Any role may. Committed and on its way to every agent when this answers; how far the doors have got is in
-    ``closure``, there and in the live stream.
+    ``closure``, there and in the live stream. 404 ``no_such_scope``.
     """
-    scope = Scope(kind=body.scope.kind, site=body.scope.site, zone=body.scope.zone, door=body.scope.door)
+    scope = Scope(**body.scope.model_dump())
     try:
         record = await central.declarations.declare(
             body.action, scope, drill=body.drill, reason=_printable(body.reason), by=who.username
         )
     except DeclarationRefused as refused:
-        status = 422 if refused.kind == "no_such_scope" else 409
+        status = 404 if refused.kind == "no_such_scope" else 409
         raise Problem(status, f"{refused}.", refused.kind) from None
     return encoded(central.views.declaration(record), 201)
 
 
-@router.get("", summary="The declarations", response_model=list[DeclarationView], responses=documented(401, 422))
+@router.get("", summary="The declarations", response_model=list[DeclarationView], responses=documented(401))
 async def declarations(
     central: Central,
     _: SignedIn,
-    active: Annotated[bool | None, Query(description="true: that hold; false: ended; absent: both")] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    active: Annotated[
+        bool | None, Query(description="true: that hold; false: ended; absent: both"), TrueOrFalse
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=500), InDigits] = 100,
 ) -> Response:
     """The newest first."""
     if active is True:
@@ -117,7 +125,7 @@ async def declarations(
     "/{id}",
     summary="A declaration with its doors",
     response_model=DeclarationDetail,
-    responses=documented(401, 404, 422),
+    responses=documented(401, 404),
 )
 async def declaration(id: Id, central: Central, _: SignedIn) -> Response:  # noqa: A002 - the path's own word
     """Each door it covers: proven, pending or failed, and why."""
@@ -133,7 +141,7 @@ async def declaration(id: Id, central: Central, _: SignedIn) -> Response:  # noq
     "/{id}/release",
     summary="Agree to the release",
     response_model=DeclarationView,
-    responses=documented(401, 403, 404, 409, 422),
+    responses=documented(401, 403, 404, 409),
 )
 async def release(id: Id, central: Central, who: Releaser) -> Response:  # noqa: A002
     """A drill ends. A real one needs two: the first to ask requests it, a second, different person ends it.
@@ -152,7 +160,7 @@ async def release(id: Id, central: Central, who: Releaser) -> Response:  # noqa:
     "/{id}/release",
     summary="Withdraw the request for release",
     response_model=DeclarationView,
-    responses=documented(401, 403, 404, 409, 422),
+    responses=documented(401, 403, 404, 409),
 )
 async def withdraw(id: Id, central: Central, who: Releaser) -> Response:  # noqa: A002
     """Whoever may release may also take a request back. 409 ``not_requested``, 409 ``already_ended``."""

@@ -30,7 +30,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     "/live",
     summary="What changes, as it changes",
     response_class=StreamingResponse,
-    responses={**_STREAM, **documented(401, 404, 422, 503)},
+    responses={**_STREAM, **documented(401, 404)},
 )
 async def live(
     central: Central,

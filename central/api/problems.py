@@ -2,15 +2,18 @@
 
 import http
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,7 @@ _MEANINGS = {
     413: "The request is larger than any sensible one",
     422: "A field is missing, or has a value that cannot be used; the detail names it",
     429: "Too many attempts; Retry-After says how long to wait",
+    500: "A fault of central's own; its log says more",
     503: "There is no broker just now, or central's records cannot be written or read",
 }
 
@@ -63,6 +67,29 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {"description": _MEANINGS[status], "content": {MEDIA_TYPE: {"schema": SCHEMA}}} for status in statuses
     }
+
+
+ANYWHERE = documented(422, 500, 503)
+"""What any route may answer: an address with a NUL, a fault, records that are not to be had."""
+
+
+class NoSuchRoute:
+    """Answers what no route of the API takes: 404, or 405 with every method that the address has. Starlette answers
+    for the first route of an address alone, and after it for the console's files.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See ASGI."""
+        methods: set[str] = set()
+        for route in iter_route_contexts(self._app.routes):
+            if route.endpoint is not self and route.path_regex.match(scope["path"]):
+                methods |= route.methods or set()
+        if not methods:
+            raise HTTPException(404)
+        raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
 
 
 def answer(status: int, detail: str, kind: str = "about:blank", headers: Mapping[str, str] | None = None) -> Response:
@@ -101,6 +128,9 @@ def install(app: FastAPI) -> None:
 def _sentence(error: RequestValidationError) -> str:
     found = []
     for one in error.errors():
+        if one["type"] == "json_invalid":
+            return f"the body: {one['ctx']['error']}"
         where = ".".join(str(part) for part in one["loc"] if part not in {"body", "query", "path"})
-        found.append(f"{where or 'the body'}: {one['msg'][:1].lower()}{one['msg'][1:]}")
+        says = re.sub(r"<\w+\.\w+: ('\w+')>", r"\1", one["msg"])  # a word of ours as JSON has it, not as Python does
+        found.append(f"{where or 'the body'}: {says[:1].lower()}{says[1:]}")
     return "; ".join(found)

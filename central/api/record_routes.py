@@ -10,6 +10,7 @@ from central.api.answers import encoded
 from central.api.problems import Problem, documented
 from central.api.security import SignedIn
 from central.api.services import Central, Services
+from central.api.strict import InDigits
 from central.events.history import MOST_EVENTS, AgentSeries, DoorSeries
 from central.events.history_buckets import SHORTEST_RESOLUTION_MS, BadRange, Buckets
 from central.live.view_types import EventView
@@ -24,11 +25,16 @@ DAY_MS = 24 * 3_600_000
 USUAL_POINTS = 288
 _LATEST_MS = 2**53
 
-Utc = Annotated[int | None, Query(ge=0, le=_LATEST_MS, description="UTC milliseconds since 1970")]
+Utc = Annotated[int | None, Query(ge=0, le=_LATEST_MS, description="UTC milliseconds since 1970"), InDigits]
 Name = Annotated[str | None, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
 Resolution = Annotated[
     int | None,
-    Query(ge=SHORTEST_RESOLUTION_MS, description="Length of a point; absent: a minute, or 1/288 of the range"),
+    Query(
+        ge=SHORTEST_RESOLUTION_MS,
+        le=_LATEST_MS,
+        description="Length of a point; absent: a minute, or 1/288 of the range",
+    ),
+    InDigits,
 ]
 
 
@@ -90,7 +96,7 @@ class AgentHistory(TypedDict):
     series: list[AgentSeriesView]
 
 
-@router.get("/events", summary="Events", response_model=Events, responses=documented(401, 422))
+@router.get("/events", summary="Events", response_model=Events, responses=documented(401))
 async def events(
     central: Central,
     _: SignedIn,
@@ -101,8 +107,8 @@ async def events(
     kind: Annotated[str | None, Query(max_length=200)] = None,
     from_ms: Utc = None,
     to_ms: Utc = None,
-    before_id: Annotated[int | None, Query(ge=0, le=2**62, description="The last page's last id")] = None,
-    limit: Annotated[int, Query(ge=1, le=MOST_EVENTS)] = 100,
+    before_id: Annotated[int | None, Query(ge=0, le=2**62, description="The last page's last id"), InDigits] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_EVENTS), InDigits] = 100,
 ) -> Response:
     """Newest first. ``from_ms`` is included, ``to_ms`` is not."""
     found = await run_in_threadpool(
@@ -119,9 +125,7 @@ async def events(
     return encoded({"events": [stored_event(event) for event in found]})
 
 
-@router.get(
-    "/history/doors", summary="Doors over time", response_model=DoorHistory, responses=documented(401, 404, 422)
-)
+@router.get("/history/doors", summary="Doors over time", response_model=DoorHistory, responses=documented(401, 404))
 async def history_of_doors(
     central: Central,
     _: SignedIn,
@@ -142,9 +146,7 @@ async def history_of_doors(
     return await run_in_threadpool(_series, buckets, series)
 
 
-@router.get(
-    "/history/agents", summary="Agents over time", response_model=AgentHistory, responses=documented(401, 422)
-)
+@router.get("/history/agents", summary="Agents over time", response_model=AgentHistory, responses=documented(401))
 async def history_of_agents(
     central: Central,
     _: SignedIn,

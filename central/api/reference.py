@@ -70,6 +70,8 @@ def _schema(name: str, schema: dict[str, Any]) -> str:
 
 
 def _link(schema: dict[str, Any]) -> str:
+    if "oneOf" in schema:
+        return " or ".join(_link(one) for one in schema["oneOf"])
     named = schema.get("$ref") or schema.get("items", {}).get("$ref")
     if named is None:
         return escape(_type(schema))
@@ -82,7 +84,8 @@ def _type(schema: dict[str, Any]) -> str:
         return " or ".join(_type(one) for one in schema["anyOf"])
     if "$ref" in schema:
         return str(schema["$ref"]).rsplit("/", 1)[-1]
-    return str(schema.get("type", "any"))
+    words = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    return " or ".join(map(repr, words)) or str(schema.get("type", "any"))
 
 
 def _paragraphs(text: str) -> str:

@@ -7,13 +7,14 @@ from starlette.concurrency import run_in_threadpool
 from central.api.problems import Problem, documented
 from central.api.security import COOKIE, SignedIn, Token, refuse_foreign
 from central.api.services import HASHING_WAITING, Central
+from central.api.strict import StrictBody, StrictRoute
 from central.people.accounts import SignInFailed, Throttled
 from central.people.roles import Role
 
-router = APIRouter(prefix="/api/session", tags=["session"])
+router = APIRouter(prefix="/api/session", tags=["session"], route_class=StrictRoute)
 
 
-class Credentials(BaseModel):
+class Credentials(StrictBody):
     """Who, and the proof of it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"username": "duty-officer", "password": "…"}]})
@@ -36,7 +37,7 @@ class NewSession(SessionView):
     token: str
 
 
-@router.post("", summary="Sign in", responses=documented(401, 403, 422, 429))
+@router.post("", summary="Sign in", responses=documented(401, 403, 413, 429))
 async def sign_in(body: Credentials, request: Request, response: Response, central: Central) -> NewSession:
     """Begin a session. A wrong name and a wrong password cost the same time and get the same answer; repeated
     failures must wait ever longer.
@@ -69,7 +70,7 @@ async def session(who: SignedIn) -> SessionView:
 
 
 @router.delete("", summary="Sign out", status_code=204, responses=documented(401, 403))
-async def sign_out(central: Central, token: Token, response: Response) -> None:
+async def sign_out(central: Central, _: SignedIn, token: Token, response: Response) -> None:
     """End the session at once."""
     await run_in_threadpool(central.accounts.sign_out, token)
     response.delete_cookie(COOKIE, path="/")

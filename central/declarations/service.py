@@ -238,7 +238,8 @@ class DeclarationService:
                     self._failing.discard(topic)
                     return
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._ending.wait(), wait_s)
+                    async with asyncio.timeout(wait_s):
+                        await self._ending.wait()
                     return  # the broker remembers the set, and gives it to the next run
                 wait_s = min(2 * wait_s, LONGEST_RETRY_S)
 

@@ -126,7 +126,8 @@ class _Session:
                 raise self._channel.error
             self._arrived.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._arrived.wait(), TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._arrived.wait()
 
     def set_address(self, address: int, baud: int) -> None:
         """Submit the command; `answered` tells."""

@@ -116,12 +116,14 @@ class Town:
             await until(lambda: central.ready.is_set() or task.done(), "central")
             if task.done():
                 task.result()
-            await asyncio.wait_for(central.wire.wait_connected(), 10)
+            async with asyncio.timeout(10):
+                await central.wire.wait_connected()
             yield running
         finally:
             await running.close()
             central.stop()
-            await asyncio.wait_for(task, 20)
+            async with asyncio.timeout(20):
+                await task
 
     def _content(self) -> dict[str, Any]:
         sites: dict[str, list[dict[str, Any]]] = {}
@@ -265,7 +267,8 @@ class AgentVoice:
         task = asyncio.create_task(self._link.run())
         ticking = asyncio.create_task(self._keep_telling())
         try:
-            await asyncio.wait_for(self._link.wait_connected(), 10)
+            async with asyncio.timeout(10):
+                await self._link.wait_connected()
             yield self
         finally:
             for one in (task, ticking):

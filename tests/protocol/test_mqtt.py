@@ -1,9 +1,12 @@
 import asyncio
 import contextlib
+import itertools
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import aiomqtt
+import psutil
 import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
@@ -20,6 +23,8 @@ from protocol.mqtt import (
     retry_delay,
 )
 from tests.support.brokers import RunningBroker, embedded, mosquitto
+from tests.support.cancelling import CancelledAt, Moment, cancelled_at_every_wait
+from tests.support.waiting import until
 
 DEADLINE_S = 15
 
@@ -205,6 +210,72 @@ async def test_a_topic_may_be_heard_for_a_while_and_begins_with_what_the_broker_
         await peer.link.publish("t/always", b"heard")
         await peer.until(lambda: len(peer.heard) > 2)
         assert peer.payloads() == [b"kept", b"kept", b"heard"]
+
+
+@pytest.mark.parametrize("moment", Moment)
+async def test_what_is_asked_of_the_broker_can_be_cancelled_at_every_wait(
+    broker: RunningBroker, moment: Moment
+) -> None:
+    peer = Peer(broker, "peer")
+    async with running(peer):
+        await peer.until(lambda: peer.greetings == 1)
+        for make in (
+            lambda: peer.link.publish("t/x", b"x"),
+            lambda: peer.link.subscribe(Subscription("t/#")),
+            lambda: hear_for_a_moment(peer.link),
+        ):
+            assert await cancelled_at_every_wait(make, moment) >= 1
+        assert peer.greetings == 1, "the connection was lost over it"
+
+
+@pytest.mark.parametrize("moment", Moment)
+async def test_a_link_can_be_cancelled_at_every_wait_and_leaves_no_connection(
+    broker: RunningBroker, moment: Moment
+) -> None:
+    for at in itertools.count():
+        peer = Peer(broker, f"peer-{at}", "t/#")
+        cancelling = CancelledAt(peer.link.run(), at, moment)
+        task = asyncio.create_task(cancelling.run())
+        task.add_done_callback(lambda _, peer=peer: peer.changed.set())  # type: ignore[misc]
+        await peer.until(lambda peer=peer, task=task: task.done() or peer.greetings > 0)  # type: ignore[misc]
+        up = not cancelling.cancelled
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=DEADLINE_S)
+        assert done, f"cancelled {moment} at wait {at}, the link went on"
+        assert task.cancelled(), f"cancelled {moment} at wait {at}: {task!r}"
+        if up:
+            break
+    assert at > 2
+    await until(lambda: not connections_to(broker.port), "the end of every connection", DEADLINE_S)
+
+
+async def test_a_link_that_is_cancelled_ends_though_the_broker_does_not_take_its_goodbye(
+    broker: RunningBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protocol.mqtt.ANSWER_WITHIN_S", 1)  # sooner than the keepalive notices the silence
+    peer = Peer(broker, "peer")
+    task = asyncio.create_task(peer.link.run())
+    await peer.until(lambda: peer.greetings == 1)
+    broker.freeze()
+    try:
+        more_than_sockets_hold = bytes(2**24)
+        publishing = asyncio.create_task(peer.link.publish("t/x", more_than_sockets_hold))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task}, timeout=DEADLINE_S)
+        assert task.cancelled()
+    finally:
+        broker.thaw()
+    await asyncio.gather(publishing, return_exceptions=True)
+
+
+async def hear_for_a_moment(link: MqttLink) -> None:
+    await link.subscribe(Subscription("t/#"))  # not every broker answers who leaves a topic twice
+    await link.unsubscribe("t/#")
+
+
+def connections_to(port: int) -> list[Any]:
+    return [one for one in psutil.Process().net_connections("tcp") if one.raddr and one.raddr.port == port]
 
 
 async def test_a_topic_that_the_broker_does_not_let_be_heard_later_is_told_and_drops_nothing(

@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import re
 import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -16,30 +14,12 @@ import pytest
 from ground.free_port import free_port
 from simulators.demo import HOST, console
 from simulators.district.api import DistrictApi
-from simulators.scenario.parse import scenario_names
+from tests.support.demo_runs import of_folder, start
 from tests.support.waiting import until
 
-ROOT = Path(__file__).parents[2]
-DEMO = (sys.executable, "-m", "doorward.main", "demo")
 UP_WITHIN_S = 100
 
 pytestmark = pytest.mark.timeout(300)
-
-
-async def start(*arguments: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *DEMO, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, cwd=ROOT
-    )
-
-
-def of_folder(folder: Path) -> list[int]:
-    """The running processes whose command line names a folder of the demo's."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            if str(folder).encode() in path.read_bytes():
-                found.append(int(path.parent.name))
-    return found
 
 
 @contextlib.asynccontextmanager
@@ -58,61 +38,9 @@ async def live(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, 
     finally:
         if demo.returncode is None:
             demo.terminate()
-        await asyncio.wait_for(demo.communicate(), 30)
+        async with asyncio.timeout(30):
+            await demo.communicate()
         await until(lambda: not of_folder(folder), "every process to end")
-
-
-@pytest.mark.slow
-async def test_the_lockdown_scenario_proves_every_healthy_door_and_prints_one_object(tmp_path: Path) -> None:
-    folder = tmp_path / "d"
-    demo = await start("--scenario", "lockdown", "--json", "--data", str(folder), "--port", str(free_port()))
-    out, log = await demo.communicate()
-    assert demo.returncode == 0, log.decode()
-    result = json.loads(out)
-    assert set(result) == {"declaration_id", "doors", "summary"}
-    assert result["declaration_id"]
-    assert len(result["doors"]) == len({(door["site"], door["door"]) for door in result["doors"]}) == 48
-    for door in result["doors"]:
-        assert set(door) == {"site", "agent", "door", "condition", "evidence", "proven_ms"}
-        if (door["site"], door["door"]) == ("thistledown-high", "gym"):
-            assert (door["condition"], door["proven_ms"]) == ("jammed", None)
-        else:
-            assert door["condition"] == "secure"
-            assert door["evidence"] == {"contact": "closed", "bolt": "thrown", "bolt_fitted": True}
-            assert 0 <= door["proven_ms"] <= 10_000
-    assert result["summary"]["proven"] == 47
-    assert result["summary"]["failed"] == 1
-    assert result["summary"]["slowest_ms"] == max(door["proven_ms"] or 0 for door in result["doors"])
-    assert not of_folder(folder)
-
-
-@pytest.mark.slow
-async def test_the_whole_library_goes_as_it_says_one_scenario_after_another_in_one_district(tmp_path: Path) -> None:
-    names = [name for name in scenario_names() if name != "lockdown"]  # it jams a door for good
-    chosen = [word for name in names for word in ("--scenario", name)]
-    demo = await start(*chosen, "--data", str(tmp_path / "d"), "--port", str(free_port()))
-    out, log = await demo.communicate()
-    said = out.decode()
-    assert demo.returncode == 0, said + log.decode()
-    assert [name for name in names if f"{name}: as expected" in said] == names
-
-
-@pytest.mark.slow
-async def test_a_scenario_that_does_not_come_true_says_what_and_fails(tmp_path: Path) -> None:
-    file = tmp_path / "wishful.yaml"
-    file.write_text("""
-scenario: wishful
-title: a jammed door that is expected to be secure
-steps:
-  - {do: jam, site: larkmere-middle, door: gym}
-  - {do: declare, name: it, action: lockdown, drill: true, scope: {kind: site, site: larkmere-middle}}
-  - {expect: proven, name: it, within: 4s}
-""")
-    demo = await start("--scenario", str(file), "--json", "--data", str(tmp_path / "d"), "--port", str(free_port()))
-    out, log = await demo.communicate()
-    assert demo.returncode == 1
-    assert "not proven within 4 s: larkmere-middle/gym" in log.decode()
-    assert json.loads(out)["summary"]["proven"] == 15
 
 
 @pytest.mark.slow
@@ -130,7 +58,8 @@ async def test_the_live_demo_shows_48_doors_takes_its_accounts_and_ends_clean_on
         assert overview["totals"]["conditions"].get("unknown", 0) == 0
         assert len(of_folder(tmp_path / "d")) >= 8
         demo.send_signal(signal.SIGINT)
-        await asyncio.wait_for(demo.wait(), 15)
+        async with asyncio.timeout(15):
+            await demo.wait()
         assert demo.returncode == 0
         assert not of_folder(tmp_path / "d")
 
@@ -141,7 +70,8 @@ async def test_a_process_that_dies_is_named_with_its_last_words_and_ends_the_dem
         victim = next(pid for pid in of_folder(tmp_path / "d") if b"larkmere-middle-west" in _command(pid))
         os.kill(victim, signal.SIGKILL)
         assert demo.stderr is not None
-        log = (await asyncio.wait_for(demo.stderr.read(), 20)).decode()
+        async with asyncio.timeout(20):
+            log = (await demo.stderr.read()).decode()
         assert await demo.wait() == 1
         assert "agent-larkmere-middle-west was ended by SIGKILL" in log
         assert "doors held: 8" in log

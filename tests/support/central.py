@@ -93,7 +93,8 @@ async def listening(port: int, central: ListeningCentral | None = None) -> Async
     central = central or ListeningCentral(port)
     task = asyncio.create_task(central.mqtt.run())
     try:
-        await asyncio.wait_for(central.mqtt.wait_connected(), 10)
+        async with asyncio.timeout(10):
+            await central.mqtt.wait_connected()
         yield central
     finally:
         while not task.done():  # aiomqtt's wait_for can swallow a cancellation before Python 3.12

@@ -238,7 +238,8 @@ class FakeCentral:
             yield _frame("hello", {"server_ms": now_ms() - self.late_ms})
             while True:
                 try:
-                    kind, data = await asyncio.wait_for(queue.get(), 1)
+                    async with asyncio.timeout(1):
+                        kind, data = await queue.get()
                 except TimeoutError:
                     kind = "ping"
                     data = {"server_ms": now_ms() - self.late_ms, "broker_connected": self.broker_connected}

@@ -107,8 +107,10 @@ class Console {
     try {
       await this.api.delete("/session");
     } catch (error) {
-      fill(this.problem, errorBox(explain(error)));
-      return;
+      if (/** @type {any} */ (error).status !== 401) { // else the session was over already
+        fill(this.problem, errorBox(explain(error)));
+        return;
+      }
     }
     this.session = null;
     this.declare.forget();

@@ -98,7 +98,8 @@ class Agent:
 async def central(broker: RunningBroker, tmp_path: Path) -> AsyncIterator[Central]:
     central = Central(broker, tmp_path)
     async with running(central.wire.run()):
-        await asyncio.wait_for(central.wire.wait_connected(), 15)
+        async with asyncio.timeout(15):
+            await central.wire.wait_connected()
         yield central
     await asyncio.to_thread(central.ingest.close)
     central.engine.dispose()
@@ -108,7 +109,8 @@ async def central(broker: RunningBroker, tmp_path: Path) -> AsyncIterator[Centra
 async def agent(broker: RunningBroker) -> AsyncIterator[Agent]:
     agent = Agent(broker)
     async with running(agent.link.run()):
-        await asyncio.wait_for(agent.link.wait_connected(), 15)
+        async with asyncio.timeout(15):
+            await agent.link.wait_connected()
         yield agent
 
 
@@ -241,8 +243,10 @@ async def test_acknowledgements_survive_a_broker_that_is_away(
     central.ingest.offer("lincoln", "east", batch([1, 2]))
     assert await asyncio.to_thread(central.ingest.flush, 15)
     broker.start()
-    await asyncio.wait_for(central.wire.wait_connected(), 15)
-    await asyncio.wait_for(agent.link.wait_connected(), 15)
+    async with asyncio.timeout(15):
+        await central.wire.wait_connected()
+    async with asyncio.timeout(15):
+        await agent.link.wait_connected()
     await agent.say(TopicKind.EVENTS, batch([1, 2]))  # the agent heard nothing, and sends again
     acked = topics.of_agent(TopicKind.EVENTS_ACK, "lincoln", "east")
     await until(lambda: agent.payloads(acked), "an acknowledgement")

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import delete, select, update
 
+from central.api.security import COOKIE
 from central.people.accounts import IDLE_MS, SESSION_MS
 from central.records.schema import audit, sessions, users
 from tests.central.centrals import PASSWORD, AgentVoice, Running, Town
@@ -297,3 +298,10 @@ async def test_every_answer_carries_the_strict_policy(town: Town, broker: Runnin
             assert "default-src 'none'" in policy
             assert "unsafe" not in policy
             assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_signing_out_of_a_session_that_is_none_is_refused(town: Town, broker: RunningBroker) -> None:
+    async with town.central(broker) as running:
+        client = running.anyone()
+        for headers in ({"Authorization": "Bearer made-up"}, {"Cookie": f"{COOKIE}=made-up"}):
+            assert (await client.delete("/api/session", headers=headers)).status_code == 401

@@ -45,10 +45,10 @@ async def test_a_declaration_and_a_doors_change_are_delivered(town: Town, broker
         agent.openings.add("gym")
         await until(lambda: gym("open"), "the gym, open again")
         await until(
-            lambda: stream.of("overview") and stream.of("overview")[-1]["totals"]["conditions"].get("open") == 1,
+            lambda: stream.last("overview") and stream.last("overview")["totals"]["conditions"].get("open") == 1,
             "the sums with it",
         )
-        await until(lambda: stream.of("declaration")[-1]["closure"]["proven"] == 1, "the closure without it")
+        await until(lambda: stream.last("declaration")["closure"]["proven"] == 1, "the closure without it")
 
 
 async def test_another_sites_doors_are_not_told_and_its_summary_is(town: Town, broker: RunningBroker) -> None:
@@ -170,8 +170,8 @@ async def test_the_end_is_told_with_its_last_closure_and_without_the_records(
 
         monkeypatch.setattr(running.central._audit, "details", watched)
         await running.release("olive", made["id"])
-        await until(lambda: stream.of("declaration")[-1]["state"] == "ended", "the end")
-        assert stream.of("declaration")[-1]["closure"]["proven"] == 2
+        await until(lambda: stream.last("declaration").get("state") == "ended", "the end")
+        assert stream.last("declaration")["closure"]["proven"] == 2
         assert True not in on_the_loop
 
 

@@ -102,7 +102,8 @@ async def test_a_death_is_told_with_how_and_the_last_words(tmp_path: Path) -> No
         await family.start("healthy", SLEEPER)
         await family.start("weak", program("import sys; print('the disk is full'); sys.exit(3)"))
         with pytest.raises(ChildFailed, match=r"weak ended with 3(.|\n)*the disk is full"):
-            await asyncio.wait_for(family.died(), 10)
+            async with asyncio.timeout(10):
+                await family.died()
 
 
 async def test_one_killed_from_outside_is_told_with_the_signal(tmp_path: Path) -> None:
@@ -111,7 +112,8 @@ async def test_one_killed_from_outside_is_told_with_the_signal(tmp_path: Path) -
         await up(child)
         os.kill(child.process.pid, signal.SIGKILL)
         with pytest.raises(ChildFailed, match="victim was ended by SIGKILL"):
-            await asyncio.wait_for(family.died(), 10)
+            async with asyncio.timeout(10):
+                await family.died()
 
 
 async def test_a_program_that_is_to_finish_gets_its_input_and_is_waited_for(tmp_path: Path) -> None:
@@ -167,7 +169,7 @@ async def test_they_end_even_if_the_one_that_started_them_is_killed(tmp_path: Pa
     starter = program(f"""
         import asyncio, sys
         from pathlib import Path
-        from simulators.children import Children
+        from simulators.district.children import Children
         async def main():
             async with Children(Path({str(tmp_path)!r})) as family:
                 child = await family.start("sleeper", {SLEEPER!r})

@@ -26,7 +26,8 @@ async def connected(path: Path) -> AsyncIterator[Any]:
 
         async def say(line: bytes) -> Any:
             writer.write(line + b"\n")
-            return json.loads(await asyncio.wait_for(reader.readline(), 5))
+            async with asyncio.timeout(5):
+                return json.loads(await reader.readline())
 
         try:
             yield say

@@ -15,14 +15,15 @@ import logging
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
+from edge_agent.policy.credentials import MemoryCredentials
 from edge_agent.storage.credential_file import (
     MIGRATIONS,
     Copied,
@@ -49,37 +50,6 @@ BUSY_S = 0.05
 _FIND = "SELECT body FROM credentials WHERE page = ? AND token = ?"
 
 T = TypeVar("T")
-
-
-class Credentials(Protocol):
-    """The credentials of one configuration."""
-
-    def find(self, token: str) -> Credential | None:
-        """The credential with this token (64 hex digits), or None. Quick, and never raises."""
-
-    def holds(self, token: str) -> bool:
-        """Whether it would be found if there were one: not so while its page is missing."""
-
-
-class MemoryCredentials:
-    """Credentials held in memory. Of two with one token, the last counts."""
-
-    def __init__(self, credentials: Iterable[Credential] = ()) -> None:
-        self._by_token = {credential.token: credential for credential in credentials}
-
-    def __len__(self) -> int:
-        return len(self._by_token)
-
-    def __iter__(self) -> Iterator[Credential]:
-        return iter(self._by_token.values())
-
-    def find(self, token: str) -> Credential | None:
-        """The credential with this token, or None."""
-        return self._by_token.get(token)
-
-    def holds(self, token: str) -> bool:
-        """Always."""
-        return True
 
 
 class PagedCredentials:

@@ -18,9 +18,9 @@ from edge_agent.doors.happenings import DoorOpened, RulesChanged, SensorsRead
 from edge_agent.doors.machine import step
 from edge_agent.doors.state import DoorProfile, DriveLock, Granted, Input, ModeSet, Sensed, Tick, initial
 from edge_agent.events.journal import Journal
+from edge_agent.policy.credentials import MemoryCredentials
 from edge_agent.policy.effective_mode import effective_mode
 from edge_agent.policy.rules import Rules
-from edge_agent.storage.credential_store import MemoryCredentials
 from edge_agent.storage.presence import Presence
 from protocol import credentials
 from protocol.messages import AccessRule, Credential, DoorSettings

@@ -6,7 +6,7 @@ import pytest
 
 from edge_agent.access.display import Show
 from edge_agent.access.pin_entry import after_card, press
-from edge_agent.storage.credential_store import MemoryCredentials
+from edge_agent.policy.credentials import MemoryCredentials
 from protocol.messages import PinPolicy
 from protocol.words import EventKind, Identification
 from tests.support.attempts import but

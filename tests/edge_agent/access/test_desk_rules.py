@@ -5,7 +5,7 @@ from pathlib import Path
 from drivers.reads import ReadRefused, Refusal
 from edge_agent.access.display import Show
 from edge_agent.doors.happenings import FireAlarm, RulesChanged
-from edge_agent.storage.credential_store import MemoryCredentials
+from edge_agent.policy.credentials import MemoryCredentials
 from protocol.messages import Clearance, Period
 from protocol.words import Bolt, Denial, DoorMode, EventKind, Passback
 from tests.support.badge_desk import UNLOCK_MS, Desk, ns, person

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge_agent.policy.credentials import MemoryCredentials
 from edge_agent.storage.credential_page import assemble, open_page
-from edge_agent.storage.credential_store import CredentialStore, MemoryCredentials, PagedCredentials
+from edge_agent.storage.credential_store import CredentialStore, PagedCredentials
 from protocol import codec
 from protocol.messages import CredentialPage
 from protocol.refusal import Reason, Refused

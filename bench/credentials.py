@@ -25,7 +25,7 @@ from pathlib import Path
 from bench import children
 from bench.agent_rig import AGENT, SITE, Rig
 from bench.figures import percentile
-from drivers.reads import CardRead
+from drivers.readers import CardRead
 from edge_agent.access.desk import ReaderPlace
 from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.host.health import resident_mib

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from drivers.osdp.events import CardRead as OsdpCardRead
 from drivers.osdp.events import ReplyRefused
-from drivers.reads import CardRead, KeyPress, ReadRefused
+from drivers.readers import CardRead, KeyPress, ReadRefused
 from edge_agent.access.areas import Areas
 from edge_agent.access.attempts import Attempts
 from edge_agent.access.display import Display, Show

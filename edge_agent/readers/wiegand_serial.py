@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from drivers.osdp.events import PortDown, PortUp
-from drivers.reads import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
+from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
 from drivers.serial.ascii_reader import FRAMINGS, SerialReader
 from drivers.serial.port import open_serial
 from drivers.timed_outputs import Timer

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from drivers.reads import CardRead, KeyPress
+from drivers.readers import CardRead, KeyPress
 from edge_agent.access.desk import AccessDesk, ReaderPlace
 from edge_agent.access.display import Show
 from edge_agent.agent_yaml.wiring import Passage

@@ -1,6 +1,6 @@
 """Cards and keys at the readers of a real agent, as its reader families report them, without a reader."""
 
-from drivers.reads import CardRead, KeyPress
+from drivers.readers import CardRead, KeyPress
 from edge_agent.access.desk import ReaderPlace
 from edge_agent.agent import Agent
 from edge_agent.agent_yaml.wiring import Passage

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from drivers.reads import ReadRefused, Refusal
+from drivers.readers import ReadRefused, Refusal
 from edge_agent.access.display import Show
 from edge_agent.doors.happenings import FireAlarm, RulesChanged
 from edge_agent.policy.credentials import MemoryCredentials

@@ -67,7 +67,6 @@ class Declarations:
         self._own_signed: bytes | None = None
         self._waiting: dict[str, bytes] = {}  # signed by keys not known yet
         self._reported: set[str] = set()  # declarations of unknown actions
-        self._unkept: dict[str, StoredSet] = {}  # held, and not on the disk
 
     @property
     def topics(self) -> frozenset[str]:
@@ -100,16 +99,6 @@ class Declarations:
         waiting, self._waiting = self._waiting, {}
         for topic, signed in waiting.items():
             self._try(topic, self.receive, topic, signed)
-
-    @property
-    def kept(self) -> bool:
-        """Whether all that is held here is on the disk."""
-        return not self._unkept
-
-    def keep(self) -> None:
-        """Put on the disk what it has refused, if it takes it now."""
-        for stored in tuple(self._unkept.values()):
-            self._keep(stored)
 
     def receive(self, topic: str, signed: bytes) -> None:
         """A set arrived. :class:`Refused` changes nothing, whatever was wrong with it.
@@ -220,24 +209,13 @@ class Declarations:
         book = accept(self.book, topic, document)
         key = self._keyring.signer(signed)
         kept_key = None if key is None else msgspec.json.encode(key).decode()
-        self._keep(StoredSet(topic, document.revision, signed, kept_key))
+        stored = StoredSet(topic, document.revision, signed, kept_key)
+        self._store.keep(f"the set of {topic}", lambda: self._store.save_declarations(stored))
         self.book = book
         if topic == self.own_topic:
             self._own_signed = signed
         self._on_change(book)
         self._report(document)
-
-    def _keep(self, stored: StoredSet) -> None:
-        try:
-            self._store.save_declarations(stored)
-        except Exception as error:  # noqa: BLE001 - see below
-            # A lockdown must not fail on a full disk, nor on anything else about keeping it: it holds until the
-            # power goes, and is tried again.
-            if stored.topic not in self._unkept:
-                log.error("declarations of %s cannot be kept (%r): applied all the same", stored.topic, error)  # noqa: TRY400
-            self._unkept[stored.topic] = stored
-        else:
-            self._unkept.pop(stored.topic, None)
 
     def _report(self, document: DeclarationSet) -> None:
         unknown = [one for one in unknown_actions(self._site, self.book) if one.id not in self._reported]

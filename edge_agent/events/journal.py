@@ -58,6 +58,10 @@ class Journal:
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write())
 
+    def alarm(self, alarm: Alarm, data: Mapping[str, Any], *, raised: bool) -> None:
+        """Note that an alarm is raised, or cleared."""
+        self.add(EventKind.ALARM_RAISED if raised else EventKind.ALARM_CLEARED, {"alarm": alarm, **data})
+
     async def on_outbox(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function of the outbox on its thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*args, **kwargs))
@@ -121,5 +125,5 @@ class Journal:
         if filling is self._filling_told:
             return
         self._filling_told = filling
-        kind = EventKind.ALARM_RAISED if filling else EventKind.ALARM_CLEARED
-        self.add(kind, {"alarm": Alarm.OUTBOX_FILLING, "depth": self.outbox.depth, "capacity": self.outbox.capacity})
+        data = {"depth": self.outbox.depth, "capacity": self.outbox.capacity}
+        self.alarm(Alarm.OUTBOX_FILLING, data, raised=filling)

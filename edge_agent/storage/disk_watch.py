@@ -48,7 +48,7 @@ class Storage:
     def refused(self) -> tuple[str, ...]:
         """The files that do not have what they should."""
         kept = {
-            "state.db": self._store.writable and self._declarations.kept and self._configuration.kept,
+            "state.db": self._store.writable and not self._store.unkept,
             "outbox.db": not (self._journal.outbox.in_memory or self._journal.refused),
             "credentials.db": self._credentials.writable,
         }
@@ -74,9 +74,7 @@ class Storage:
                 log.exception("the agent's files cannot be tried again")
 
     async def _try_again(self) -> None:
-        if self._store.try_again():
-            self._declarations.keep()
-            self._configuration.keep()
+        self._store.try_again()
         await self._journal.try_disk()
         await self._credentials.try_again()
         self.look()

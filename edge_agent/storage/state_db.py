@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +75,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._db: sqlite3.Connection
+        self._unkept: dict[str, tuple[Callable[[], object], Callable[[], None] | None]] = {}
         self.writable = True
         """Whether the file is open for writing. A single write may be refused all the same."""
         try:
@@ -93,7 +95,30 @@ class Store:
             self._db.close()
             self._db, self.writable = db, True
             log.warning("%s can be written again", self._path)
+        for what, (write, then) in tuple(self._unkept.items()):
+            self.keep(what, write, then=then)
         return self.writable
+
+    def keep(self, what: str, write: Callable[[], object], *, then: Callable[[], None] | None = None) -> None:
+        """Write, and call ``then`` once it is on the disk: now, or when :meth:`try_again` finds that the disk takes
+        it. Never raises: what locks a door must not fail on a full disk, nor on anything else about keeping it. Of
+        two writes of the same ``what``, only the later is tried again.
+        """
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001 - see above
+            if what not in self._unkept:
+                log.error("%s cannot be kept (%r): used all the same, and tried again", what, error)  # noqa: TRY400
+            self._unkept[what] = (write, then)
+            return
+        self._unkept.pop(what, None)
+        if then is not None:
+            then()
+
+    @property
+    def unkept(self) -> Collection[str]:
+        """What :meth:`keep` was called for, and the disk has refused so far."""
+        return self._unkept.keys()
 
     def _open(self) -> sqlite3.Connection:
         return open_durable(self._path, _MIGRATIONS, salvage=_TABLES)

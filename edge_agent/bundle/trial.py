@@ -243,7 +243,9 @@ def _load(disk: Loaded) -> Next:
             effects.append(KeepRolledBack(trial.version, trial.signed, 0 if good is None else good.version, why))
             trial, gone = None, trial
     tried = None if trial is None else trial.candidate
-    newer = gone or trial or (disk.good if good is None else None)  # whether or not it can be used
+    if gone is None and trial is None and good is None:
+        gone = disk.good  # a newer program cannot use it: nothing older takes its place
+    newer = gone or trial
     rolled_back = 0 if gone is None else gone.version
     if tried is not None and trial is not None and (trial.whole or disk.good is None or not disk.good.whole):
         state = State(tried.rules, tried, good, trial=Trial(tried.version), rolled_back=rolled_back)

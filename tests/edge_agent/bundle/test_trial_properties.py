@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from edge_agent.bundle import trial
 from edge_agent.bundle.candidate import Candidate, FromDisk
@@ -19,8 +19,10 @@ from protocol.messages import AgentConfig, DoorSettings
 from protocol.refusal import Refused
 
 DOOR = "door-0"
-LONGEST = 4
-"""Effects of a step, after which a crash is tried."""
+CRASHES = st.sampled_from([None, None, None, None, 0, 1, 2, 3])
+"""After how many effects of a step the power goes; None: it does not."""
+
+SELDOM = st.sampled_from([False, False, False, True])
 
 
 def bundle(version: int) -> Candidate:
@@ -129,19 +131,26 @@ class Agents(RuleBasedStateMachine):
         found = [self._from_disk(one) for one in (disk.good, disk.on_trial, disk.rolled_back)]
         self._do(trial.Loaded(found[0], found[1], ends, found[2]))
         used = 0 if self.state.used is None else self.state.used.version
-        tried = 0 if trial.failed(ends) else disk.on_trial
-        whole = [
-            one.version for one in found[:2] if one is not None and one.whole and one.version in (disk.good, tried)
-        ]
-        assert used in whole if whole else True, "a whole one is used if there is any"
+        tried = 0 if trial.failed(ends) or disk.on_trial in self.unusable else disk.on_trial
+        whole = {one.version for one in found[:2] if one is not None and one.whole} & {disk.good, tried}
+        assert not whole or used in whole, "a whole one is used if there is any"
+        waiting = 0 if self.state.waiting is None else self.state.waiting.version
+        assert tried in (0, used, waiting), "the newest is fetched, if it is not used"
 
     # --- what happens to it -------------------------------------------------------------------------------------
+
+    @initialize(confirmed=st.booleans())
+    def it_may_be_well_with_one_already(self, confirmed: bool) -> None:
+        if confirmed:
+            self.a_bundle_arrives(ahead=1, whole=True, failing=False, crash_after=None)
+            self.the_agent_is_well(beats=70, crash_after=None)
+            assert self.disk.good == 1
 
     @rule(
         ahead=st.integers(-2, 2),
         whole=st.booleans(),
-        failing=st.booleans(),
-        crash_after=st.none() | st.integers(0, LONGEST),
+        failing=SELDOM,
+        crash_after=CRASHES,
     )
     def a_bundle_arrives(self, ahead: int, whole: bool, failing: bool, crash_after: int | None) -> None:
         state, version = self.state, max(1, self.newest + ahead)
@@ -153,35 +162,37 @@ class Agents(RuleBasedStateMachine):
             trial.check(state, version)
         except Refused:
             return
-        assert version > state.rules.version, "never backwards"
+        waiting = 0 if state.waiting is None else state.waiting.version
+        assert version > max(state.rules.version, waiting), "never backwards"
         gone = max(state.rolled_back, self.disk.rolled_back)
         assert version > gone or (state.used is None and version == gone), "what was rolled back stays away"
         self._do(trial.Arrived(bundle(version), version in self.whole), crash_after)
 
     @precondition(lambda self: self.state.waiting is not None)
-    @rule(crash_after=st.none() | st.integers(0, LONGEST))
+    @rule(crash_after=CRASHES)
     def the_pages_come(self, crash_after: int | None) -> None:
         assert self.state.waiting is not None
         self.whole.add(self.state.waiting.version)
         self._do(trial.PagesComplete(), crash_after)
 
-    @rule(version=st.integers(1, 8))
-    def pages_are_lost(self, version: int) -> None:
-        self.whole.discard(version)
+    @rule(of_trial=st.booleans(), cut=st.booleans())
+    def pages_are_lost_and_the_program_starts_again(self, of_trial: bool, cut: bool) -> None:
+        self.whole.discard(self.disk.on_trial if of_trial else self.disk.good)
+        self._start(cut=cut)
 
     @rule()
     def the_program_can_no_longer_use_what_is_on_trial(self) -> None:
         if self.disk.on_trial != self.disk.good:
             self.unusable.add(self.disk.on_trial)
 
-    @rule(beats=st.integers(1, 70), crash_after=st.none() | st.integers(0, 1))
+    @rule(beats=st.sampled_from([1, 10, 70]), crash_after=st.sampled_from([None, None, 0]))
     def the_agent_is_well(self, beats: int, crash_after: int | None) -> None:
         for _ in range(beats):
             self.now_ms += 500
             if not self._do(trial.Beat(), crash_after):
                 return
 
-    @rule(looks=st.integers(1, 2 * trial.LOOKS), crash_after=st.none() | st.integers(0, LONGEST))
+    @rule(looks=st.integers(1, 2 * trial.LOOKS), crash_after=CRASHES)
     def time_goes_by_without_a_beat(self, looks: int, crash_after: int | None) -> None:
         for _ in range(looks):
             self.now_ms += trial.CONFIRM_WITHIN_MS // trial.LOOKS

@@ -33,14 +33,14 @@ from edge_agent.readers.keys import ReaderKeys
 from edge_agent.readers.osdp import Readers
 from edge_agent.readers.wiegand_serial import WiredReaders
 from edge_agent.storage.credential_store import CredentialStore
-from edge_agent.storage.disk_watch import Storage
+from edge_agent.storage.disk_watch import Disk, DiskChanged
 from edge_agent.storage.presence import Presence
 from edge_agent.storage.state_db import Store
 from ground.loop_poster import poster
 from ground.version import VERSION
 from protocol.messages import EventAck, StateSnapshot
 from protocol.signing import Keyring
-from protocol.words import EventKind, KeyRole
+from protocol.words import Alarm, EventKind, KeyRole
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +81,12 @@ class Agent:
         self._snapshots = 0
         self._own_key = config.signing_key.trusted(KeyRole.AGENT, site=config.site, agent=config.agent)
         self._keys = keyring(config.trust, (), self._own_key)
-        self.store = Store(config.data / "state.db")
-        self.presence = Presence(config.data / "presence.db")
-        self.journal = Journal(Outbox(config.data / "outbox.db"), self.clock, on_written=self._events_written)
+        self.disk = Disk()
+        self.store = Store(config.data / "state.db", self.disk)
+        self.presence = Presence(config.data / "presence.db", self.disk)
+        self.journal = Journal(
+            Outbox(config.data / "outbox.db", self.disk), self.clock, on_written=self._events_written
+        )
         self.refusals = Refusals(self.clock, self.journal)
         self.controller = Controller(
             config,
@@ -94,7 +97,7 @@ class Agent:
             on_show=self._show,
             on_panic=self._panic,
         )
-        self.credentials = CredentialStore(config.data / "credentials.db", on_lost=self._credentials_lost)
+        self.credentials = CredentialStore(config.data / "credentials.db", self.disk, on_lost=self._credentials_lost)
         self.configuration = Configuration(
             config.site,
             config.agent,
@@ -119,14 +122,7 @@ class Agent:
             on_change=self.controller.set_declarations,
             on_own_set=self._own_set_signed,
         )
-        self.storage = Storage(
-            store=self.store,
-            credentials=self.credentials,
-            journal=self.journal,
-            declarations=self.declarations,
-            configuration=self.configuration,
-            on_change=self._changed,
-        )
+        self.disk.listen(self._disk_changed)
         self.readers = Readers(
             config.reader_lines,
             controller=self.controller,
@@ -167,7 +163,8 @@ class Agent:
             self.readers.start()
             self.wired_readers.start(timer)
             self._pulse.start()
-            self._tasks = [asyncio.create_task(one) for one in (self.credentials.look_through(), self.storage.run())]
+            watching = self.disk.run(self.store.try_again, self.journal.try_disk, self.credentials.try_again)
+            self._tasks = [asyncio.create_task(one) for one in (self.credentials.look_through(), watching)]
             await self.link.run()
         except asyncio.CancelledError:
             self.configuration.stopped_well()
@@ -205,7 +202,7 @@ class Agent:
             doors=self.controller.reports(),
             config_version=self.configuration.rules.version,
             fire=self.controller.fire,
-            alarms=(*self.controller.alarms(), *self.configuration.alarms, *self.storage.alarms),
+            alarms=(*self.controller.alarms(), *self.configuration.alarms, *self.disk.alarms),
             outbox=self.journal.outbox.state(),
         )
 
@@ -239,7 +236,7 @@ class Agent:
                 "applied": self.declarations.book.applied,
             },
         )
-        self.storage.look()
+        self.disk.check()
         self.ready.set()
         self._watchdog.ready(f"{held} doors held")
         return timer
@@ -274,6 +271,10 @@ class Agent:
         self._keys = self._make_keys()
         self.controller.set_rules(self.configuration.rules)
         self.declarations.trust(self._keys)
+
+    def _disk_changed(self, change: DiskChanged) -> None:
+        self.journal.alarm(Alarm.STORAGE_FAILED, {"files": list(change.files)}, raised=bool(change.files))
+        self._changed()
 
     def _changed(self) -> None:
         """A snapshot would look different: one goes out, once this turn of the loop is over."""

@@ -41,8 +41,6 @@ class Journal:
         self.outbox = outbox
         self._clock = clock
         self._on_written = on_written
-        self.refused = False
-        """Whether the outbox did not take what was given to it last."""
         self._waiting: list[NewEvent] = []
         self._lost = 0
         self._writing: asyncio.Task[None] | None = None
@@ -98,22 +96,18 @@ class Journal:
     async def _write(self) -> None:
         refusals = 0
         while self._waiting:
-            await asyncio.sleep(RETRY_S if self.refused else GATHER_S)
+            await asyncio.sleep(RETRY_S if refusals else GATHER_S)
             batch, self._waiting = self._waiting, []
             try:
                 await self.on_outbox(self.outbox.append, batch)
             except sqlite3.Error as error:
                 self._waiting[:0] = batch
-                if not self.refused:
-                    log.error("the outbox cannot be written (%s): events wait in memory", error)  # noqa: TRY400
-                self.refused = True
+                self.outbox.refused(error)
                 refusals += 1
                 if refusals >= REFUSALS:
                     await self.on_outbox(self.outbox.leave_disk)
                 continue
-            if self.refused:
-                log.info("the outbox is written again")
-                self.refused, refusals = False, 0
+            refusals = 0
             if self._lost:
                 self.add(EventKind.EVENTS_DROPPED, {"count": self._lost, "unwritten": True})
                 self._lost = 0

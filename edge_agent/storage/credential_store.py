@@ -36,6 +36,7 @@ from edge_agent.storage.credential_file import (
 )
 from edge_agent.storage.credential_page import Page, open_page
 from edge_agent.storage.database import DatabaseTooNew, open_durable, open_read_only, set_aside
+from edge_agent.storage.disk_watch import Disk
 from protocol.messages import Credential
 
 log = logging.getLogger(__name__)
@@ -121,8 +122,9 @@ class CredentialStore:
     loop once pages were lost and have to be asked for again.
     """
 
-    def __init__(self, path: Path, *, on_lost: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, path: Path, disk: Disk | None = None, *, on_lost: Callable[[], None] = lambda: None) -> None:
         self._path = path
+        self._disk = disk or Disk()
         self._on_lost = on_lost
         self._thread = ThreadPoolExecutor(1, "credentials")
         self._closing = threading.Event()
@@ -134,7 +136,7 @@ class CredentialStore:
         try:
             self._open()
         except (OSError, sqlite3.Error) as error:
-            log.error("%s cannot be written (%s): what it holds is read", path, error)  # noqa: TRY400
+            self._disk.refuses(path.name, f"cannot be written ({error}): what it holds is read")
             self._read_only()
 
     def _open(self) -> None:
@@ -166,11 +168,6 @@ class CredentialStore:
         reader.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
         reader.execute("PRAGMA query_only = 1")
         self._view = _View(reader, held_pages(reader))
-
-    @property
-    def writable(self) -> bool:
-        """Whether the file is open for writing, and not a damaged one for whose mending there was no room."""
-        return self._writer is not None and not self._damaged
 
     def close(self) -> None:
         """Leave what is being written, and close the file; nobody is found from then on."""
@@ -265,7 +262,8 @@ class CredentialStore:
             await self._on_thread(self._open)
         except (OSError, sqlite3.Error):
             return
-        log.warning("%s can be written again", self._path)
+        if not self._damaged:
+            self._disk.takes(self._path.name)
         self._close_view(old)
         self._on_lost()  # what came meanwhile could not be kept
 
@@ -278,14 +276,15 @@ class CredentialStore:
         try:
             copied = await self._on_thread(self._mend_file)
         except (sqlite3.Error, OSError) as error:
-            log.error("%s cannot be mended: %s", self._path, error)  # noqa: TRY400
             self._damaged = True
+            self._disk.refuses(self._path.name, f"cannot be mended: {error}")
         else:
             self._damaged = copied.failed is not None
             if copied.failed is None:
                 log.warning("%s: a new file, %d pages were whole and are taken over", self._path, copied.taken)
+                self._disk.takes(self._path.name)
             else:
-                log.error("%s cannot be mended now (%s): it is read as it is", self._path, copied.failed)
+                self._disk.refuses(self._path.name, f"cannot be mended now ({copied.failed}): it is read as it is")
                 for digest in copied.lost:
                     old.held.pop(digest, None)
         if self._view is not old:

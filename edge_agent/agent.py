@@ -15,7 +15,8 @@ from drivers.timed_outputs import TimedOutputs
 from drivers.wiegand.edges import EdgeSource
 from edge_agent.access.display import Show
 from edge_agent.agent_yaml.config_file import AgentFile
-from edge_agent.bundle.bundle import Configuration
+from edge_agent.bundle.bundle import Configuration, ConfigurationChanged
+from edge_agent.bundle.page_fetch import PagesChanged
 from edge_agent.declarations.held import Declarations, keyring
 from edge_agent.doors.controller import Controller
 from edge_agent.doors.hardware import Hardware
@@ -97,7 +98,7 @@ class Agent:
             on_show=self._show,
             on_panic=self._panic,
         )
-        self.credentials = CredentialStore(config.data / "credentials.db", self.disk, on_lost=self._credentials_lost)
+        self.credentials = CredentialStore(config.data / "credentials.db", self.disk)
         self.configuration = Configuration(
             config.site,
             config.agent,
@@ -108,9 +109,9 @@ class Agent:
             clock=self.clock,
             journal=self.journal,
             refusals=self.refusals,
-            on_change=self._configured,
-            on_pages_wanted=self._pages_wanted,
         )
+        self.configuration.listen(self._configured)
+        self.configuration.pages.listen(self._pages_wanted)
         self.declarations = Declarations(
             site=config.site,
             agent=config.agent,
@@ -266,10 +267,9 @@ class Agent:
 
     # --- what the parts tell each other -----------------------------------------------------------------------
 
-    def _configured(self) -> None:
-        """Another bundle is on the disk."""
+    def _configured(self, change: ConfigurationChanged) -> None:
         self._keys = self._make_keys()
-        self.controller.set_rules(self.configuration.rules)
+        self.controller.set_rules(change.rules)
         self.declarations.trust(self._keys)
 
     def _disk_changed(self, change: DiskChanged) -> None:
@@ -300,11 +300,8 @@ class Agent:
     def _own_set_signed(self) -> None:
         self.link.own_set_changed()
 
-    def _pages_wanted(self) -> None:
+    def _pages_wanted(self, _change: PagesChanged) -> None:
         self.link.pages_wanted()
-
-    def _credentials_lost(self) -> None:
-        self.configuration.fetch_missing()
 
     def _acknowledged(self, ack: EventAck) -> None:
         self.link.sender.acknowledged(ack)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from edge_agent.bundle import trial as config_trial
 from edge_agent.bundle.candidate import Candidate, Candidates
 from edge_agent.bundle.kept import agent_keys, opened
 from edge_agent.bundle.missing_pages import MissingPages
-from edge_agent.bundle.page_fetch import PageFetch
+from edge_agent.bundle.page_fetch import PageFetch, PagesChanged
 from edge_agent.bundle.trial import Trial
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
@@ -35,12 +36,17 @@ log = logging.getLogger(__name__)
 _KEPT_AS = "the configuration"
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigurationChanged:
+    """Another bundle is on the disk and used from now on, or the agents' keys of one that waits are trusted."""
+
+    rules: Rules
+    trusted_keys: tuple[TrustedKey, ...]
+
+
 class Configuration:
     """The bundle in use. ``anchor`` are the keys of the agent's own file: only they may sign a bundle, so that no
-    bundle can hand the agent over to somebody else. ``on_change()`` is called once a new one is on the disk, and once
-    the keys of one that waits are trusted; ``on_pages_wanted()`` when other pages of credentials are to be listened
-    to.
-    """
+    bundle can hand the agent over to somebody else."""
 
     def __init__(
         self,
@@ -54,16 +60,14 @@ class Configuration:
         clock: Clock,
         journal: Journal,
         refusals: Refusals,
-        on_change: Callable[[], None],
-        on_pages_wanted: Callable[[], None],
     ) -> None:
         self.pages = PageFetch(
             credentials,
             topic=lambda number: topics.credential_page(site, agent, number),
             refusals=refusals,
-            on_wanted=on_pages_wanted,
-            on_complete=self._pages_held,
         )
+        self.pages.listen(self._pages_changed)
+        credentials.listen(lambda _lost: self.fetch_missing())
         self._state = config_trial.State()
         self._known: list[AgentConfig] = []  # every bundle that was verified, and is not older than the one in use
         self._missing = MissingPages(credentials, clock=clock, journal=journal)
@@ -75,9 +79,13 @@ class Configuration:
         self._credentials = credentials
         self._clock = clock
         self._journal = journal
-        self._on_change = on_change
+        self._listeners: list[Callable[[ConfigurationChanged], None]] = []
         self._next_look: asyncio.TimerHandle | None = None
         self._cleaning: set[asyncio.Task[None]] = set()
+
+    def listen(self, listener: Callable[[ConfigurationChanged], None]) -> None:
+        """Call a function with every change from now on. If it raises, the configuration on trial is rolled back."""
+        self._listeners.append(listener)
 
     @property
     def rules(self) -> Rules:
@@ -171,7 +179,9 @@ class Configuration:
         for task in self._cleaning:
             task.cancel()
 
-    def _pages_held(self) -> None:
+    def _pages_changed(self, change: PagesChanged) -> None:
+        if not change.complete:
+            return
         if self._state.waiting is not None and self._candidates.whole(self._state.waiting):
             self._step(config_trial.PagesComplete())
         self.watch_pages()
@@ -232,7 +242,8 @@ class Configuration:
 
     def _apply(self, new: Candidate | None) -> bool:
         try:
-            self._on_change()
+            for listener in self._listeners:
+                listener(ConfigurationChanged(self.rules, self.trusted_keys))
         except Exception as error:
             if new is None:
                 raise

@@ -26,7 +26,7 @@ import msgspec
 from edge_agent.storage.credential_file import (
     MIGRATIONS,
     Copied,
-    Held,
+    PageRows,
     copy_whole_pages,
     delete_page,
     finish,
@@ -107,25 +107,29 @@ class PagedCredentials:
 
 
 @dataclass(frozen=True, slots=True)
+class PagesLost:
+    """Pages may be missing that were held, or could not be kept when they came: fetch what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
 class _View:
     """What badges are looked up in: a file, and the pages it has. Another file is another view, in one step."""
 
     reader: sqlite3.Connection | None
-    held: dict[str, Held]
+    held: dict[str, PageRows]
 
 
 class CredentialStore:
     """``credentials.db``. Opens it when made, whatever is wrong with it: the doors must be held. A file that is
     damaged, or a newer program's, is begun anew, for central has all of it.
 
-    Reading is on the loop, and waits for no writing, which is on a thread of its own. ``on_lost()`` is called on the
-    loop once pages were lost and have to be asked for again.
+    Reading is on the loop, and waits for no writing, which is on a thread of its own.
     """
 
-    def __init__(self, path: Path, disk: Disk | None = None, *, on_lost: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, path: Path, disk: Disk | None = None) -> None:
         self._path = path
         self._disk = disk or Disk()
-        self._on_lost = on_lost
+        self._listeners: list[Callable[[PagesLost], None]] = []
         self._thread = ThreadPoolExecutor(1, "credentials")
         self._closing = threading.Event()
         self._mending: asyncio.Task[None] | None = None
@@ -183,6 +187,14 @@ class CredentialStore:
         self._close_view(last)
         if self._writer is not None:
             self._writer.close()
+
+    def listen(self, listener: Callable[[PagesLost], None]) -> None:
+        """Call a function, on the loop, whenever pages were lost from now on."""
+        self._listeners.append(listener)
+
+    def _report_lost(self) -> None:
+        for listener in self._listeners:
+            listener(PagesLost())
 
     # --- what is held -------------------------------------------------------------------------------------------
 
@@ -265,7 +277,7 @@ class CredentialStore:
         if not self._damaged:
             self._disk.takes(self._path.name)
         self._close_view(old)
-        self._on_lost()  # what came meanwhile could not be kept
+        self._report_lost()  # what came meanwhile could not be kept
 
     def _mend(self) -> None:
         if self._mending is None or self._mending.done():
@@ -289,7 +301,7 @@ class CredentialStore:
                     old.held.pop(digest, None)
         if self._view is not old:
             self._close_view(old)
-        self._on_lost()
+        self._report_lost()
 
     @staticmethod
     def _close_view(view: _View) -> None:

@@ -16,7 +16,7 @@ from drivers.wiegand.edges import EdgeSource
 from edge_agent.access.desk import AccessDesk, reader_places
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.alarms.desk import AlarmDesk
-from edge_agent.bundle.bundle import Configuration
+from edge_agent.bundle.bundle import Configuration, ConfigurationChanged
 from edge_agent.declarations.held import Declarations, keyring
 from edge_agent.doors.doors import Doors
 from edge_agent.doors.happenings import DoorsChanged
@@ -38,13 +38,13 @@ from edge_agent.readers.keys import ReaderKeys
 from edge_agent.readers.osdp import Readers
 from edge_agent.readers.wiegand_serial import WiredReaders
 from edge_agent.storage.credential_store import CredentialStore
-from edge_agent.storage.disk_watch import Storage
+from edge_agent.storage.disk_watch import Disk, DiskChanged
 from edge_agent.storage.presence import Presence
 from edge_agent.storage.state_db import Store
 from ground.loop_poster import poster
 from ground.version import VERSION
 from protocol.signing import Keyring
-from protocol.words import EventKind, KeyRole
+from protocol.words import Alarm, EventKind, KeyRole
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,8 @@ class Agent:
             self.wired_readers.start(timer)
             self.desk.show_modes()
             self._pulse.start()
-            tasks += [asyncio.create_task(one) for one in (self.credentials.look_through(), self.storage.run())]
+            watching = self.disk.run(self.store.try_again, self.journal.try_disk, self.credentials.try_again)
+            tasks += [asyncio.create_task(one) for one in (self.credentials.look_through(), watching)]
             await self.link.run()
         except asyncio.CancelledError:
             self.configuration.stopped_well()
@@ -124,13 +125,11 @@ class Agent:
 
     def _open_files(self) -> None:
         data = self.config.data
-        self.store = Store(data / "state.db")
-        self.presence = Presence(data / "presence.db")
-        self.credentials = CredentialStore(
-            data / "credentials.db",
-            on_lost=lambda: self.configuration.fetch_missing(),  # noqa: PLW0108 - made later
-        )
-        self.journal = Journal(Outbox(data / "outbox.db"), self.clock)
+        self.disk = Disk()
+        self.store = Store(data / "state.db", self.disk)
+        self.presence = Presence(data / "presence.db", self.disk)
+        self.journal = Journal(Outbox(data / "outbox.db", self.disk), self.clock)
+        self.credentials = CredentialStore(data / "credentials.db", self.disk)
         self.refusals = Refusals(self.clock, self.journal)
 
     def _make_doors(self) -> None:
@@ -149,8 +148,6 @@ class Agent:
             clock=clock,
             journal=journal,
             refusals=self.refusals,
-            on_change=self._configured,
-            on_pages_wanted=lambda: self.link.pages_wanted(),  # noqa: PLW0108 - made later
         )
         self.declarations = Declarations(
             site=config.site,
@@ -160,14 +157,6 @@ class Agent:
             clock=clock,
             journal=journal,
             refusals=self.refusals,
-        )
-        self.storage = Storage(
-            store=self.store,
-            credentials=self.credentials,
-            journal=journal,
-            declarations=self.declarations,
-            configuration=self.configuration,
-            on_change=lambda: self.link.state_changed(),  # noqa: PLW0108 - made later
         )
 
     def _make_readers(self, edges: EdgeSource | None) -> None:
@@ -218,7 +207,7 @@ class Agent:
             alarms=self.alarms,
             declarations=self.declarations,
             configuration=self.configuration,
-            storage=self.storage,
+            disk=self.disk,
             outbox=journal.outbox,
         )
         self.link = AgentLink(
@@ -241,6 +230,9 @@ class Agent:
         self.doors.listen(self.desk.hear)
         self.doors.when(DoorsChanged, self.link.state_changed)
         self.doors.when(DoorsChanged, self._pulse.settle_soon)
+        self.disk.listen(self._disk_changed)
+        self.configuration.listen(self._configured)
+        self.configuration.pages.listen(lambda _: self.link.pages_wanted())
         self.declarations.listen(lambda held: self.doors.set_declarations(held.sets))
         self.declarations.listen(self.link.hear_declarations)
         self._pulse.when(Settled, self.desk.show_modes)
@@ -283,15 +275,18 @@ class Agent:
                 "applied": self.declarations.book.applied,
             },
         )
-        self.storage.look()
+        self.disk.check()
         self.ready.set()
         self._watchdog.ready(f"{held} doors held")
         return timer
 
-    def _configured(self) -> None:
-        """Another bundle is on the disk."""
-        self.doors.set_rules(self.configuration.rules)
+    def _configured(self, change: ConfigurationChanged) -> None:
+        self.doors.set_rules(change.rules)
         self.declarations.trust(self._keys())
+
+    def _disk_changed(self, change: DiskChanged) -> None:
+        self.journal.alarm(Alarm.STORAGE_FAILED, {"files": list(change.files)}, raised=bool(change.files))
+        self.link.state_changed()
 
     def _keys(self) -> Keyring:
         own = self.config.signing_key.trusted(KeyRole.AGENT, site=self.config.site, agent=self.config.agent)

@@ -74,7 +74,6 @@ class Declarations(Reporter[SetsHeld]):
         self._own_signed: bytes | None = None
         self._waiting: dict[str, bytes] = {}  # signed by keys not known yet
         self._reported: set[str] = set()  # declarations of unknown actions
-        self._unkept: dict[str, StoredSet] = {}  # held, and not on the disk
 
     @property
     def topics(self) -> frozenset[str]:
@@ -112,16 +111,6 @@ class Declarations(Reporter[SetsHeld]):
         waiting, self._waiting = self._waiting, {}
         for topic, signed in waiting.items():
             self._try(topic, self.accept_set, topic, signed)
-
-    @property
-    def kept(self) -> bool:
-        """Whether all that is held here is on the disk."""
-        return not self._unkept
-
-    def keep(self) -> None:
-        """Put on the disk what it has refused, if it takes it now."""
-        for stored in tuple(self._unkept.values()):
-            self._keep(stored)
 
     def accept_set(self, topic: str, signed: bytes) -> None:
         """Hold a set that arrived. :class:`Refused` changes nothing, whatever was wrong with it.
@@ -231,25 +220,14 @@ class Declarations(Reporter[SetsHeld]):
         book = accept(self.book, topic, document)
         key = self._keyring.signer(signed)
         kept_key = None if key is None else msgspec.json.encode(key).decode()
-        self._keep(StoredSet(topic, document.revision, signed, kept_key))
+        stored = StoredSet(topic, document.revision, signed, kept_key)
+        self._store.keep(f"the set of {topic}", lambda: self._store.save_declarations(stored))
         self.book = book
         own = topic == self.own_topic
         if own:
             self._own_signed = signed
         self._report(SetsHeld(tuple(book), own=own))
         self._note_applied(document)
-
-    def _keep(self, stored: StoredSet) -> None:
-        try:
-            self._store.save_declarations(stored)
-        except Exception as error:  # noqa: BLE001 - see below
-            # A lockdown must not fail on a full disk, nor on anything else about keeping it: it holds until the
-            # power goes, and is tried again.
-            if stored.topic not in self._unkept:
-                log.error("declarations of %s cannot be kept (%r): applied all the same", stored.topic, error)  # noqa: TRY400
-            self._unkept[stored.topic] = stored
-        else:
-            self._unkept.pop(stored.topic, None)
 
     def _note_applied(self, document: DeclarationSet) -> None:
         unknown = [one for one in unknown_actions(self._site, self.book) if one.id not in self._reported]

@@ -48,8 +48,6 @@ class Journal(Reporter[EventsWritten]):
         super().__init__()
         self.outbox = outbox
         self._clock = clock
-        self.refused = False
-        """Whether the outbox did not take what was given to it last."""
         self._waiting: list[NewEvent] = []
         self._lost = 0
         self._writing: asyncio.Task[None] | None = None
@@ -64,6 +62,10 @@ class Journal(Reporter[EventsWritten]):
             self._lost += 1
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write())
+
+    def alarm(self, alarm: Alarm, data: Mapping[str, Any], *, raised: bool) -> None:
+        """Note that an alarm is raised, or cleared."""
+        self.add(EventKind.ALARM_RAISED if raised else EventKind.ALARM_CLEARED, {"alarm": alarm, **data})
 
     async def on_outbox(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function of the outbox on its thread."""
@@ -101,22 +103,18 @@ class Journal(Reporter[EventsWritten]):
     async def _write(self) -> None:
         refusals = 0
         while self._waiting:
-            await asyncio.sleep(RETRY_S if self.refused else GATHER_S)
+            await asyncio.sleep(RETRY_S if refusals else GATHER_S)
             batch, self._waiting = self._waiting, []
             try:
                 await self.on_outbox(self.outbox.append, batch)
             except sqlite3.Error as error:
                 self._waiting[:0] = batch
-                if not self.refused:
-                    log.error("the outbox cannot be written (%s): events wait in memory", error)  # noqa: TRY400
-                self.refused = True
+                self.outbox.refused(error)
                 refusals += 1
                 if refusals >= REFUSALS:
                     await self.on_outbox(self.outbox.leave_disk)
                 continue
-            if self.refused:
-                log.info("the outbox is written again")
-                self.refused, refusals = False, 0
+            refusals = 0
             if self._lost:
                 self.add(EventKind.EVENTS_DROPPED, {"count": self._lost, "unwritten": True})
                 self._lost = 0
@@ -128,5 +126,5 @@ class Journal(Reporter[EventsWritten]):
         if filling is self._filling_told:
             return
         self._filling_told = filling
-        kind = EventKind.ALARM_RAISED if filling else EventKind.ALARM_CLEARED
-        self.add(kind, {"alarm": Alarm.OUTBOX_FILLING, "depth": self.outbox.depth, "capacity": self.outbox.capacity})
+        data = {"depth": self.outbox.depth, "capacity": self.outbox.capacity}
+        self.alarm(Alarm.OUTBOX_FILLING, data, raised=filling)

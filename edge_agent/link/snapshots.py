@@ -8,7 +8,7 @@ from edge_agent.declarations.held import Declarations
 from edge_agent.doors.doors import Doors
 from edge_agent.events.outbox import Outbox
 from edge_agent.host.clock import Clock, stamp
-from edge_agent.storage.disk_watch import Storage
+from edge_agent.storage.disk_watch import Disk
 from protocol.messages import StateSnapshot
 
 
@@ -24,7 +24,7 @@ class Snapshots:
         alarms: AlarmDesk,
         declarations: Declarations,
         configuration: Configuration,
-        storage: Storage,
+        disk: Disk,
         outbox: Outbox,
     ) -> None:
         self.made = 0
@@ -34,7 +34,7 @@ class Snapshots:
         self._alarms = alarms
         self._declarations = declarations
         self._configuration = configuration
-        self._storage = storage
+        self._disk = disk
         self._outbox = outbox
 
     def make(self) -> StateSnapshot:
@@ -48,6 +48,6 @@ class Snapshots:
             doors=self._doors.reports(),
             config_version=self._configuration.rules.version,
             fire=self._doors.fire,
-            alarms=(*sorted(self._alarms.alarms(None)), *self._configuration.alarms, *self._storage.alarms),
+            alarms=(*sorted(self._alarms.alarms(None)), *self._configuration.alarms, *self._disk.alarms),
             outbox=self._outbox.state(),
         )

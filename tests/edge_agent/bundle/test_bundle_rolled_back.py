@@ -161,7 +161,7 @@ async def test_a_badge_whose_newer_page_is_not_held_works_as_before_and_one_whos
             await until(lambda v=version: agent.configuration.rules.version == v, "the configuration")
             if version == 1:
                 stay_well(agent)
-        agent.configuration._roll_back("for the test")
+        agent.configuration._step(config_trial.Failed("for the test"))
         await agent.credentials.keep_only({*digests(pages), digests(after)[0]})
         find = agent.configuration.rules.credentials.find
         assert [one.suspended for one in (find(first.token), find(last.token)) if one] == [True, False]
@@ -236,12 +236,12 @@ async def test_a_rollback_that_the_disk_refused_is_kept_once_it_does_not(pi: Pi,
         stay_well(agent, 65_000)
         agent.configuration.receive(district.config(pi, 2, rules=RULES, credentials=(badge(suspended=True),)))
         agent.store._db.execute("PRAGMA query_only = 1")
-        agent.configuration._roll_back("for the test")
+        agent.configuration._step(config_trial.Failed("for the test"))
         assert not agent.configuration.kept
-        agent.configuration.keep()
+        agent.store.try_again()
         assert not agent.configuration.kept
         agent.store._db.execute("PRAGMA query_only = 0")
-        agent.configuration.keep()
+        agent.store.try_again()
         assert agent.configuration.kept
         assert agent.store.rolled_back() is not None
         assert agent.store.trial() is None

@@ -60,9 +60,7 @@ async def test_pages_that_never_come_keep_out_none_that_are_there(
 def test_the_wait_grows_only_once_every_page_has_had_its_turn(tmp_path: Path) -> None:
     clock = SettableClock()
     store = CredentialStore(tmp_path / "credentials.db")
-    fetch = PageFetch(
-        store, topic=str, refusals=Refusals(clock, None), on_wanted=lambda: None, on_complete=lambda: None
-    )
+    fetch = PageFetch(store, topic=str, refusals=Refusals(clock, None))
     fetch.want(digests(BEFORE))
     turns = []
     for _ in range(4):

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfoNotFoundError
 import pytest
 
 from edge_agent.agent import Agent
+from edge_agent.bundle import trial as config_trial
 from edge_agent.policy import rules
 from edge_agent.storage.state_db import StoredSet
 from protocol import topics
@@ -75,7 +76,7 @@ async def test_the_neighbour_can_still_lock_after_the_configuration_that_named_i
         agent.configuration.receive(unlocking(district, pi, 1))
         stay_well(agent)
         agent.configuration.receive(unlocking(district, pi, 2, west))
-        agent.configuration._roll_back("for the test")
+        agent.configuration._step(config_trial.Failed("for the test"))
         assert agent.configuration.rules.version == 1
         agent.declarations.accept_set(*panic(west))
         assert mode(agent) is DoorMode.SECURED

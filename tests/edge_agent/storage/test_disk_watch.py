@@ -113,7 +113,7 @@ async def test_what_came_meanwhile_is_kept_once_the_disk_takes_it(pi: Pi, distri
             declare(agent, district, 2, "lockdown-2")
             full.close()
             await until(lambda: not agent.snapshots.make().alarms, "the alarm cleared")
-            assert not agent.storage.refused()
+            assert not agent.disk.refused()
             signed = district.config(pi, 2, **cardholder(TOKEN))
             agent.inbox.receive(Incoming(pi.topic(TopicKind.CONFIG), signed, retained=False))
     async with pi.running() as agent:
@@ -131,7 +131,7 @@ async def test_the_panic_button_works_and_is_kept_in_the_end(pi: Pi, district: T
             await until(lambda: agent.declarations.own_signed is not None, "the panic button")
             pi.panic_wire.drive(True)
             full.close()
-            await until(lambda: not agent.storage.alarms, "the alarm cleared")
+            await until(lambda: not agent.disk.alarms, "the alarm cleared")
     async with pi.running() as agent:
         assert agent.declarations.own_topic in agent.declarations.book.applied
         assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.SECURED}
@@ -232,7 +232,7 @@ async def test_central_has_every_event_once_over_a_full_disk_and_its_end(
                     await until(lambda: central.of_kind(EventKind.ALARM_RAISED), raised)
                     declare(agent, district, 2, "lockdown-2")
                     full.close()
-                    await until(lambda: not agent.storage.alarms, "the alarm cleared")
+                    await until(lambda: not agent.disk.alarms, "the alarm cleared")
                     given = agent.journal.outbox.depth
             assert given > 4
             async with pi.running() as agent:
@@ -265,7 +265,7 @@ async def test_central_goes_on_hearing_of_doors_when_the_disk_becomes_full(
                 await until(lambda: central.of_kind(EventKind.ALARM_RAISED), "the alarm")
                 assert agent.journal.outbox.stream != disk
                 assert Alarm.STORAGE_FAILED in agent.snapshots.make().alarms
-            await until(lambda: not agent.storage.alarms, "the alarm cleared")
+            await until(lambda: not agent.disk.alarms, "the alarm cleared")
             assert agent.journal.outbox.stream == disk
             await until(lambda: central.of_kind(EventKind.ALARM_CLEARED), "that, told from the disk")
             await until(lambda: agent.journal.outbox.depth == 0, "every event committed")

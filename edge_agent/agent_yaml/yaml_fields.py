@@ -15,7 +15,7 @@ from typing import TypeVar
 import yaml
 
 from ground.problems import ConfigError
-from ground.yaml_forms import compose
+from ground.yaml_forms import compose, text_of
 
 __all__ = ["ConfigError", "Fields", "read"]
 
@@ -156,7 +156,7 @@ class Fields:
 
 def read(path: Path) -> Fields:
     """The outermost mapping of a YAML file."""
-    return Fields(path, compose(path), "")
+    return Fields(path, compose(path, text_of(path), "scenario, title, steps"), "")
 
 
 def _error(file: Path, node: yaml.Node, where: str, problem: str) -> ConfigError:

@@ -142,7 +142,7 @@ class _Reader:
         self._left = most
         self._rules: dict[int, tuple[inspect.Type, Mapping[str, Any]]] = {}
         self._fields: dict[int, dict[str, inspect.Field]] = {}
-        self._kinds: dict[str, inspect.Type] = {}
+        self._kinds: dict[type, inspect.Type] = {}
 
     def struct(self, node: yaml.Node, kind: inspect.StructType, where: str, also: tuple[str, ...] = ()) -> Any:
         """A mapping's form. ``also``: a field beside the form's own, which has been read already."""
@@ -239,24 +239,26 @@ class _Reader:
         key: yaml.Node = next(key for key, _ in node.value if key.value == name)
         return key
 
-    def _named_form(self, node: yaml.Node, forms: Mapping[str, Mapping[str, type[msgspec.Struct]]], path: str) -> Any:
-        """A mapping whose form is named by one of its fields; None if it names none."""
+    def _named_form(
+        self, node: yaml.Node, forms: Mapping[str, Mapping[str, type[msgspec.Struct]]], path: str
+    ) -> tuple[str, Any]:
+        """The name, and the form that it names by one of its fields: None if it names none."""
         if not isinstance(node, yaml.MappingNode):
             problem = f"expected fields of the form 'name: value', not {_shown(node)}"
             self._report.error(path, problem, "see the samples")
-            return None
+            return "", None
         for key, value in node.value:
-            if key.value in forms and value.tag != NULL:
+            if isinstance(key, yaml.ScalarNode) and key.value in forms and value.tag != NULL:
                 names = forms[key.value]
                 if isinstance(value, yaml.ScalarNode) and value.value in names:
-                    kind = self._kinds.setdefault(value.value, inspect.type_info(names[value.value]))
+                    kind = self._kinds.setdefault(names[value.value], inspect.type_info(names[value.value]))
                     assert isinstance(kind, inspect.StructType)
-                    return self.struct(node, kind, path, (key.value,))
+                    return value.value, self.struct(node, kind, path, (key.value,))
                 self._one_of(value, sorted(names), _join(path, key.value))
-                return None
+                return "", None
         either = " or a ".join(f"'{name}: …'" for name in forms)
         self._report.error(_join(path, next(iter(forms))), "is missing", f"add a {either}")
-        return None
+        return "", None
 
     def _nodes(self, node: yaml.MappingNode, known: list[str] | None, where: str) -> dict[str, tuple[yaml.Node, str]]:
         """The nodes by the form's names. A misspelt name is reported, and its value read as what was meant."""
@@ -277,12 +279,13 @@ class _Reader:
                 if value.tag != NULL:
                     nodes[name] = (value, path)
                 continue
-            meant = difflib.get_close_matches(name, [each for each in known if each not in written], n=1)
+            close = difflib.get_close_matches(name, known)
+            meant = next((each for each in close if each not in written), close[0] if close else None)
             report.lines[path] = key.start_mark.line + 1
-            cure = f"did you mean '{meant[0]}'?" if meant else f"known here: {', '.join(known)}"
+            cure = f"did you mean '{meant}'?" if meant else f"known here: {', '.join(known)}"
             report.also(path, "no such field", cure)
-            if meant and value.tag != NULL:
-                nodes[meant[0]] = (value, path)
+            if meant and meant not in written and value.tag != NULL:
+                nodes[meant] = (value, path)
         return nodes
 
     def _named(self, node: yaml.MappingNode, where: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
@@ -430,7 +433,7 @@ def _stand_in(kind: inspect.Type) -> Any:  # noqa: PLR0911 - one a type
         case inspect.DateType():
             return date.min
         case inspect.AnyType():
-            return None
+            return "", None
         case inspect.FloatType():
             return 0.0
         case inspect.TupleType(item_types=items):

@@ -228,16 +228,11 @@ class _Reader:
             problem = f"expected fields of the form 'name: value', not {_shown(node)}"
             self._report.error(path, problem, "see the samples")
             return {}
-        nodes = self._nodes(node, None, path)
+        keys = {key.value: key for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
         return {
-            self.value(key, kind.key_type, at): self.value(inner, kind.value_type, at)
-            for key, inner, at in ((self._key_of(node, name), *nodes[name]) for name in nodes)
+            self.value(keys[name], kind.key_type, at): self.value(inner, kind.value_type, at)
+            for name, (inner, at) in self._nodes(node, None, path).items()
         }
-
-    @staticmethod
-    def _key_of(node: yaml.MappingNode, name: str) -> yaml.Node:
-        key: yaml.Node = next(key for key, _ in node.value if key.value == name)
-        return key
 
     def _named_form(
         self, node: yaml.Node, forms: Mapping[str, Mapping[str, type[msgspec.Struct]]], path: str

@@ -220,7 +220,7 @@ class Central:
 
 
 def build(settings: Settings) -> Central:
-    """Central from its settings. Raises SettingsError, DirectoryError or RecordsError, which say what to do."""
+    """Central from its settings. Raises SettingsError, ConfigError or RecordsError, which say what to do."""
     inventory = load_directory(settings.district)
     try:
         key = SigningKey.load(settings.key_file)

@@ -212,6 +212,10 @@ class Stream:
     def of(self, kind: str) -> list[Any]:
         return [data for one, data in self.came if one == kind]
 
+    def last(self, kind: str) -> dict[str, Any]:
+        """The last of a kind that came; empty before the first."""
+        return next((data for one, data in reversed(self.came) if one == kind), {})
+
     async def read(self, response: httpx.Response) -> None:
         kind = ""
         async for line in response.aiter_lines():

@@ -45,10 +45,12 @@ async def test_a_declaration_and_a_doors_change_are_delivered(town: Town, broker
         agent.openings.add("gym")
         await until(lambda: gym("open"), "the gym, open again")
         await until(
-            lambda: stream.last("overview") and stream.last("overview")["totals"]["conditions"].get("open") == 1,
+            lambda: stream.last("overview").get("totals", {}).get("conditions", {}).get("open") == 1,
             "the sums with it",
         )
-        await until(lambda: stream.last("declaration")["closure"]["proven"] == 1, "the closure without it")
+        await until(
+            lambda: stream.last("declaration").get("closure", {}).get("proven") == 1, "the closure without it"
+        )
 
 
 async def test_another_sites_doors_are_not_told_and_its_summary_is(town: Town, broker: RunningBroker) -> None:

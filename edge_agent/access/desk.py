@@ -296,6 +296,6 @@ class AccessDesk:
 
 
 def _shown(shown: Shown) -> dict[str, str]:
-    """What a grant says of what was shown besides a card. A duress is told by its own event alone."""
+    """What a grant says of what was shown besides a card. A duress is in its own event alone."""
     plain = Shown.CARD_AND_PIN if shown is Shown.CARD_AND_DURESS_PIN else shown
     return {} if plain is Shown.CARD else {"shown": plain}

@@ -78,7 +78,7 @@ class Commands:
             self._refusals.answer(topic, command.id, reason, detail)
 
     def _rotate_key(self, topic: str, command: Command) -> None:
-        """Done is that it has begun; the reader's own event tells how it ended."""
+        """Done is that it has begun; the reader's own event says how it ended."""
         reader = command.data.get("reader")
         problem = self._readers.rotate_key(str(reader), command.door)
         if problem is None:

@@ -11,9 +11,9 @@ import random
 import uuid
 from typing import Any
 
+from drivers.readers import Show
 from drivers.timed_outputs import TimedOutputs
 from drivers.wiegand.edges import EdgeSource
-from edge_agent.access.display import Show
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.bundle.bundle import Configuration
 from edge_agent.declarations.held import Declarations, keyring
@@ -29,9 +29,7 @@ from edge_agent.host.watchdog import Watchdog
 from edge_agent.link.commands import Commands
 from edge_agent.link.inbox import Inbox
 from edge_agent.link.link import AgentLink
-from edge_agent.readers.keys import ReaderKeys
-from edge_agent.readers.osdp import Readers
-from edge_agent.readers.wiegand_serial import WiredReaders
+from edge_agent.readers.readers import Readers
 from edge_agent.storage.credential_store import CredentialStore
 from edge_agent.storage.disk_watch import Storage
 from edge_agent.storage.presence import Presence
@@ -128,11 +126,7 @@ class Agent:
             on_change=self._changed,
         )
         self.readers = Readers(
-            config.reader_lines,
-            controller=self.controller,
-            journal=self.journal,
-            keys=ReaderKeys(config.data / "reader-keys"),
-            unkeyed=config.unkeyed,
+            config, controller=self.controller, journal=self.journal, pin_factory=pin_factory, edges=edges
         )
         self.inbox = self._make_inbox()
         self.link = AgentLink(
@@ -148,9 +142,6 @@ class Agent:
             pages=lambda: self.configuration.pages,
             rng=rng or random.Random(),  # noqa: S311 - jitter, not a secret
         )
-        self.wired_readers = WiredReaders(
-            config, controller=self.controller, journal=self.journal, pin_factory=pin_factory, edges=edges
-        )
         self._pulse = Pulse(self.controller, self.clock, on_beat=self._beat)
         self._health = Health()
         self._health_due_ms = self.clock.mono_ms() + HEALTH_EVERY_MS
@@ -164,8 +155,7 @@ class Agent:
         """Hold the doors until cancelled. On the way out the doors are locked, and their outputs stay driven."""
         try:
             timer = self._hold_doors()
-            self.readers.start()
-            self.wired_readers.start(timer)
+            self.readers.start(timer)
             self._pulse.start()
             self._tasks = [asyncio.create_task(one) for one in (self.credentials.look_through(), self.storage.run())]
             await self.link.run()
@@ -175,7 +165,6 @@ class Agent:
         finally:
             self._pulse.stop()
             self.readers.stop()
-            self.wired_readers.stop()
             self.controller.stop()
             self.configuration.stop()
             for task in self._tasks:
@@ -286,12 +275,10 @@ class Agent:
         self._turn_pending = False
         if self.ready.is_set():
             self.readers.show_modes()
-            self.wired_readers.show_modes()
             self._pulse.rearm()
 
     def _show(self, reader: str, what: Show) -> None:
-        for display in (self.readers, self.wired_readers):
-            display.show(reader, what)
+        self.readers.show(reader, what)
 
     def _panic(self) -> None:
         self.declarations.declare_panic()

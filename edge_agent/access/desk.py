@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from drivers.readers import Show
 from edge_agent.access.areas import Areas
-from edge_agent.access.display import Show
 from edge_agent.access.movements import Movements
 from edge_agent.access.noise import ReaderNoise
 from edge_agent.access.pin_desk import Guessing, PinDesk

@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from drivers.readers import Show
 from edge_agent.access.desk import BadgePath, reader_places
-from edge_agent.access.display import Show
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.alarms.desk import AlarmDesk
 from edge_agent.alarms.groups import Weight

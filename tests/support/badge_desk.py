@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
+from drivers.readers import Show
 from edge_agent.access.desk import BadgePath, ReaderPlace
-from edge_agent.access.display import Show
 from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.doors import interlock
 from edge_agent.doors.machine import step

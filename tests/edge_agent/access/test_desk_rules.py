@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from edge_agent.access.display import Show
+from drivers.readers import Show
 from edge_agent.storage.credential_store import MemoryCredentials
 from protocol.messages import Clearance, Period
 from protocol.words import Bolt, Denial, DoorMode, EventKind, Passback

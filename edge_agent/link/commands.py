@@ -9,7 +9,7 @@ from edge_agent.doors.doors import Doors
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
 from edge_agent.host.clock import Clock
-from edge_agent.readers.osdp import Readers
+from edge_agent.readers.readers import Readers
 from edge_agent.storage.state_db import Store
 from protocol.messages import Command
 from protocol.refusal import Reason, Refused

@@ -9,18 +9,8 @@ from pathlib import Path
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from drivers.wiegand import (
-    FORMATS,
-    CardRead,
-    KernelEdges,
-    KeyPress,
-    Line,
-    PinEdges,
-    ReaderEvent,
-    ReadRefused,
-    Refusal,
-    WiegandReader,
-)
+from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
+from drivers.wiegand import FORMATS, KernelEdges, Line, PinEdges, WiegandReader
 from drivers.wiegand.formats import to_bytes
 from drivers.wiegand.kernel_edges import Gaps, header_chip
 from drivers.wiegand.reader import MAX_PENDING

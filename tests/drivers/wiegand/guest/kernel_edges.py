@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers.wiegand import FORMATS, CardRead, KernelEdges, ReaderEvent, ReadRefused, Refusal, WiegandReader
+from drivers.readers import CardRead, ReaderEvent, ReadRefused, Refusal
+from drivers.wiegand import FORMATS, KernelEdges, WiegandReader
 from drivers.wiegand.kernel_edges import BUFFERED_EDGES, header_chip
 from tests.hardware.guest.lines import HeaderLines
 from tests.hardware.guest.wiegand_pulses import WiegandWires, h10301

@@ -136,7 +136,7 @@ async def _measure(folder: Path, line: ReaderLine) -> tuple[list[float], list[fl
         swipes = _Swipes(rig, line)
         bus = next(iter(rig.agent.readers.buses.values()))
         await _until(lambda: all(bus.online(reader) for reader in rig.agent.readers.buses))
-        door = rig.agent.controller.doors[rig.names[0]]
+        door = rig.agent.doors.held[rig.names[0]]
         whole, share = [], []
         for _ in range(WARM_UP + SWIPES):
             await _until(lambda: door.state.condition is Condition.SECURE and not door.state.released)

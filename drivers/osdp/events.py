@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from drivers.osdp.gate import Forged
-from drivers.reads import KeyPress as KeyPress  # noqa: PLC0414 - a word of this page, too
+from drivers.readers import KeyPress as KeyPress  # noqa: PLC0414 - a word of this page, too
 
 MAX_CARD_BITS = 512
 """libosdp carries at most 64 bytes of card data (OSDP_EVENT_CARDREAD_MAX_DATALEN)."""

@@ -16,8 +16,8 @@ class Show(StrEnum):
     WARNING = "warning"  # the door has stood open for nearly too long
 
 
-class ReaderDisplay(Protocol):
-    """A family of readers."""
+class Display(Protocol):
+    """The readers of an agent, as far as they can show something."""
 
     def show(self, reader: str, what: Show) -> None:
-        """Show this at a reader. One it does not have is ignored: it belongs to another family."""
+        """Have a reader show it; at once, and without waiting for the reader. Ignored by one that cannot."""

@@ -7,25 +7,37 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from edge_agent.alarms import groups
 from edge_agent.alarms.groups import Effect, Group, Tell, Weight
 from edge_agent.events.journal import Journal
+from ground.reporter import Reporter
 from protocol.words import Alarm, EventKind
 
 NEVER_GROUPED = frozenset({Alarm.FIRE, Alarm.DURESS, Alarm.MAINTENANCE, Alarm.OUTBOX_FILLING})
 """Each time is told, at once: a life may hang on it, or it is rare."""
 
-Key = tuple[str | None, Alarm, tuple[tuple[str, str], ...]]
+Source = tuple[tuple[str, str], ...]
+"""The part that raises an alarm: (("reader", name),), say. Empty: the door itself."""
+
+Key = tuple[str | None, Alarm, Source]
 
 
-class AlarmDesk:
-    """Keeps what is on, writes what is to be told. ``on_change`` is called when :meth:`alarms` would be different."""
+@dataclass(frozen=True, slots=True)
+class AlarmsChanged:
+    """What is on at a door (None: at the agent) is different from before."""
 
-    def __init__(self, journal: Journal, *, now_ms: Callable[[], int], on_change: Callable[[], None]) -> None:
+    door: str | None
+
+
+class AlarmDesk(Reporter[AlarmsChanged]):
+    """Keeps what is on, writes what is to be reported. ``now_ms`` is monotonic."""
+
+    def __init__(self, journal: Journal, *, now_ms: Callable[[], int]) -> None:
+        super().__init__()
         self._journal = journal
         self._now_ms = now_ms
-        self._on_change = on_change
         self._on: defaultdict[str | None, set[Key]] = defaultdict(set)  # by door
         self._groups: defaultdict[str | None, dict[Key, Group]] = defaultdict(dict)
 
@@ -51,7 +63,7 @@ class AlarmDesk:
             now = self._now_ms()
             group, effects = groups.raised(group, weight, now) if on else groups.cleared(group, now)
             self._keep(key, group, effects)
-        self._on_change()
+        self._report(AlarmsChanged(door))
 
     def set_lines(self, door: str | None, faults: Mapping[str, Alarm]) -> None:
         """The faulty lines of a door (None: of the agent), as they are now: {input: alarm}."""
@@ -76,6 +88,10 @@ class AlarmDesk:
             present.add(Alarm.MAINTENANCE)
         return frozenset(present)
 
+    def sources(self, door: str | None) -> frozenset[tuple[Alarm, Source]]:
+        """Each alarm that is on at a door, with what raises it."""
+        return frozenset((alarm, source) for _, alarm, source in self._on[door])
+
     def maintenance(self, door: str | None) -> frozenset[Alarm]:
         """Which alarms of a door come so often that the fault is the hardware's: what Alarm.MAINTENANCE is about."""
         return frozenset(key[1] for key, group in self._groups[door].items() if group.flapping)
@@ -88,7 +104,7 @@ class AlarmDesk:
             if after is not group:
                 self._keep(key, after, effects)
                 if after.flapping is not group.flapping:
-                    self._on_change()
+                    self._report(AlarmsChanged(key[0]))
 
     def close(self) -> None:
         """Write what was counted and not told, before the end."""

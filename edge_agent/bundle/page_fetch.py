@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from edge_agent.events.refusals import Refusals
 from edge_agent.storage.credential_page import check_digest
@@ -29,11 +30,15 @@ MOST_STAGING = 16
 """Pages in memory on their way to the disk; more are refused, and asked for again later."""
 
 
-class PageFetch:
-    """Fetches the pages of one configuration. ``topic(number)`` names a page's topic.
+@dataclass(frozen=True, slots=True)
+class PagesChanged:
+    """Other pages are to be listened to, see :meth:`PageFetch.wanted`. ``complete``: every page is held."""
 
-    ``on_wanted()`` is called when :meth:`wanted` has changed, ``on_complete()`` once every page is held.
-    """
+    complete: bool
+
+
+class PageFetch:
+    """Fetches the pages of one configuration. ``topic(number)`` names a page's topic."""
 
     def __init__(
         self,
@@ -41,14 +46,11 @@ class PageFetch:
         *,
         topic: Callable[[int], str],
         refusals: Refusals,
-        on_wanted: Callable[[], None],
-        on_complete: Callable[[], None],
     ) -> None:
         self._store = store
         self._topic = topic
         self._refusals = refusals
-        self._on_wanted = on_wanted
-        self._on_complete = on_complete
+        self._listeners: list[Callable[[PagesChanged], None]] = []
         self._digests: tuple[str, ...] = ()
         self._turns: list[int] = []  # the numbers of all pages, in the order in which they are listened to
         self._had_turn: set[int] = set()
@@ -58,6 +60,14 @@ class PageFetch:
         self._staging: set[int] = set()
         self._works: set[asyncio.Task[None]] = set()
 
+    def listen(self, listener: Callable[[PagesChanged], None]) -> None:
+        """Call a function with every change from now on, at once and in the order of registration."""
+        self._listeners.append(listener)
+
+    def _report(self, *, complete: bool = False) -> None:
+        for listener in self._listeners:
+            listener(PagesChanged(complete))
+
     def want(self, digests: Sequence[str]) -> None:
         """Fetch these pages from now on, as far as they are not held; in place of those before."""
         self._digests = tuple(digests)
@@ -65,7 +75,7 @@ class PageFetch:
         self._had_turn.clear()
         self._passed_over.clear()
         self.begin_anew()
-        self._on_wanted()
+        self._report()
 
     def begin_anew(self) -> None:
         """There is another broker to ask, or other pages to ask for."""
@@ -81,7 +91,7 @@ class PageFetch:
         if all(self._store.holds(digest) or number in self._had_turn for number, digest in enumerate(self._digests)):
             self._had_turn.clear()
             self.again_s = min(2 * self.again_s, MOST_AGAIN_S)
-        self._on_wanted()
+        self._report()
 
     def wanted(self) -> Mapping[int, str]:
         """Number and digest of the pages to listen to now."""
@@ -108,7 +118,7 @@ class PageFetch:
         except Refused:
             if number not in self._passed_over:
                 self._passed_over.add(number)
-                self._on_wanted()  # another has its place
+                self._report()  # another has its place
             raise
         if len(self._staging) >= MOST_STAGING:
             self._passed_over.add(number)
@@ -136,5 +146,6 @@ class PageFetch:
         finally:
             self._staging.discard(number)
         if self._digests and all(self._store.holds(one) for one in self._digests):
-            self._on_complete()
-        self._on_wanted()
+            self._report(complete=True)
+        else:
+            self._report()

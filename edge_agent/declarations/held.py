@@ -1,7 +1,7 @@
 """Which declarations hold at this agent: takes signed sets in, keeps them on the disk, and declares on its own.
 
 The order is the promise (invariant 3): verified, accepted, on the disk, and only then do the doors follow. It does
-not know doors or locks: ``on_change(sets)`` does.
+not know doors or locks: who listens to :class:`SetsHeld` does.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import ParamSpec
 
 import msgspec
@@ -21,6 +22,7 @@ from edge_agent.events.refusals import Refusals
 from edge_agent.host.clock import Clock
 from edge_agent.policy.effective_mode import unknown_actions
 from edge_agent.storage.state_db import Store, StoredSet
+from ground.reporter import Reporter
 from protocol import topics
 from protocol.messages import Declaration, DeclarationSet, Scope, TrustedKey
 from protocol.refusal import Reason, Refused
@@ -36,8 +38,16 @@ PANIC_REASON = "panic button"
 P = ParamSpec("P")
 
 
-class Declarations:
-    """The sets this agent holds. ``on_own_set()`` is called when it has signed another of its own, to publish."""
+@dataclass(frozen=True, slots=True)
+class SetsHeld:
+    """Other sets are held from now on, and on the disk unless it refuses. ``own``: the agent's own is another."""
+
+    sets: tuple[DeclarationSet, ...]
+    own: bool
+
+
+class Declarations(Reporter[SetsHeld]):
+    """The sets this agent holds."""
 
     def __init__(
         self,
@@ -49,9 +59,8 @@ class Declarations:
         clock: Clock,
         journal: Journal,
         refusals: Refusals,
-        on_change: Callable[[Iterable[DeclarationSet]], None],
-        on_own_set: Callable[[], None],
     ) -> None:
+        super().__init__()
         self.book = DeclarationBook()
         self.own_topic = topics.of_agent(TopicKind.DECLARATIONS, site, agent)
         self._site = site
@@ -61,18 +70,20 @@ class Declarations:
         self._clock = clock
         self._journal = journal
         self._refusals = refusals
-        self._on_change = on_change
-        self._on_own_set = on_own_set
         self._keyring = Keyring([])
         self._own_signed: bytes | None = None
         self._waiting: dict[str, bytes] = {}  # signed by keys not known yet
         self._reported: set[str] = set()  # declarations of unknown actions
-        self._unkept: dict[str, StoredSet] = {}  # held, and not on the disk
 
     @property
     def topics(self) -> frozenset[str]:
         """Central's topics that hold here."""
         return frozenset({topics.district_declarations(), topics.site_declarations(self._site)})
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keys trusted now."""
+        return self._keyring
 
     @property
     def own_signed(self) -> bytes | None:
@@ -99,20 +110,10 @@ class Declarations:
         self._keyring = keyring
         waiting, self._waiting = self._waiting, {}
         for topic, signed in waiting.items():
-            self._try(topic, self.receive, topic, signed)
+            self._try(topic, self.accept_set, topic, signed)
 
-    @property
-    def kept(self) -> bool:
-        """Whether all that is held here is on the disk."""
-        return not self._unkept
-
-    def keep(self) -> None:
-        """Put on the disk what it has refused, if it takes it now."""
-        for stored in tuple(self._unkept.values()):
-            self._keep(stored)
-
-    def receive(self, topic: str, signed: bytes) -> None:
-        """A set arrived. :class:`Refused` changes nothing, whatever was wrong with it.
+    def accept_set(self, topic: str, signed: bytes) -> None:
+        """Hold a set that arrived. :class:`Refused` changes nothing, whatever was wrong with it.
 
         One of the agent's own that is newer than the one held is what the broker remembers of before this agent's
         disk was replaced: it never takes the place of what is declared here, the two are joined and signed anew.
@@ -213,33 +214,22 @@ class Declarations:
         document = msgspec.structs.replace(document, revision=revision)
         signed = self._key.sign(document)
         self._take(document, signed)
-        self._on_own_set()
 
     def _take(self, document: DeclarationSet, signed: bytes) -> None:
         topic = document.audience
         book = accept(self.book, topic, document)
         key = self._keyring.signer(signed)
         kept_key = None if key is None else msgspec.json.encode(key).decode()
-        self._keep(StoredSet(topic, document.revision, signed, kept_key))
+        stored = StoredSet(topic, document.revision, signed, kept_key)
+        self._store.keep(f"the set of {topic}", lambda: self._store.save_declarations(stored))
         self.book = book
-        if topic == self.own_topic:
+        own = topic == self.own_topic
+        if own:
             self._own_signed = signed
-        self._on_change(book)
-        self._report(document)
+        self._report(SetsHeld(tuple(book), own=own))
+        self._note_applied(document)
 
-    def _keep(self, stored: StoredSet) -> None:
-        try:
-            self._store.save_declarations(stored)
-        except Exception as error:  # noqa: BLE001 - see below
-            # A lockdown must not fail on a full disk, nor on anything else about keeping it: it holds until the
-            # power goes, and is tried again.
-            if stored.topic not in self._unkept:
-                log.error("declarations of %s cannot be kept (%r): applied all the same", stored.topic, error)  # noqa: TRY400
-            self._unkept[stored.topic] = stored
-        else:
-            self._unkept.pop(stored.topic, None)
-
-    def _report(self, document: DeclarationSet) -> None:
+    def _note_applied(self, document: DeclarationSet) -> None:
         unknown = [one for one in unknown_actions(self._site, self.book) if one.id not in self._reported]
         self._reported.update(one.id for one in unknown)
         self._journal.add(

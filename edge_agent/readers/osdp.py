@@ -1,4 +1,4 @@
-"""The OSDP readers: lines built from the wiring, what they report brought to the doors, what they show, their keys.
+"""The OSDP readers: lines built from the wiring, what they read reported, what they show, their keys.
 
 Cards and keys are not judged here.
 """
@@ -33,17 +33,18 @@ from drivers.osdp import (
 )
 from edge_agent.access.display import Show
 from edge_agent.agent_yaml.wiring import ReaderLine, ReaderWiring, UnkeyedReader
-from edge_agent.doors.controller import Controller
+from edge_agent.doors.doors import Doors
 from edge_agent.events.journal import Journal
 from edge_agent.readers.keys import ReaderKeys
-from protocol.words import Alarm, Denial, DoorMode, EventKind
+from ground.reporter import Reporter
+from protocol.words import Alarm, Denial, EventKind
 
 log = logging.getLogger(__name__)
 
 _INDICATIONS = {show: Indication(show.value) for show in Show}
 
 
-class Readers:
+class Readers(Reporter[CardRead | KeyPress | ReplyRefused]):
     """All OSDP lines of an agent. Make it and call it on the loop. Raises WeakKey for a key it will not use.
 
     ``unkeyed``: readers of no line, which are offline for want of a key.
@@ -53,18 +54,18 @@ class Readers:
         self,
         lines: tuple[ReaderLine, ...],
         *,
-        controller: Controller,
+        doors: Doors,
         journal: Journal,
         keys: ReaderKeys,
         unkeyed: tuple[UnkeyedReader, ...] = (),
     ) -> None:
+        super().__init__()
         self._unkeyed = unkeyed
-        self._controller = controller
+        self._doors = doors
         self._journal = journal
         self._keys = keys
         self._wiring: dict[str, ReaderWiring] = {reader.reader: reader for line in lines for reader in line.readers}
         self._lines = {line.device: line for line in lines}
-        self._shown: dict[str, Show] = {}
         self.buses: dict[str, OsdpBus] = {}
         """Reader name -> the bus it is on."""
         for line in lines:
@@ -86,8 +87,7 @@ class Readers:
             )
             data = {"reader": each.reader, "reason": "key_file"}
             self._journal.add(EventKind.READER_OFFLINE, data, door=each.door)
-            self._controller.set_reader_alarm(each.reader, each.door, Alarm.READER_OFFLINE, on=True)
-        self.show_modes()
+            self._doors.set_alarm(each.door, Alarm.READER_OFFLINE, on=True, source={"reader": each.reader})
 
     def stop(self) -> None:
         """Close the lines."""
@@ -99,15 +99,6 @@ class Readers:
         bus = self.buses.get(reader)
         if bus is not None:
             bus.indicate(reader, _INDICATIONS[what])
-
-    def show_modes(self) -> None:
-        """Have every reader show whether its door is secured."""
-        for name, wiring in self._wiring.items():
-            secured = self._controller.doors[wiring.door].state.mode is DoorMode.SECURED
-            wanted = Show.LOCKDOWN if secured else Show.IDLE
-            if self._shown.get(name) is not wanted:
-                self._shown[name] = wanted
-                self.show(name, wanted)
 
     def rotate_key(self, reader: str, door: str) -> str | None:
         """Begin to give a reader of a door a new key; READER_KEY_SET or READER_KEY_KEPT tells how it ended.
@@ -138,12 +129,8 @@ class Readers:
 
     def _on_event(self, event: OsdpEvent) -> None:
         match event:
-            case CardRead(reader, bits, data, at):
-                self._controller.card_read(reader, self._wiring[reader].door, bits, data, int(at * 1000))
-            case KeyPress(reader, keys, at):
-                self._controller.keys_pressed(reader, self._wiring[reader].door, keys, int(at * 1000))
-            case ReplyRefused(reader, reason):
-                self._controller.read_refused(reader, self._wiring[reader].door, reason)
+            case CardRead() | KeyPress() | ReplyRefused():
+                self._report(event)
             case StaleReadDropped(reader):
                 self._note(reader, EventKind.ACCESS_DENIED, {"reason": Denial.READ_TOO_OLD, "cardholder": None})
             case ReaderOnline() | ReaderOffline() | Tamper() | PowerFault():
@@ -191,4 +178,4 @@ class Readers:
         self._journal.add(kind, {"reader": reader, **data}, door=self._wiring[reader].door)
 
     def _alarm(self, reader: str, alarm: Alarm, *, on: bool) -> None:
-        self._controller.set_reader_alarm(reader, self._wiring[reader].door, alarm, on=on)
+        self._doors.set_alarm(self._wiring[reader].door, alarm, on=on, source={"reader": reader})

@@ -1,4 +1,4 @@
-"""The readers that only talk, Wiegand and serial: built from the wiring, their events brought to the doors.
+"""The readers that only talk, Wiegand and serial: built from the wiring, what they read reported.
 
 What a Wiegand reader's lamp and buzzer show is asked for here and done by its driver; a serial reader shows
 nothing. Cards are not judged here. OSDP readers are in `edge_agent.readers.osdp`.
@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from drivers.osdp.events import PortDown, PortUp
-from drivers.reads import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
+from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
 from drivers.serial.ascii_reader import FRAMINGS, SerialReader
 from drivers.serial.port import open_serial
 from drivers.timed_outputs import Timer
@@ -21,9 +21,10 @@ from drivers.wiegand.signals import ReaderSignals, Signal
 from edge_agent.access.display import Show
 from edge_agent.agent_yaml.agent_file import AgentFile
 from edge_agent.agent_yaml.wiring import SerialReaderWiring, WiegandFormatWiring, WiegandWiring
-from edge_agent.doors.controller import Controller
+from edge_agent.doors.doors import Doors
 from edge_agent.events.journal import Journal
-from protocol.words import Alarm, DoorMode, EventKind
+from ground.reporter import Reporter
+from protocol.words import Alarm, EventKind
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ _SIGNALS = {
 }
 
 
-class WiredReaders:
+class WiredReaders(Reporter[ReaderEvent]):
     """All Wiegand and serial readers of an agent. Make it and call it on the loop.
 
     ``edges`` None: the kernel's, asked for only if a Wiegand reader is wired. Raises ValueError for a card format
@@ -53,12 +54,13 @@ class WiredReaders:
         self,
         config: AgentFile,
         *,
-        controller: Controller,
+        doors: Doors,
         journal: Journal,
         pin_factory: Any,
         edges: EdgeSource | None = None,
     ) -> None:
-        self._controller = controller
+        super().__init__()
+        self._held = doors
         self._journal = journal
         self._pin_factory = pin_factory
         self._edges = edges
@@ -86,7 +88,6 @@ class WiredReaders:
             self._watch(timer)
         for reader in self.serial.values():
             reader.start()
-        self.show_modes()
 
     def stop(self) -> None:
         """Give up pins and ports."""
@@ -104,12 +105,6 @@ class WiredReaders:
         signals = self._signals.get(reader)
         if signals is not None:
             signals.show(_SIGNALS[what])
-
-    def show_modes(self) -> None:
-        """Have every reader that can show whether its door is secured."""
-        for reader in self._signals:
-            secured = self._controller.doors[self._doors[reader]].state.mode is DoorMode.SECURED
-            self.show(reader, Show.LOCKDOWN if secured else Show.IDLE)
 
     # --- coming up --------------------------------------------------------------------------------------------
 
@@ -159,20 +154,18 @@ class WiredReaders:
 
     def _on_event(self, event: ReaderEvent | PortDown | PortUp) -> None:
         match event:
-            case CardRead(reader, bits, data, at):
-                self._controller.card_read(reader, self._doors[reader], bits, data, int(at * 1000))
-            case KeyPress(reader, keys, at):
-                self._controller.keys_pressed(reader, self._doors[reader], keys, int(at * 1000))
+            case CardRead() | KeyPress():
+                self._report(event)
             case ReadRefused(reader, reason, _, bits):
                 self._log_refusal(reader, reason, bits)
-                self._controller.read_refused(reader, self._doors[reader], reason)
+                self._report(event)
             case PortDown(reader, error):
                 log.error("reader %s: the serial port is down: %s", reader, error)
                 self._offline(reader, "port")
             case PortUp(reader):
                 log.info("reader %s: the serial port is open", reader)
                 self._journal.add(EventKind.READER_ONLINE, {"reader": reader}, door=self._doors[reader])
-                self._controller.set_reader_alarm(reader, self._doors[reader], Alarm.READER_OFFLINE, on=False)
+                self._alarm(reader, on=False)
 
     def _log_refusal(self, reader: str, reason: Refusal, bits: int | None) -> None:
         """Once for each kind: an installer looks here for the length of the cards a school has."""
@@ -183,7 +176,10 @@ class WiredReaders:
 
     def _offline(self, reader: str, reason: str) -> None:
         self._journal.add(EventKind.READER_OFFLINE, {"reader": reader, "reason": reason}, door=self._doors[reader])
-        self._controller.set_reader_alarm(reader, self._doors[reader], Alarm.READER_OFFLINE, on=True)
+        self._alarm(reader, on=True)
+
+    def _alarm(self, reader: str, *, on: bool) -> None:
+        self._held.set_alarm(self._doors[reader], Alarm.READER_OFFLINE, on=on, source={"reader": reader})
 
 
 def known_formats(own: tuple[WiegandFormatWiring, ...]) -> dict[str, CardFormat]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from edge_agent.policy.passback import Position
 from edge_agent.storage.database import DatabaseTooNew, open_durable, read_into_memory
+from edge_agent.storage.disk_watch import Disk
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,9 @@ Statement = tuple[str, tuple[Any, ...]]
 class Presence:
     """One agent's. What the file cannot take is logged, stays in memory, and is written when the disk is back."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: Disk | None = None) -> None:
         self._path = path
+        self._disk = disk or Disk()
         self._positions: dict[str, Position] = {}
         self._areas = ""
         self._first_persons: dict[str, int] = {}
@@ -58,8 +60,7 @@ class Presence:
         try:
             self._connection = self._open(take_positions=True)
         except (OSError, sqlite3.Error, DatabaseTooNew) as error:
-            log.error("who is where is not remembered beyond this start: %s", error)  # noqa: TRY400
-            self._behind = True
+            self._refused(error)
             with (
                 contextlib.suppress(sqlite3.Error),
                 contextlib.closing(read_into_memory(path, _MIGRATIONS, ("first_persons", "duress"))) as found,
@@ -218,12 +219,13 @@ class Presence:
                 if last:
                     connection.execute("INSERT INTO ended VALUES (?)", (self._areas,))
         except (OSError, sqlite3.Error, DatabaseTooNew) as error:
-            self._behind = True
-            if not was_behind:
-                log.error("who is where cannot be written (%s): it stays in memory", error)  # noqa: TRY400
+            self._refused(error)
         else:
-            if was_behind:
-                log.warning("%s can be written again, and has everything", self._path)
+            self._disk.takes(self._path.name)
+
+    def _refused(self, error: Exception) -> None:
+        self._behind = True
+        self._disk.refuses(self._path.name, f"who is where cannot be written ({error}): it stays in memory")
 
 
 def _positions(connection: sqlite3.Connection) -> dict[str, Position]:

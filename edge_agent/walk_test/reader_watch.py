@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from drivers import reads
+from drivers import readers as reads
 from drivers.osdp import (
     CardRead,
     Indication,

@@ -1,4 +1,4 @@
-"""The controller at real drivers and virtual doors, in real time, without any network: a school stands alone."""
+"""Doors at real drivers and virtual doors, in real time, without any network: a school stands alone."""
 
 import json
 from typing import Any
@@ -11,6 +11,7 @@ from protocol.messages import Period
 from protocol.mqtt import Incoming
 from protocol.topics import TopicKind
 from protocol.words import Condition, DoorMode, EventKind
+from tests.support import swipes
 from tests.support.agents import Pi, TestDistrict, cardholder, lockdown
 from tests.support.waiting import until
 
@@ -28,7 +29,7 @@ def declare(agent: Agent, district: TestDistrict, revision: int, *declarations: 
 
 
 def swipe(agent: Agent, door: str = "door-0", age_ms: int = 0) -> None:
-    agent.controller.card_read(f"{door}-in", door, *CARD, agent.clock.mono_ms() - age_ms)
+    swipes.swipe(agent, door, *CARD, age_ms=age_ms)
 
 
 def token(district: TestDistrict) -> str:
@@ -48,7 +49,7 @@ async def events(agent: Agent, *kinds: EventKind) -> list[tuple[str, dict[str, A
 
 
 def condition(agent: Agent, door: str = "door-0") -> Condition:
-    return agent.controller.doors[door].state.condition
+    return agent.doors.held[door].state.condition
 
 
 async def test_a_known_card_opens_the_door_for_its_time_and_no_longer(pi: Pi, district: TestDistrict) -> None:
@@ -81,7 +82,7 @@ async def test_an_unknown_card_opens_nothing_and_the_event_does_not_tell_its_num
 async def test_before_any_configuration_no_card_opens_and_every_door_is_locked(pi: Pi) -> None:
     async with pi.running() as agent:
         swipe(agent)
-        assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.CONTROLLED}
+        assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.CONTROLLED}
         assert all(door.holds for door in pi.doors.values())
 
 
@@ -183,11 +184,11 @@ async def test_fire_opens_fail_safe_doors_flagged_for_it_in_lockdown_and_only_th
         configure(agent, pi, district, doors=doors)
         declare(agent, district, 1, lockdown())
         pi.fire_wire.drive(None)  # the loop is cut
-        await until(lambda: agent.controller.fire, "the fire alarm")
+        await until(lambda: agent.doors.fire, "the fire alarm")
         assert pi.doors["door-0"].released is fire_release
         assert not pi.doors["door-1"].released
         pi.fire_wire.drive(False)
-        await until(lambda: not agent.controller.fire, "the end of the alarm")
+        await until(lambda: not agent.doors.fire, "the end of the alarm")
         await until(lambda: pi.doors["door-0"].holds, "the lock again")
         found = await events(agent, EventKind.FIRE_STARTED, EventKind.FIRE_ENDED)
         assert [kind for kind, _ in found] == ["fire_started", "fire_ended"]
@@ -214,7 +215,7 @@ async def test_a_lock_that_refused_a_command_is_commanded_again(
     async with pi.running() as agent:
         configure(agent, pi, district, **cardholder(token(district)))
         swipe(agent)
-        lock = agent.controller.doors["door-0"].hardware.lock
+        lock = agent.doors.held["door-0"].hardware.lock
         with monkeypatch.context() as patched:
 
             def broken() -> None:
@@ -234,13 +235,13 @@ async def test_a_lock_that_does_not_obey_is_never_shown_secure_whatever_its_sens
     async with pi.running() as agent:
         configure(agent, pi, district, **cardholder(token(district)))
         await until(lambda: condition(agent) is Condition.SECURE, "closed and thrown")
-        door = agent.controller.doors["door-0"]
+        door = agent.doors.held["door-0"]
         with monkeypatch.context() as patched:
             # Closed and thrown, as the sensors have it (a strike's latch stays in its released keeper).
             patched.setattr(type(door.hardware), "drive", lambda _self, _command: False)
             declare(agent, district, 1, lockdown())
             for _ in range(3):
-                agent.controller.sample_all()
+                agent.doors.sample_all()
                 assert door.undriven
                 assert condition(agent) is Condition.UNKNOWN
         await until(lambda: condition(agent) is Condition.SECURE, "the proof once it obeys")

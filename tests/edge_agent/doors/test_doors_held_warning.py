@@ -41,8 +41,8 @@ async def test_the_reader_sounds_while_there_is_still_time_to_shut_the_door(tmp_
         await until(lambda: site.agent.ready.is_set() or task.done(), "the agent")
         settings = DoorSettings(door=DOOR, name="Gym", held_ms=1_000, held_warning_ms=500)
         config = AgentConfig(audience="", version=1, timezone="UTC", doors=(settings,))
-        site.agent.controller.set_rules(compile_rules(config))
-        held = site.agent.controller.doors[DOOR]
+        site.agent.doors.set_rules(compile_rules(config))
+        held = site.agent.doors.held[DOOR]
         await until(lambda: held.state.condition is Condition.SECURE, "the door")
         buzzer = site._factory.pin(BUZZER)
         silent = buzzer.state

@@ -1,25 +1,25 @@
 /** Puts the console together: session, stream, store, header and the page the address names. */
 
-import { Announcer } from "./announce.js";
-import { Api, explain } from "./api.js";
-import { ServerClock } from "./clock.js";
-import { DeclareDialog } from "./declare.js";
-import { errorBox, fill, h } from "./dom.js";
-import { Header } from "./header.js";
-import { Live, TICK_MS } from "./live.js";
-import { hrefs, parse } from "./router.js";
-import { Store } from "./store.js";
-import { newDeclaration } from "./event_words.js";
-import { declarationView } from "./views/declaration.js";
-import { declarationsView } from "./views/declarations.js";
-import { districtView } from "./views/district.js";
-import { doorView } from "./views/door.js";
-import { eventsView } from "./views/events.js";
-import { notFoundView } from "./views/not_found.js";
-import { signInView } from "./views/sign_in.js";
-import { siteView } from "./views/site.js";
+import { Announcer } from "./parts/announce.js";
+import { Api, explain } from "./central/api.js";
+import { ServerClock } from "./central/clock.js";
+import { DeclareDialog } from "./parts/declare.js";
+import { errorBox, fill, h } from "./parts/dom.js";
+import { Header } from "./parts/header.js";
+import { Live, TICK_MS } from "./central/live.js";
+import { hrefs, parse } from "./rules/router.js";
+import { Store } from "./central/store.js";
+import { newDeclaration } from "./messages/event_words.js";
+import { declarationView } from "./pages/declaration.js";
+import { declarationsView } from "./pages/declarations.js";
+import { districtView } from "./pages/district.js";
+import { doorView } from "./pages/door.js";
+import { eventsView } from "./pages/events.js";
+import { notFoundView } from "./pages/not_found.js";
+import { signInView } from "./pages/sign_in.js";
+import { siteView } from "./pages/site.js";
 
-/** @typedef {import("./types.js").View} View */
+/** @typedef {import("./central/types.js").View} View */
 
 const VIEWS = {
   district: districtView,
@@ -51,7 +51,7 @@ class Console {
       onLink: (link) => this.store.setLink(link),
       onRefused: () => void this.askSession(),
     });
-    /** @type {import("./types.js").Context["session"]|null} */
+    /** @type {import("./central/types.js").Context["session"]|null} */
     this.session = null;
     /** @type {View|null} */
     this.view = null;
@@ -150,14 +150,14 @@ class Console {
     });
   }
 
-  /** @param {import("./types.js").Context["session"]} session @param {string} to */
+  /** @param {import("./central/types.js").Context["session"]} session @param {string} to */
   signedIn(session, to) {
     this.session = session;
     location.replace(to.startsWith("/") ? `#${to}` : "#/");
     this.declare.resume();
   }
 
-  /** @param {import("./types.js").Context["session"]} session @returns {import("./types.js").Context} */
+  /** @param {import("./central/types.js").Context["session"]} session @returns {import("./central/types.js").Context} */
   context(session) {
     return {
       api: this.api,
@@ -247,7 +247,7 @@ class Console {
     else this.waiting.push([kind, data]);
   }
 
-  /** @param {import("./store.js").Changes} changes */
+  /** @param {import("./central/store.js").Changes} changes */
   update(changes) {
     this.header.update();
     if (this.session === null || this.view === null) return;

@@ -20,10 +20,10 @@ def keys(file: str, table: str) -> set[str]:
 @pytest.mark.parametrize(
     ("words", "file", "table"),
     [
-        (Denial, "words.js", "DENIALS"),
-        (Alarm, "words.js", "ALARMS"),
-        (CommandKind, "words.js", "ACTS"),
-        (EventKind, "event_words.js", "SENTENCES"),
+        (Denial, "messages/en.js", "DENIALS"),
+        (Alarm, "messages/en.js", "ALARMS"),
+        (CommandKind, "messages/en.js", "ACTS"),
+        (EventKind, "messages/event_words.js", "SENTENCES"),
     ],
 )
 def test_every_word_has_its_sentence(

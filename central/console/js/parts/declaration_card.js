@@ -1,13 +1,13 @@
 /** An active declaration as a card: real or drill unmistakable, how far it is proven, who, when. */
 
 import { h, setAttribute, setText } from "./dom.js";
-import { declarationName } from "./event_words.js";
-import { moment } from "./format.js";
-import { hrefs } from "./router.js";
-import { isLive } from "./truth.js";
-import { scopeWords } from "./words.js";
+import { declarationName } from "../messages/event_words.js";
+import { moment } from "../messages/format.js";
+import { hrefs } from "../rules/router.js";
+import { isLive } from "../rules/truth.js";
+import { scopeWords } from "../messages/en.js";
 
-/** @typedef {import("./types.js").DeclarationView} DeclarationView */
+/** @typedef {import("../central/types.js").DeclarationView} DeclarationView */
 
 /** "12 of 14 doors proven, 1 pending, 1 cannot be secured" @param {DeclarationView} one @param {boolean} live */
 export function closureWords(one, live) {
@@ -24,7 +24,7 @@ export function stateWords(one) {
   return one.state === "release_requested" ? `Active; ${one.release_requested_by} asked for release` : "Active";
 }
 
-/** @param {import("./types.js").Context} context */
+/** @param {import("../central/types.js").Context} context */
 export function declarationCard(context) {
   const name = h("strong", { class: "card-name" });
   const where = h("span", { class: "card-where" });

@@ -1,12 +1,12 @@
 /** Signing in; then on to where the person was. */
 
-import { ApiError, explain } from "../api.js";
-import { errorBox, field, fill, h } from "../dom.js";
+import { ApiError, explain } from "../central/api.js";
+import { errorBox, field, fill, h } from "../parts/dom.js";
 
 /**
- * @param {import("../api.js").Api} api
+ * @param {import("../central/api.js").Api} api
  * @param {(session: any) => void} onSignedIn
- * @returns {import("../types.js").View}
+ * @returns {import("../central/types.js").View}
  */
 export function signInView(api, onSignedIn) {
   const name = h("input", { id: "username", name: "username", autocomplete: "username", required: true, autocapitalize: "none", spellcheck: "false" });

@@ -3,9 +3,9 @@
  * knows that it was sent; the agent's own event is the answer.
  */
 
-import { eventSentence, found } from "./event_words.js";
-import { clockTime } from "./format.js";
-import { actWord } from "./words.js";
+import { eventSentence, found } from "../messages/event_words.js";
+import { clockTime } from "../messages/format.js";
+import { actWord } from "../messages/en.js";
 
 const ASK_MS = 700;
 const GRACE_MS = 4_000;

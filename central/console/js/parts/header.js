@@ -4,10 +4,10 @@
  */
 
 import { fill, h, icon, setAttribute, setText, show } from "./dom.js";
-import { declarationName } from "./event_words.js";
-import { clockTime, span } from "./format.js";
-import { hrefs } from "./router.js";
-import { scopeWords } from "./words.js";
+import { declarationName } from "../messages/event_words.js";
+import { clockTime, span } from "../messages/format.js";
+import { hrefs } from "../rules/router.js";
+import { scopeWords } from "../messages/en.js";
 
 const TABS = [
   { name: "district", word: "Schools", href: hrefs.district(), also: ["site", "door"] },
@@ -18,8 +18,8 @@ const TABS = [
 export class Header {
   /**
    * @param {(id: string) => HTMLElement} part of index.html
-   * @param {import("./store.js").Store} store
-   * @param {import("./clock.js").ServerClock} clock
+   * @param {import("../central/store.js").Store} store
+   * @param {import("../central/clock.js").ServerClock} clock
    * @param {{onDeclare: () => void, onSignOut: () => void}} hooks
    */
   constructor(part, store, clock, hooks) {
@@ -112,7 +112,7 @@ export class Header {
     );
   }
 
-  /** @param {import("./types.js").DeclarationView} one */
+  /** @param {import("../central/types.js").DeclarationView} one */
   line(one) {
     const { doors, proven } = one.closure;
     const live = this.store.link.state === "live";

@@ -7,17 +7,17 @@
  * reason: a hasty confirm locks too much, never too little.
  */
 
-import { explain } from "./api.js";
+import { explain } from "../central/api.js";
 import { errorBox, field, fill, h, setAttribute, setText, show } from "./dom.js";
-import { hrefs } from "./router.js";
-import { ACTIONS, actionWord } from "./words.js";
+import { hrefs } from "../rules/router.js";
+import { ACTIONS, actionWord } from "../messages/en.js";
 
-/** @typedef {import("./types.js").Scope} Scope */
+/** @typedef {import("../central/types.js").Scope} Scope */
 
 export class DeclareDialog {
   /**
-   * @param {import("./api.js").Api} api
-   * @param {import("./store.js").Store} store
+   * @param {import("../central/api.js").Api} api
+   * @param {import("../central/store.js").Store} store
    * @param {(path: string) => void} navigate
    */
   constructor(api, store, navigate) {

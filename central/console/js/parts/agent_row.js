@@ -1,16 +1,16 @@
 /** One agent in words: heard or silent, its alarms, what waits in it. As a line of its list, and as a row that must be seen. */
 
 import { h, setAttribute, setText, show } from "./dom.js";
-import { counted, span } from "./format.js";
-import { isLive } from "./truth.js";
-import { alarmWord } from "./words.js";
+import { counted, span } from "../messages/format.js";
+import { isLive } from "../rules/truth.js";
+import { alarmWord } from "../messages/en.js";
 
-/** @typedef {import("./types.js").AgentView} AgentView */
+/** @typedef {import("../central/types.js").AgentView} AgentView */
 
 /** Whether somebody should look after it, by what central said last. @param {AgentView} agent */
 export const agentNeedsSomebody = (agent) => !agent.alive || Boolean(agent.alarms?.length);
 
-/** @param {AgentView} agent @param {import("./types.js").Context} context */
+/** @param {AgentView} agent @param {import("../central/types.js").Context} context */
 function heardWords(agent, { store, clock }) {
   if (!isLive(store.link)) return "not known now";
   if (agent.alive) return "heard";
@@ -21,7 +21,7 @@ function heardWords(agent, { store, clock }) {
 const alarmsOf = (agent, live) =>
   (agent.alarms ?? []).map((alarm) => `${live ? "Alarm" : "Last known alarm"}: ${alarmWord(alarm)}`);
 
-/** @param {import("./types.js").Context} context */
+/** @param {import("../central/types.js").Context} context */
 export function agentLine(context) {
   const element = h("li");
   const line = {
@@ -45,7 +45,7 @@ export function agentLine(context) {
   return line;
 }
 
-/** @param {import("./types.js").Context} context */
+/** @param {import("../central/types.js").Context} context */
 export function agentRow(context) {
   const name = h("strong", { class: "door-name" });
   const heard = h("span", { class: "row-detail" });

@@ -3,7 +3,7 @@
  * A stream that is open but late is silent: what counts is the time central says, not that bytes arrive.
  */
 
-import { SILENT_MS } from "./truth.js";
+import { SILENT_MS } from "../rules/truth.js";
 
 const KINDS = ["overview", "doors", "declaration", "closure", "event"];
 const RETRY_MS = 2_000;
@@ -14,7 +14,7 @@ export class Live {
   /**
    * @param {import("./clock.js").ServerClock} clock
    * @param {{onHello: () => void, onMessage: (kind: string, data: any) => void,
-   *   onLink: (link: import("./truth.js").Link) => void, onRefused: () => void}} hooks
+   *   onLink: (link: import("../rules/truth.js").Link) => void, onRefused: () => void}} hooks
    *   onHello: a new stream is open or has lost something, fetch anew and say fetched(); onRefused: central refused the stream, perhaps the session is over
    */
   constructor(clock, hooks) {
@@ -29,7 +29,7 @@ export class Live {
     this.brokerLost = null;
     this.gaps = 0; // times that something may have been missed
     this.caughtUp = false; // all was fetched since the last of them
-    /** @type {import("./truth.js").Link} */
+    /** @type {import("../rules/truth.js").Link} */
     this.link = { state: "connecting", sinceMs: null };
   }
 
@@ -113,7 +113,7 @@ export class Live {
     this.hooks.onLink(link);
   }
 
-  /** @returns {import("./truth.js").Link} */
+  /** @returns {import("../rules/truth.js").Link} */
   verdict() {
     const silentMs = this.clock.silentMs();
     if (silentMs === null) {

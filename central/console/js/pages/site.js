@@ -1,29 +1,29 @@
 /** One school: what is wrong first, then its doors by zone; its agents. */
 
-import { h, setAttribute, setText, show } from "../dom.js";
-import { agentLine, agentNeedsSomebody, agentRow } from "../agent_row.js";
-import { doorRow, inDuress, needsSomebody, wrongness } from "../door_row.js";
-import { counted } from "../format.js";
-import { Freshener } from "../freshen.js";
-import { KeyedList } from "../keyed_list.js";
-import { hrefs } from "../router.js";
-import { tiles } from "../tiles.js";
-import { isLive, showDoor } from "../truth.js";
-import { conditionWords } from "../words.js";
+import { h, setAttribute, setText, show } from "../parts/dom.js";
+import { agentLine, agentNeedsSomebody, agentRow } from "../parts/agent_row.js";
+import { doorRow, inDuress, needsSomebody, wrongness } from "../parts/door_row.js";
+import { counted } from "../messages/format.js";
+import { Freshener } from "../central/freshen.js";
+import { KeyedList } from "../parts/keyed_list.js";
+import { hrefs } from "../rules/router.js";
+import { tiles } from "../parts/tiles.js";
+import { isLive, showDoor } from "../rules/truth.js";
+import { conditionWords } from "../messages/en.js";
 
-/** @typedef {import("../types.js").DoorView} DoorView */
+/** @typedef {import("../central/types.js").DoorView} DoorView */
 /** @typedef {ReturnType<typeof doorRow>} DoorLine */
 
 /** A door in several zones stands in its first; one in none stands here. */
 const NO_ZONE = "";
-/** @param {import("../types.js").Context} context @param {import("../router.js").Route} route @returns {import("../types.js").View} */
+/** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").View} */
 export function siteView(context, route) {
   const { store, clock } = context;
   const { site } = route.params;
   const heading = h("h1");
   const total = tiles("Doors of the school");
   const agents = h("ul", { class: "lines agents" });
-  const agentList = new KeyedList(agents, (/** @type {import("../types.js").AgentView} */ agent) => agent.agent, () => agentLine(context));
+  const agentList = new KeyedList(agents, (/** @type {import("../central/types.js").AgentView} */ agent) => agent.agent, () => agentLine(context));
   const wait = h("p", { class: "fact" }, "Fetching the doors…");
   const groups = h("div");
   /** @type {Map<string, DoorLine>} every line on show, by door */
@@ -96,7 +96,7 @@ export function oldestSecure(doors, now) {
   return oldest;
 }
 
-/** @typedef {import("../types.js").AgentView} AgentView */
+/** @typedef {import("../central/types.js").AgentView} AgentView */
 /** @typedef {{key: string, title: string, agents: AgentView[], doors: DoorView[]}} ZoneGroup */
 
 /** What is wrong first, then zone by zone. @param {DoorView[]} doors @param {AgentView[]} agents @returns {ZoneGroup[]} */
@@ -125,7 +125,7 @@ function group(doors, agents) {
   return groups;
 }
 
-/** @param {Map<string, DoorLine>} lines @param {import("../types.js").Context} context */
+/** @param {Map<string, DoorLine>} lines @param {import("../central/types.js").Context} context */
 function zoneGroup(lines, context) {
   const title = h("h2");
   const doors = () => {

@@ -1,6 +1,6 @@
 /** What happened, in a sentence a person reads once. Pure. Kinds this version does not know are shown as they came. */
 
-import { actWord, actionWord, alarmWord, conditionWords, denialWord, modeWord, plain, scopeWords } from "./words.js";
+import { actWord, actionWord, alarmWord, conditionWords, denialWord, modeWord, plain, scopeWords } from "./en.js";
 
 /** @typedef {Record<string, any>} Data */
 
@@ -106,6 +106,6 @@ export const isGrave = (event) =>
 export const declarationName = (declaration) =>
   declaration.drill ? `DRILL: ${actionWord(declaration.action)}` : `REAL ${actionWord(declaration.action)}`;
 
-/** @param {import("./types.js").DeclarationView} declaration @param {(site: string) => string} siteName */
+/** @param {import("../central/types.js").DeclarationView} declaration @param {(site: string) => string} siteName */
 export const newDeclaration = (declaration, siteName) =>
   `${declarationName(declaration)} declared: ${scopeWords(declaration.scope, siteName)}, by ${declaration.by}`;

@@ -1,9 +1,9 @@
 /** An address that names no page: says so, and leads on. */
 
-import { h } from "../dom.js";
-import { hrefs } from "../router.js";
+import { h } from "../parts/dom.js";
+import { hrefs } from "../rules/router.js";
 
-/** @param {import("../types.js").Context} _context @param {import("../router.js").Route} route @returns {import("../types.js").View} */
+/** @param {import("../central/types.js").Context} _context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").View} */
 export function notFoundView(_context, route) {
   const element = h("div", { class: "page" }, h("h1", {}, "No such page"),
     h("p", {}, `“${route.path}” names no page of this console.`),

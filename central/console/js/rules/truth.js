@@ -3,7 +3,7 @@
  * time in; what to show out. Never last-known green; last-known trouble stays on show, marked as such.
  */
 
-import { conditionWords } from "./words.js";
+import { conditionWords } from "../messages/en.js";
 
 /** Central silent for longer than this: nothing proven is known any more. */
 export const SILENT_MS = 10_000;

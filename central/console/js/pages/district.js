@@ -1,36 +1,36 @@
 /** The district: all schools, the worst first; what is declared; who is silent. */
 
-import { h, icon, setAttribute, setText, show } from "../dom.js";
-import { eventSentence, isGrave } from "../event_words.js";
-import { clockTime, counted } from "../format.js";
-import { KeyedList } from "../keyed_list.js";
-import { hrefs } from "../router.js";
-import { tiles } from "../tiles.js";
-import { isLive, showCounts } from "../truth.js";
-import { CONDITION_ORDER, conditionWords } from "../words.js";
-import { declarationCard } from "../declaration_card.js";
+import { h, icon, setAttribute, setText, show } from "../parts/dom.js";
+import { eventSentence, isGrave } from "../messages/event_words.js";
+import { clockTime, counted } from "../messages/format.js";
+import { KeyedList } from "../parts/keyed_list.js";
+import { hrefs } from "../rules/router.js";
+import { tiles } from "../parts/tiles.js";
+import { isLive, showCounts } from "../rules/truth.js";
+import { CONDITION_ORDER, conditionWords } from "../messages/en.js";
+import { declarationCard } from "../parts/declaration_card.js";
 
-/** @typedef {import("../types.js").SiteSummary} SiteSummary */
+/** @typedef {import("../central/types.js").SiteSummary} SiteSummary */
 
 const EVENTS_SHOWN = 8;
 /** Conditions that need a person, whatever the schedule says. */
 const TROUBLE = ["forced", "tampered", "jammed", "held"];
 
-/** @param {import("../types.js").Context} context @returns {import("../types.js").View} */
+/** @param {import("../central/types.js").Context} context @returns {import("../central/types.js").View} */
 export function districtView(context) {
   const { store } = context;
   const heading = h("h1", {}, "District");
   const total = tiles("Doors of the district");
   const agents = h("p", { class: "fact" });
   const declared = h("div", { class: "cards" });
-  const declaredList = new KeyedList(declared, (/** @type {import("../types.js").DeclarationView} */ one) => one.id, () => declarationCard(context));
+  const declaredList = new KeyedList(declared, (/** @type {import("../central/types.js").DeclarationView} */ one) => one.id, () => declarationCard(context));
   const calm = h("p", { class: "fact" }, "Nothing is declared.");
   const filter = h("input", { type: "search", id: "find-school", autocomplete: "off", oninput: () => draw() });
   const schools = h("div", { class: "rows" });
   const list = new KeyedList(schools, (/** @type {SiteSummary} */ site) => site.site, () => siteRow(context));
   const none = h("p", { class: "fact" });
   const latest = h("ul", { class: "lines" });
-  const latestList = new KeyedList(latest, (/** @type {import("../types.js").LiveEvent} */ event) => String(event.id), () => eventLine(context));
+  const latestList = new KeyedList(latest, (/** @type {import("../central/types.js").LiveEvent} */ event) => String(event.id), () => eventLine(context));
   const latestPart = h("section", { "aria-labelledby": "latest" }, h("h2", { id: "latest" }, "Since this page opened"), latest);
   const element = h("div", { class: "page" },
     heading, h("section", { "aria-label": "Active declarations" }, declared, calm), total.element, agents,
@@ -94,7 +94,7 @@ function urgency(site) {
   return site.agents_alive < site.agents || site.conditions.unknown ? 4 : 5;
 }
 
-/** @param {import("../types.js").Context} context */
+/** @param {import("../central/types.js").Context} context */
 function siteRow(context) {
   const name = h("strong", { class: "site-name" });
   const flags = h("span", { class: "flags" });
@@ -147,12 +147,12 @@ function detailWords(site, lost) {
   return [counted(site.doors, "door"), ...parts].join(" · ");
 }
 
-/** @param {import("../types.js").Context} context */
+/** @param {import("../central/types.js").Context} context */
 function eventLine(context) {
   const element = h("li");
   return {
     element,
-    /** @param {import("../types.js").LiveEvent} event */
+    /** @param {import("../central/types.js").LiveEvent} event */
     update(event) {
       const where = [event.door, context.store.siteName(event.site)].filter(Boolean).join(", ");
       setAttribute(element, "data-grave", isGrave(event));

@@ -1,20 +1,20 @@
 /** What happened: the latest first, by school, door and kind; older ones page by page. */
 
-import { explain } from "../api.js";
-import { errorBox, field, fill, h, setText, show } from "../dom.js";
-import { EVENT_KINDS } from "../event_words.js";
-import { eventRow } from "../event_row.js";
-import { KeyedList } from "../keyed_list.js";
-import { hrefs } from "../router.js";
-import { isLive } from "../truth.js";
-import { plain } from "../words.js";
+import { explain } from "../central/api.js";
+import { errorBox, field, fill, h, setText, show } from "../parts/dom.js";
+import { EVENT_KINDS } from "../messages/event_words.js";
+import { eventRow } from "../parts/event_row.js";
+import { KeyedList } from "../parts/keyed_list.js";
+import { hrefs } from "../rules/router.js";
+import { isLive } from "../rules/truth.js";
+import { plain } from "../messages/en.js";
 
-/** @typedef {import("../types.js").LiveEvent} LiveEvent */
+/** @typedef {import("../central/types.js").LiveEvent} LiveEvent */
 
 const PAGE = 100;
 const FRESH_EVERY_MS = 3_000;
 
-/** @param {import("../types.js").Context} context @param {import("../router.js").Route} route @returns {import("../types.js").View} */
+/** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").View} */
 export function eventsView(context, route) {
   const { api, store, clock } = context;
   const wanted = Object.fromEntries(["site", "door", "kind"].map((name) => [name, route.query.get(name) ?? ""]));

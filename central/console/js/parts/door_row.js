@@ -1,12 +1,12 @@
 /** One door as a line of a list: its sign, its words, and the age of what is known. Reads truth.js, draws. */
 
 import { h, icon, setAttribute, setIcon, setText, show } from "./dom.js";
-import { span } from "./format.js";
-import { hrefs } from "./router.js";
-import { showDoor } from "./truth.js";
-import { alarmWords, conditionWords, modeWord } from "./words.js";
+import { span } from "../messages/format.js";
+import { hrefs } from "../rules/router.js";
+import { showDoor } from "../rules/truth.js";
+import { alarmWords, conditionWords, modeWord } from "../messages/en.js";
 
-/** @typedef {import("./types.js").DoorView} DoorView */
+/** @typedef {import("../central/types.js").DoorView} DoorView */
 
 /** A sign with its word, for one condition. */
 export function conditionChip() {
@@ -15,7 +15,7 @@ export function conditionChip() {
   const element = h("span", { class: "chip" }, sign, word);
   return {
     element,
-    /** @param {import("./truth.js").Shown} shown */
+    /** @param {import("../rules/truth.js").Shown} shown */
     update(shown) {
       const words = conditionWords(shown.condition);
       setIcon(sign, words.icon);
@@ -33,7 +33,7 @@ export function evidenceWords({ evidence }) {
   return `${contact}, ${evidence.bolt ? `bolt ${evidence.bolt}` : "bolt: no reading"}`;
 }
 
-/** "evidence 3 s old" @param {import("./truth.js").Shown} shown */
+/** "evidence 3 s old" @param {import("../rules/truth.js").Shown} shown */
 export const ageWords = (shown) => (shown.ageMs === null ? "no evidence" : `evidence ${span(shown.ageMs)} old`);
 
 /**
@@ -61,7 +61,7 @@ export const duressSign = () => h("strong", { class: "duress" }, "DURESS");
 /** Whether somebody should go there, or find out. @param {DoorView} door */
 export const needsSomebody = (door) => wrongness(door) < 20;
 
-/** @param {import("./types.js").Context} context */
+/** @param {import("../central/types.js").Context} context */
 export function doorRow(context) {
   const chip = conditionChip();
   const name = h("strong", { class: "door-name" });

@@ -1,27 +1,27 @@
 /** One door: what it is, on what evidence, since when, what holds it, what happened, its day. */
 
-import { explain } from "../api.js";
-import { command } from "../command_watch.js";
-import { confirmAct } from "../confirm.js";
-import { errorBox, fill, h, setAttribute, setText, show } from "../dom.js";
-import { conditionChip, inDuress } from "../door_row.js";
-import { duressPart } from "../duress.js";
-import { declarationName } from "../event_words.js";
-import { eventRow } from "../event_row.js";
-import { moment, span } from "../format.js";
-import { Freshener } from "../freshen.js";
-import { DAY_MS, RESOLUTION_MS, historyStrip } from "../history_strip.js";
-import { KeyedList } from "../keyed_list.js";
-import { hrefs } from "../router.js";
-import { isLive, showDoor } from "../truth.js";
-import { actWord, alarmWords, conditionWords, may, modeSentence, scopeWords, whoMay } from "../words.js";
+import { explain } from "../central/api.js";
+import { command } from "../central/command_watch.js";
+import { confirmAct } from "../parts/confirm.js";
+import { errorBox, fill, h, setAttribute, setText, show } from "../parts/dom.js";
+import { conditionChip, inDuress } from "../parts/door_row.js";
+import { duressPart } from "../parts/duress.js";
+import { declarationName } from "../messages/event_words.js";
+import { eventRow } from "../parts/event_row.js";
+import { moment, span } from "../messages/format.js";
+import { Freshener } from "../central/freshen.js";
+import { DAY_MS, RESOLUTION_MS, historyStrip } from "../parts/history_strip.js";
+import { KeyedList } from "../parts/keyed_list.js";
+import { hrefs } from "../rules/router.js";
+import { isLive, showDoor } from "../rules/truth.js";
+import { actWord, alarmWords, conditionWords, may, modeSentence, scopeWords, whoMay } from "../messages/en.js";
 import { oldestSecure } from "./site.js";
 
-/** @typedef {import("../types.js").DoorView} DoorView */
+/** @typedef {import("../central/types.js").DoorView} DoorView */
 
 const HISTORY_EVERY_MS = 60_000;
 
-/** @param {import("../types.js").Context} context @param {import("../router.js").Route} route @returns {import("../types.js").View} */
+/** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").View} */
 export function doorView(context, route) {
   const { store, clock, api } = context;
   const { site, door: key } = route.params;
@@ -41,7 +41,7 @@ export function doorView(context, route) {
   const problems = h("div");
   const day = h("div", {}, h("p", { class: "fact" }, "Fetching…"));
   const events = h("div", { class: "rows" });
-  const eventList = new KeyedList(events, (/** @type {import("../types.js").LiveEvent} */ event) => String(event.id), () => eventRow(context, false));
+  const eventList = new KeyedList(events, (/** @type {import("../central/types.js").LiveEvent} */ event) => String(event.id), () => eventRow(context, false));
   const noEvents = h("p", { class: "fact" });
   const element = h("div", { class: "page door-page" },
     h("p", { class: "crumbs" }, h("a", { href: hrefs.district() }, "All schools"), " / ", school),

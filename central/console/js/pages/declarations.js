@@ -1,14 +1,14 @@
 /** Every declaration, active ones first, then the latest. */
 
-import { h, setText, show } from "../dom.js";
-import { declarationCard } from "../declaration_card.js";
-import { KeyedList } from "../keyed_list.js";
+import { h, setText, show } from "../parts/dom.js";
+import { declarationCard } from "../parts/declaration_card.js";
+import { KeyedList } from "../parts/keyed_list.js";
 
-/** @typedef {import("../types.js").DeclarationView} DeclarationView */
+/** @typedef {import("../central/types.js").DeclarationView} DeclarationView */
 
 const LIMIT = 100;
 
-/** @param {import("../types.js").Context} context @returns {import("../types.js").View} */
+/** @param {import("../central/types.js").Context} context @returns {import("../central/types.js").View} */
 export function declarationsView(context) {
   const { store } = context;
   const makeList = () => {

@@ -4,12 +4,12 @@
  */
 
 import { h, icon, setAttribute, setText, show } from "./dom.js";
-import { took } from "./format.js";
+import { took } from "../messages/format.js";
 import { KeyedList } from "./keyed_list.js";
-import { hrefs } from "./router.js";
-import { rowKey } from "./store.js";
+import { hrefs } from "../rules/router.js";
+import { rowKey } from "../central/store.js";
 
-/** @typedef {import("./types.js").DoorRow} DoorRow */
+/** @typedef {import("../central/types.js").DoorRow} DoorRow */
 /** @typedef {{row: DoorRow, state: string, why: string}} Judged */
 
 const PAGE = 150;
@@ -21,7 +21,7 @@ const SECTIONS = [
 ];
 
 export class DoorSections {
-  /** @param {import("./types.js").Context} context */
+  /** @param {import("../central/types.js").Context} context */
   constructor(context) {
     this.sections = SECTIONS.map((kind) => new Section(context, kind, () => this.draw()));
     this.filter = h("input", { type: "search", id: "find-door", autocomplete: "off", oninput: () => this.draw() });
@@ -55,7 +55,7 @@ export class DoorSections {
 }
 
 class Section {
-  /** @param {import("./types.js").Context} context @param {typeof SECTIONS[number]} kind @param {() => void} redraw */
+  /** @param {import("../central/types.js").Context} context @param {typeof SECTIONS[number]} kind @param {() => void} redraw */
   constructor(context, kind, redraw) {
     this.kind = kind;
     this.limit = PAGE;
@@ -78,7 +78,7 @@ class Section {
   }
 }
 
-/** @param {import("./types.js").Context} context @param {{icon: string, group: string, word: string}} kind */
+/** @param {import("../central/types.js").Context} context @param {{icon: string, group: string, word: string}} kind */
 function closureRow(context, kind) {
   const name = h("strong", { class: "door-name" });
   const detail = h("span", { class: "row-detail" });

@@ -1,11 +1,11 @@
 /** One event as a line of a list. */
 
 import { h, setAttribute, setText } from "./dom.js";
-import { eventSentence, isGrave } from "./event_words.js";
-import { moment } from "./format.js";
-import { hrefs } from "./router.js";
+import { eventSentence, isGrave } from "../messages/event_words.js";
+import { moment } from "../messages/format.js";
+import { hrefs } from "../rules/router.js";
 
-/** @param {import("./types.js").Context} context @param {boolean} withPlace whether the line says where */
+/** @param {import("../central/types.js").Context} context @param {boolean} withPlace whether the line says where */
 export function eventRow(context, withPlace) {
   const time = h("span", { class: "event-time" });
   const what = h("span", { class: "event-what" });
@@ -13,7 +13,7 @@ export function eventRow(context, withPlace) {
   const element = h(withPlace ? "a" : "div", { class: "row event-row" }, time, what, where);
   return {
     element,
-    /** @param {import("./types.js").LiveEvent} event */
+    /** @param {import("../central/types.js").LiveEvent} event */
     update(event) {
       const trust = event.clock_trusted ? "" : " (the agent's clock was not to be trusted)";
       setText(time, moment(event.at_ms, context.clock.roughly()) + trust);

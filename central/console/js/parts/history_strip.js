@@ -4,8 +4,8 @@
  */
 
 import { fill, h, svg } from "./dom.js";
-import { shortTime, span } from "./format.js";
-import { CONDITION_ORDER, conditionWords } from "./words.js";
+import { shortTime, span } from "../messages/format.js";
+import { CONDITION_ORDER, conditionWords } from "../messages/en.js";
 
 export const DAY_MS = 86_400_000;
 export const RESOLUTION_MS = 900_000;

@@ -5,15 +5,15 @@
 
 import { duressSign, inDuress } from "./door_row.js";
 import { h, setText, show } from "./dom.js";
-import { eventSentence } from "./event_words.js";
-import { moment } from "./format.js";
+import { eventSentence } from "../messages/event_words.js";
+import { moment } from "../messages/format.js";
 
-/** @typedef {import("./types.js").LiveEvent} LiveEvent */
+/** @typedef {import("../central/types.js").LiveEvent} LiveEvent */
 
 /** The alarm may come before its event does; the event is asked for so often until it is here. */
 const ASK_MS = 3_000;
 
-/** @param {import("./types.js").Context} context @param {string} site @param {string} key of the door */
+/** @param {import("../central/types.js").Context} context @param {string} site @param {string} key of the door */
 export function duressPart({ api, clock, store }, site, key) {
   const sentence = h("p", { class: "sentence" });
   const element = h("section", { class: "duress-part", "aria-label": "Duress", hidden: true }, duressSign(), sentence);
@@ -51,7 +51,7 @@ export function duressPart({ api, clock, store }, site, key) {
     refresh() {
       wanted = true;
     },
-    /** At every change of the door or of the events, and once a second. @param {import("./types.js").DoorView} door */
+    /** At every change of the door or of the events, and once a second. @param {import("../central/types.js").DoorView} door */
     update(door) {
       show(element, inDuress(door));
       if (!inDuress(door)) {

@@ -47,7 +47,7 @@ export class Store {
     this.rows = new Map();
     /** @type {LiveEvent[]} newest first */
     this.events = [];
-    /** @type {import("./truth.js").Link} */
+    /** @type {import("../rules/truth.js").Link} */
     this.link = { state: "connecting", sinceMs: null };
     /** @type {Changes|null} */
     this.changes = null;
@@ -66,7 +66,7 @@ export class Store {
     this.rows = new Map();
   }
 
-  /** @param {import("./truth.js").Link} link */
+  /** @param {import("../rules/truth.js").Link} link */
   setLink(link) {
     this.link = link;
     this.changed().all = true;

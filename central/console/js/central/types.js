@@ -108,7 +108,7 @@
  * @property {import("./store.js").Store} store
  * @property {import("./clock.js").ServerClock} clock
  * @property {{username: string, role: string, expires_ms: number}} session
- * @property {import("./announce.js").Announcer} announcer
+ * @property {import("../parts/announce.js").Announcer} announcer
  * @property {(path: string) => void} navigate
  * @property {() => Promise<void>} reload fetch the view's data anew; failures are shown above the view
  * @property {(fixed?: Scope) => void} openDeclare

@@ -3,20 +3,20 @@
  * two people, or one for a drill.
  */
 
-import { explain } from "../api.js";
-import { confirmAct } from "../confirm.js";
-import { closureWords } from "../declaration_card.js";
-import { errorBox, fill, h, setAttribute, setText, show } from "../dom.js";
-import { DoorSections } from "../declaration_doors.js";
-import { declarationName } from "../event_words.js";
-import { moment, span, took } from "../format.js";
-import { Freshener } from "../freshen.js";
-import { hrefs } from "../router.js";
-import { tiles } from "../tiles.js";
-import { isLive, showRow } from "../truth.js";
-import { may, scopeWords, whoMay } from "../words.js";
+import { explain } from "../central/api.js";
+import { confirmAct } from "../parts/confirm.js";
+import { closureWords } from "../parts/declaration_card.js";
+import { errorBox, fill, h, setAttribute, setText, show } from "../parts/dom.js";
+import { DoorSections } from "../parts/declaration_doors.js";
+import { declarationName } from "../messages/event_words.js";
+import { moment, span, took } from "../messages/format.js";
+import { Freshener } from "../central/freshen.js";
+import { hrefs } from "../rules/router.js";
+import { tiles } from "../parts/tiles.js";
+import { isLive, showRow } from "../rules/truth.js";
+import { may, scopeWords, whoMay } from "../messages/en.js";
 
-/** @typedef {import("../types.js").DeclarationView} DeclarationView */
+/** @typedef {import("../central/types.js").DeclarationView} DeclarationView */
 
 /** Above this, evidence ages are left to central, which sweeps every second; the stream must still be live. */
 const ROWS_FRESHENED = 600;
@@ -27,7 +27,7 @@ const COUNTS = [
   { key: "failed", word: "Cannot be secured", icon: "jammed", group: "failed" },
 ];
 
-/** @param {import("../types.js").Context} context @param {import("../router.js").Route} route @returns {import("../types.js").View} */
+/** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").View} */
 export function declarationView(context, route) {
   const { store, clock, api } = context;
   const { id } = route.params;
@@ -146,7 +146,7 @@ export function declarationView(context, route) {
   };
 }
 
-/** @param {Iterable<import("../types.js").DoorRow>} rows @param {number|null} now */
+/** @param {Iterable<import("../central/types.js").DoorRow>} rows @param {number|null} now */
 function oldestProof(rows, now) {
   /** @type {number|null} */
   let oldest = null;
@@ -168,7 +168,7 @@ function closureSentence(one, live, stale) {
 /**
  * What this person can do about the release, or why not.
  * @param {DeclarationView} one
- * @param {import("../types.js").Context} context
+ * @param {import("../central/types.js").Context} context
  * @param {(method: "post"|"delete", question: Parameters<typeof confirmAct>[0]|null) => void} act
  * @returns {Node[]}
  */

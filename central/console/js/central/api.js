@@ -3,20 +3,9 @@
  * what happened and what to do. Knows nothing of pages.
  */
 
-const TIMEOUT_MS = 10_000;
+import { adviceWords } from "../messages/en.js";
 
-/** What to do, by status; the detail before it is central's own. */
-const ADVICE = {
-  401: "Sign in again.",
-  403: "Ask somebody whose role may do this.",
-  404: "It may have been removed or renamed: go back and choose anew.",
-  409: "Look at its present state on this page.",
-  422: "Change what is named and send again.",
-  429: "Wait a minute, then try again.",
-  503: "Try again in a few seconds. A school's panic button and its badges work without central.",
-};
-const ADVICE_UNREACHED =
-  "Check this device's network and try again. A school's panic button and its badges work without central.";
+const TIMEOUT_MS = 10_000;
 
 export class ApiError extends Error {
   /**
@@ -28,13 +17,12 @@ export class ApiError extends Error {
     super(detail);
     this.status = status;
     this.type = type;
-    this.advice = ADVICE[status] ?? (status === 0 ? ADVICE_UNREACHED : ADVICE[503]);
   }
 }
 
 /** Any failure as two sentences. @param {unknown} error @returns {{what: string, todo: string}} */
 export function explain(error) {
-  if (error instanceof ApiError) return { what: error.message, todo: error.advice };
+  if (error instanceof ApiError) return { what: error.message, todo: adviceWords(error.status) };
   return { what: `The console failed: ${error}`, todo: "Reload the page; if it stays so, report this sentence." };
 }
 

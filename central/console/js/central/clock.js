@@ -10,15 +10,17 @@ const DRIFT = 0.000_5; // worse than any crystal
 const JUMP_MS = 2_000;
 
 export class ServerClock {
-  /** @param {{steady?: () => number, wall?: () => number}} [clocks] for tests */
-  constructor({ steady = () => performance.now(), wall = () => Date.now() } = {}) {
-    this.steady = steady;
-    this.wall = wall;
+  constructor() {
     /** @type {{serverMs: number, steady: number}|null} */
     this.anchor = null;
     /** @type {number|null} newest time the stream has said */
     this.newest = null;
-    this.last = { steady: steady(), wall: wall() };
+    this.last = { steady: this.steady(), wall: Date.now() };
+  }
+
+  /** Milliseconds that only ever rise; not while the device sleeps. */
+  steady() {
+    return performance.now();
   }
 
   /** The stream said central's time. @param {number} serverMs @param {boolean} [anew] first word of a new stream */
@@ -52,7 +54,7 @@ export class ServerClock {
 
   /** The device's own idea where central's is not known: for showing times, never for judging evidence. */
   roughly() {
-    return this.now() ?? this.wall();
+    return this.now() ?? Date.now();
   }
 
   /** How old the stream's newest word is, or null before the first. */
@@ -64,8 +66,8 @@ export class ServerClock {
   /** Call about twice a second. True if the device slept or its clock was set; the estimate is then forgotten. */
   jumped() {
     const steady = this.steady() - this.last.steady;
-    const wall = this.wall() - this.last.wall;
-    this.last = { steady: this.steady(), wall: this.wall() };
+    const wall = Date.now() - this.last.wall;
+    this.last = { steady: this.steady(), wall: Date.now() };
     if (Math.abs(wall - steady) <= JUMP_MS) return false;
     this.anchor = null;
     return true;

@@ -3,11 +3,10 @@
  * knows that it was sent; the agent's own event is the answer.
  */
 
-import { eventSentence, found } from "../messages/event_words.js";
 import { clockTime } from "../messages/format.js";
-import { actWord } from "../messages/en.js";
+import { actWord, eventSentence, sensedAfter } from "../messages/en.js";
 
-const ASK_MS = 700;
+const ANSWER_EVERY_MS = 700;
 const GRACE_MS = 4_000;
 
 /**
@@ -22,12 +21,12 @@ export async function command(api, clock, door, kind, say) {
   const { id, expires_ms: expiresMs } = await api.post(path, { kind });
   say(`${actWord(kind)}: sent, waiting for the agent`, "waiting");
   while (clock.roughly() < expiresMs + GRACE_MS) {
-    await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+    await new Promise((resolve) => setTimeout(resolve, ANSWER_EVERY_MS));
     const { events } = await api.get("/events", { site: door.site, limit: 50 });
     const answer = events.find((/** @type {any} */ event) => event.data?.id === id);
     if (!answer) continue;
     const done = answer.kind === "command_done";
-    say(`${actWord(kind)}: ${done ? `done${found(answer.data)}` : eventSentence(answer)} at ${clockTime(answer.at_ms)}`, done ? "done" : "refused");
+    say(`${actWord(kind)}: ${done ? `done${sensedAfter(answer.data)}` : eventSentence(answer)} at ${clockTime(answer.at_ms)}`, done ? "done" : "refused");
     return;
   }
   say(`${actWord(kind)}: no answer from the agent by ${clockTime(expiresMs)}. It has expired and will not be carried out late.`, "silent");

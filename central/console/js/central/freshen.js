@@ -3,8 +3,9 @@
  * secure must still be proven again and again.
  */
 
-const WANT_MS = 7_000; // before truth.FRESH_MS, with time for an answer
-const EVERY_MS = 4_000;
+/** Shares of the time that evidence lasts: when to ask for newer, with time for an answer, and how often at most. */
+const ASK_AT = 0.6;
+const ASK_EVERY = 0.33;
 
 export class Freshener {
   /** @param {() => Promise<void>} load @param {() => number} steady */
@@ -15,9 +16,12 @@ export class Freshener {
     this.busy = false;
   }
 
-  /** @param {number|null} oldestMs age of the oldest evidence something is shown secure on */
-  async check(oldestMs) {
-    if (oldestMs === null || oldestMs < WANT_MS || this.busy || this.steady() - this.last < EVERY_MS) return;
+  /**
+   * @param {number|null} oldestMs age of the oldest evidence something is shown secure on
+   * @param {number} lastsMs how old it may become
+   */
+  async check(oldestMs, lastsMs) {
+    if (oldestMs === null || oldestMs < ASK_AT * lastsMs || this.busy || this.steady() - this.last < ASK_EVERY * lastsMs) return;
     this.last = this.steady();
     this.busy = true;
     try {

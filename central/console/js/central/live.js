@@ -3,9 +3,11 @@
  * A stream that is open but late is silent: what counts is the time central says, not that bytes arrive.
  */
 
-import { SILENT_MS } from "../rules/truth.js";
+import { limitsOf } from "../rules/truth.js";
 
 const KINDS = ["overview", "doors", "declaration", "closure", "event"];
+/** For so long the first stream may take to open before the page says that central is not heard. */
+const OPENS_WITHIN_MS = 10_000;
 const RETRY_MS = 2_000;
 const REOPEN_SILENT_MS = 5_000;
 export const TICK_MS = 500;
@@ -29,6 +31,8 @@ export class Live {
     this.brokerLost = null;
     this.gaps = 0; // times that something may have been missed
     this.caughtUp = false; // all was fetched since the last of them
+    /** @type {import("../rules/truth.js").Limits|null} as central said when the stream opened */
+    this.limits = null;
     /** @type {import("../rules/truth.js").Link} */
     this.link = { state: "connecting", sinceMs: null };
   }
@@ -57,7 +61,9 @@ export class Live {
     const source = new EventSource(this.url);
     this.source = source;
     source.addEventListener("hello", (event) => {
-      this.clock.hear(JSON.parse(event.data).server_ms, true);
+      const hello = JSON.parse(event.data);
+      this.limits = limitsOf(hello);
+      this.clock.hear(hello.server_ms, true);
       this.missed();
     });
     source.addEventListener("ping", (event) => this.ping(JSON.parse(event.data)));
@@ -115,16 +121,12 @@ export class Live {
 
   /** @returns {import("../rules/truth.js").Link} */
   verdict() {
+    const { newest } = this.clock;
     const silentMs = this.clock.silentMs();
-    if (silentMs === null) {
-      if (this.clock.newest === null && this.clock.steady() - this.began <= SILENT_MS) {
-        return { state: "connecting", sinceMs: null };
-      }
-      return { state: "silent", sinceMs: this.clock.newest };
-    }
-    if (silentMs > SILENT_MS) return { state: "silent", sinceMs: this.clock.newest };
+    if (newest === null && this.clock.steady() - this.began <= OPENS_WITHIN_MS) return { state: "connecting", sinceMs: null };
+    if (this.limits === null || silentMs === null || silentMs > this.limits.stream_silent_ms) return { state: "silent", sinceMs: newest };
     if (this.brokerLost !== null) return { state: "broker", sinceMs: this.brokerLost };
     if (!this.caughtUp) return { state: "connecting", sinceMs: null };
-    return { state: "live", sinceMs: null };
+    return { state: "live", sinceMs: null, evidenceLastsMs: this.limits.evidence_lasts_ms };
   }
 }

@@ -1,14 +1,14 @@
 /**
  * What this page knows, as central last said it: schools, the doors of the school on show, active declarations,
- * the doors of the declaration on show. Collects what changed and tells the view once a frame. Judges nothing:
- * whether a thing may be shown is for truth.js.
+ * the doors of the declaration on show. Collects what changed and tells the page once a frame. Judges nothing:
+ * whether a thing may be shown is for rules/truth.js.
  */
 
 /** @typedef {import("./types.js").SiteSummary} SiteSummary */
 /** @typedef {import("./types.js").DoorView} DoorView */
 /** @typedef {import("./types.js").DeclarationView} DeclarationView */
-/** @typedef {import("./types.js").DoorRow} DoorRow */
-/** @typedef {import("./types.js").LiveEvent} LiveEvent */
+/** @typedef {import("./types.js").ClosureRowView} ClosureRowView */
+/** @typedef {import("./types.js").EventView} EventView */
 
 /**
  * @typedef {object} Changes what to look at again; a `true` in `all` means everything
@@ -26,10 +26,9 @@ const EVENTS_KEPT = 30;
 export const rowKey = (row) => `${row.site}/${row.door}`;
 
 export class Store {
-  /** @param {(changes: Changes) => void} onChange @param {(run: () => void) => void} [later] */
-  constructor(onChange, later = (run) => void requestAnimationFrame(run)) {
+  /** @param {(changes: Changes) => void} onChange once a frame */
+  constructor(onChange) {
     this.onChange = onChange;
-    this.later = later;
     this.district = "";
     /** @type {{doors: number, proven: number, conditions: Record<string, number>, agents: number, agents_alive: number}|null} */
     this.totals = null;
@@ -43,9 +42,9 @@ export class Store {
     this.doors = new Map();
     /** @type {DeclarationView|null} the one on show, active or not */
     this.declaration = null;
-    /** @type {Map<string, DoorRow>} of the declaration on show */
+    /** @type {Map<string, ClosureRowView>} of the declaration on show */
     this.rows = new Map();
-    /** @type {LiveEvent[]} newest first */
+    /** @type {EventView[]} newest first */
     this.events = [];
     /** @type {import("../rules/truth.js").Link} */
     this.link = { state: "connecting", sinceMs: null };
@@ -88,7 +87,7 @@ export class Store {
     this.changed().all = true;
   }
 
-  /** @param {DeclarationView & {doors: DoorRow[]}} declaration */
+  /** @param {DeclarationView & {doors: ClosureRowView[]}} declaration */
   setDeclaration(declaration) {
     const { doors, ...view } = declaration;
     this.declaration = view;
@@ -99,7 +98,7 @@ export class Store {
   /** One message of the stream. @param {string} kind @param {any} data */
   apply(kind, data) {
     if (kind === "overview") this.applySummaries(data);
-    else if (kind === "doors") this.applyDoors(data.doors ?? data);
+    else if (kind === "doors") this.applyDoors(data);
     else if (kind === "declaration") this.applyDeclaration(data);
     else if (kind === "closure") this.applyRows(data);
     else if (kind === "event") this.applyEvent(data);
@@ -129,17 +128,16 @@ export class Store {
     this.changed().declarations = true;
   }
 
-  /** @param {any} data a list of rows, or {id, doors} */
-  applyRows(data) {
-    const rows = /** @type {DoorRow[]} */ (data.doors ?? data.rows ?? data);
-    if (this.declaration === null || (data.id && data.id !== this.declaration.id)) return;
-    for (const row of rows) {
+  /** @param {{id: string, doors: ClosureRowView[]}} closure */
+  applyRows({ id, doors }) {
+    if (id !== this.declaration?.id) return;
+    for (const row of doors) {
       this.rows.set(rowKey(row), row);
       this.changed().rows.add(rowKey(row));
     }
   }
 
-  /** @param {LiveEvent} event */
+  /** @param {EventView} event */
   applyEvent(event) {
     this.events = [event, ...this.events.filter((one) => one.id !== event.id)].slice(0, EVENTS_KEPT);
     this.changed().events = true;
@@ -151,7 +149,7 @@ export class Store {
       this.changes = {
         all: false, overview: false, declarations: false, events: false, doors: new Set(), rows: new Set(),
       };
-      this.later(() => {
+      requestAnimationFrame(() => {
         const changes = /** @type {Changes} */ (this.changes);
         this.changes = null;
         this.onChange(changes);

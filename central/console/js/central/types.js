@@ -80,7 +80,7 @@
  * @property {number|null} ended_at_ms
  * @property {{doors: number, proven: number, pending: number, failed: number, slowest_ms: number|null}} closure
  *
- * @typedef {object} DoorRow
+ * @typedef {object} ClosureRowView
  * @property {string} site
  * @property {string} agent
  * @property {string} door
@@ -92,7 +92,7 @@
  * @property {number|null} evidence_at_ms
  * @property {number|null} proven_ms
  *
- * @typedef {object} LiveEvent
+ * @typedef {object} EventView
  * @property {number} id
  * @property {string} site
  * @property {string} agent
@@ -103,17 +103,31 @@
  * @property {number} received_ms
  * @property {Record<string, any>} data
  *
- * @typedef {object} Context what a view may use
+ * @typedef {object} HistoryPoint a door in one span of time
+ * @property {number} t_ms
+ * @property {Record<string, number>} conditions_ms how long each condition lasted
+ * @property {number} granted
+ * @property {number} denied
+ *
+ * @typedef {object} Hello the live stream's first message
+ * @property {number} server_ms
+ * @property {number} evidence_lasts_ms evidence older than this proves nothing
+ * @property {number} stream_silent_ms a stream without a word for so long is to be believed no more
+ *
+ * @typedef {object} SessionView
+ * @property {string} username
+ * @property {string} role
+ * @property {number} expires_ms
+ *
+ * @typedef {object} Context what a page may use
  * @property {import("./api.js").Api} api
  * @property {import("./store.js").Store} store
  * @property {import("./clock.js").ServerClock} clock
- * @property {{username: string, role: string, expires_ms: number}} session
+ * @property {SessionView} session
  * @property {import("../parts/announce.js").Announcer} announcer
  * @property {(path: string) => void} navigate
- * @property {() => Promise<void>} reload fetch the view's data anew; failures are shown above the view
- * @property {(fixed?: Scope) => void} openDeclare
  *
- * @typedef {object} View
+ * @typedef {object} Page
  * @property {HTMLElement} element
  * @property {() => string} title
  * @property {{site?: string, declaration?: string}} watch

@@ -1,40 +1,52 @@
 /**
- * The field's words as a person reads them: conditions, modes, actions, alarms, and who may do what.
- * Pure tables. A word this version does not know is shown as it came, never hidden.
+ * What the console says in English: conditions, modes, actions, alarms, what happened, what to do. Pure tables and
+ * sentences; the one place to translate. A word this version does not know is shown as it came, never hidden.
  */
 
-/** @typedef {"proven"|"open"|"unknown"} Group what a condition counts as: proven, not secure, unknown */
+import { span } from "./format.js";
 
-/**
- * @typedef {object} ConditionWords
- * @property {string} word one word, for a chip
- * @property {string} sentence what it means at the door
- * @property {string} icon id of a symbol in index.html
- * @property {Group} group
- * @property {number} rank 0 is worst
- */
-
-/** @type {Record<string, ConditionWords>} */
+/** One word for a chip, and what it means at the door. @type {Record<string, {word: string, sentence: string}>} */
 const CONDITIONS = {
-  forced: { word: "Forced", sentence: "Opened with nobody having the right to pass", icon: "forced", group: "open", rank: 0 },
-  tampered: { word: "Tampered", sentence: "Tamper switch open: its sensors prove nothing", icon: "tampered", group: "open", rank: 1 },
-  jammed: { word: "Jammed", sentence: "Closed, but the bolt did not throw", icon: "jammed", group: "open", rank: 2 },
-  held: { word: "Held open", sentence: "Open for longer than its time", icon: "held", group: "open", rank: 3 },
-  open: { word: "Open", sentence: "Open", icon: "open", group: "open", rank: 4 },
-  unlatched: { word: "Unlatched", sentence: "Closed, but nothing holds it", icon: "unlatched", group: "open", rank: 5 },
-  unknown: { word: "Unknown", sentence: "No fresh evidence", icon: "unknown", group: "unknown", rank: 6 },
-  secure: { word: "Secure", sentence: "Closed and locked, proven by its sensors", icon: "secure", group: "proven", rank: 7 },
+  forced: { word: "Forced", sentence: "Opened with nobody having the right to pass" },
+  tampered: { word: "Tampered", sentence: "Tamper switch open: its sensors prove nothing" },
+  jammed: { word: "Jammed", sentence: "Closed, but the bolt did not throw" },
+  held: { word: "Held open", sentence: "Open for longer than its time" },
+  open: { word: "Open", sentence: "Open" },
+  unlatched: { word: "Unlatched", sentence: "Closed, but nothing holds it" },
+  unknown: { word: "Unknown", sentence: "No fresh evidence" },
+  secure: { word: "Secure", sentence: "Closed and locked, proven by its sensors" },
 };
 
-/** Conditions from worst to best. */
-export const CONDITION_ORDER = Object.keys(CONDITIONS);
+/** @param {string} condition */
+export const conditionWords = (condition) => CONDITIONS[condition] ?? { ...CONDITIONS.unknown, word: plain(condition) };
 
-/** @param {string} condition @returns {ConditionWords} */
-export function conditionWords(condition) {
-  return CONDITIONS[condition] ?? { ...CONDITIONS.unknown, word: plain(condition) };
+/** Why a door is not shown as what central said. @type {Record<import("../rules/truth.js").Doubt, string>} */
+const DOUBTS = {
+  broker: "central has lost its message broker",
+  connecting: "not connected yet",
+  silent: "no word from central",
+  unproven: "its agent says secure, without proof",
+  no_evidence: "there is no evidence",
+  old: "its evidence is too old",
+  future: "its evidence is dated in the future",
+};
+
+/** @param {import("../rules/truth.js").Doubt} doubt */
+export const doubtWords = (doubt) => DOUBTS[doubt];
+
+/** What the sensors say. @param {import("../central/types.js").DoorView} door */
+export function evidenceWords({ evidence }) {
+  const contact = evidence.contact ? `door ${evidence.contact}` : "door contact: no reading";
+  if (!evidence.bolt_fitted) return `${contact}, no bolt sensor fitted`;
+  return `${contact}, ${evidence.bolt ? `bolt ${evidence.bolt}` : "bolt: no reading"}`;
 }
 
+/** "evidence 3 s old" @param {number|null} ageMs */
+export const ageWords = (ageMs) => (ageMs === null ? "no evidence" : `evidence ${span(ageMs)} old`);
+
+/** @type {Record<string, string>} */
 const MODES = { unlocked: "Unlocked", controlled: "Controlled", secured: "Secured" };
+/** @type {Record<string, string>} */
 const MODE_SENTENCES = {
   unlocked: "Unlocked by schedule: anyone may pass",
   controlled: "Controlled: locked, badges work",
@@ -58,6 +70,7 @@ export const ACTIONS = [
 /** @param {string} action */
 export const actionWord = (action) => ACTIONS.find((known) => known.action === action)?.word ?? plain(action);
 
+/** @type {Record<string, string>} */
 const ALARMS = {
   forced: "Forced open",
   held: "Held open",
@@ -93,7 +106,7 @@ export const alarmWords = (door) =>
       ? door.maintenance.map((often) => `Maintenance: ${alarmWord(often)}, again and again`)
       : [alarmWord(alarm)]);
 
-/** Momentary acts, in the words of their buttons. */
+/** Momentary acts, in the words of their buttons. @type {Record<string, string>} */
 const ACTS = {
   grant: "Open once",
   test_lock: "Test the lock",
@@ -105,6 +118,7 @@ const ACTS = {
 /** @param {string} act */
 export const actWord = (act) => ACTS[act] ?? plain(act);
 
+/** @type {Record<string, string>} */
 const DENIALS = {
   unknown_credential: "badge not known",
   credential_suspended: "badge suspended",
@@ -127,7 +141,7 @@ const DENIALS = {
 };
 
 /** @param {string} denial */
-export const denialWord = (denial) => DENIALS[denial] ?? plain(denial);
+const denialWord = (denial) => DENIALS[denial] ?? plain(denial);
 
 /** @param {string} word snake_case @returns {string} the same, as a person writes it */
 export function plain(word) {
@@ -147,13 +161,143 @@ export function scopeWords(scope, siteName) {
   return school;
 }
 
-const MAY = {
-  release: ["officer", "responder", "administrator"],
-  command: ["officer", "facilities", "administrator"],
+/** "officer, responder or administrator" @param {string[]} roles */
+export const anyOf = (roles) => roles.join(", ").replace(/, ([^,]*)$/, " or $1");
+
+/** @typedef {Record<string, any>} Data */
+
+/** @param {Data} data */
+const change = (data, /** @type {(word: any) => string} */ word) =>
+  data.from ? `${word(data.from)} → ${word(data.to)}` : word(data.to);
+
+/** @type {Record<string, (data: Data) => string>} */
+const SENTENCES = {
+  condition_changed: (data) => `Condition: ${change(data, (word) => conditionWords(word).word)}`,
+  mode_changed: (data) => `Mode: ${change(data, modeWord)}`,
+  alarm_raised: (data) => raised(data),
+  alarm_cleared: (data) => `Alarm over: ${alarmWord(data.alarm ?? "")}${where(data)}`,
+  held_warning: (data) => `Door open for long: an alarm in ${Math.round((data.in_ms ?? 0) / 1000)} s`,
+  access_granted: (data) => `Access granted${whose(data)}${together(data)}`,
+  access_denied: (data) => `Access denied${whose(data)}: ${denialWord(data.reason ?? "no reason given")}`,
+  request_to_exit: () => "Somebody went out (request to exit)",
+  lock_commanded: (data) => `Lock commanded${data.released === undefined ? "" : data.released ? ": release" : ": lock"}`,
+  panic_pressed: () => "Panic button pressed",
+  fire_started: () => "Fire alarm",
+  fire_ended: () => "Fire alarm over",
+  agent_started: () => "Agent started",
+  agent_health: () => "Agent's minute report",
+  declarations_applied: () => "Declarations applied",
+  config_applied: (data) => `Configuration applied${data.version ? `: version ${data.version}` : ""}`,
+  command_done: (data) => acted(data),
+  message_refused: (data) => `Message refused: ${denialWord(data.reason ?? "no reason given")}${data.detail ? ` (${data.detail})` : ""}`,
+  reader_online: () => "Reader online",
+  reader_offline: () => "Reader offline",
+  card_read_refused: (data) => `Reader ${data.reader ?? "?"}: ${data.count ?? 1} unreadable ${data.count > 1 ? "reads" : "read"} refused (${plain(data.reason ?? "noise").toLowerCase()})`,
+  override_used: (data) => `Responder's badge used${whose(data, "by")}: an emergency passage${data.clock_trusted === false ? " (the agent's clock was not to be trusted, so no date of the badge was checked)" : ""}`,
+  duress: (data) => `DURESS${whose(data, "of")}: somebody was made to open this door${data.opened === false ? " (it stayed shut)" : ""}`,
+  passback_noted: (data) => `Let in all the same: ${data.cardholder ?? "this badge"} was ${data.known_in ? `in ${data.known_in}` : "outside"} and had not left (anti-passback)`,
+  passback_forgiven: (data) => `Anti-passback forgiven for ${data.cardholder ?? "everybody"}${data.by ? ` by ${data.by}` : ""}`,
+  passback_unguarded: (data) => `Anti-passback (${plain(data.passback ?? "hard").toLowerCase()}) is off at this door: no reader leads back, so it would shut people out for good`,
+  pin_guessing: (data) => `PINs are tried out${data.cardholder ? ` with the card of ${data.cardholder}` : ""} at reader ${data.reader ?? "?"}: rest number ${data.rests ?? "?"} within a day, ${Math.round((data.rest_ms ?? 0) / 60000)} min`,
+  first_person_came: (data) => `First person came${whose(data, "of", ": ")}; the door follows its schedule`,
+  second_person_awaited: (data) => `${data.cardholder ?? "One person"} may pass with a second person, who is awaited`,
+  config_confirmed: (data) => `Configuration confirmed${data.version ? `: version ${data.version}` : ""}`,
+  config_rolled_back: (data) => `Configuration rolled back${data.version ? `: version ${data.version} is not used` : ""}${data.why ? ` (${data.why})` : ""}`,
+  reader_key_set: (data) => `Reader ${data.reader ?? "?"} has a new key`,
+  reader_key_kept: (data) => `Reader ${data.reader ?? "?"} took no new key and keeps the one it has`,
+  walk_test_begun: (data) => `Walk test begun by ${data.by ?? "?"}: ${data.doors?.length ?? 0} doors; nothing is known of them meanwhile`,
+  walk_test_ended: (data) => `Walk test ended: ${plain(data.verdict ?? "?").toLowerCase()}, ${data.found?.length ?? 0} to look at`,
+  events_dropped: (data) => `Events lost, the outbox was full: ${data.count ?? "?"}`,
 };
 
-/** Whether a role may do a thing; central decides, this only spares people buttons that would be refused.
- * @param {string} role @param {"release"|"command"} thing */
-export const may = (role, thing) => MAY[thing].includes(role);
-/** @param {"release"|"command"} thing */
-export const whoMay = (thing) => MAY[thing].join(", ").replace(/, ([^,]*)$/, " or $1");
+/** @param {Data} data @param {string} [word] @param {string} [before] */
+function whose(data, word = "to", before = ` ${word} `) {
+  if (data.cardholder) return `${before}${data.cardholder}`;
+  return data.by ? ` by ${data.by}` : "";
+}
+
+/** @type {Record<string, string>} */
+const SHOWN = { pin: ", by PIN", card_and_pin: ", card and PIN" };
+
+/** With whom, by what and how. @param {Data} data */
+function together(data) {
+  const shown = SHOWN[data.shown] ?? "";
+  const others = data.with?.length ? `, with ${data.with.join(" and ")}` : "";
+  return `${others}${shown}${data.override ? ", as a responder" : ""}`;
+}
+
+/** Of which reader or line. @param {Data} data */
+const where = (data) => (data.reader ? `, reader ${data.reader}` : data.input ? `, ${data.input} line` : "");
+
+/** An alarm; how often it came, where that is the news. @param {Data} data */
+function raised(data) {
+  if (data.alarm === "maintenance") {
+    return `Maintenance fault: ${alarmWord(data.of ?? "")}${where(data)}, ${data.count} times. Look at the hardware`;
+  }
+  const often = data.count > 1 ? `, ${data.count} more times` : data.repeat ? `, number ${data.repeat} of a series` : "";
+  return `Alarm: ${alarmWord(data.alarm ?? "")}${where(data)}${often}${data.lasting ? ", and it stays" : ""}`;
+}
+
+/** An act that was carried out, in its button's words, and by whom. @param {Data} data */
+function acted(data) {
+  const act = `${data.kind ? actWord(data.kind) : "Command"}${data.by ? ` by ${data.by}` : ""}`;
+  if (data.kind === "clear_duress") return data.cleared === false ? `${act}: there was none any more` : act;
+  return `${act}: done${sensedAfter(data)}`;
+}
+
+/** What the sensors said right after a test. @param {Data} data */
+export function sensedAfter(data) {
+  if (!data.condition) return "";
+  return `; ${conditionWords(data.condition).word.toLowerCase()}, contact ${data.contact ?? "no reading"}, bolt ${data.bolt ?? "no reading"}`;
+}
+
+/** Kinds a person may filter by. */
+export const EVENT_KINDS = Object.keys(SENTENCES);
+
+/** @param {{kind: string, data?: Data|null}} event */
+export function eventSentence(event) {
+  const data = event.data ?? {};
+  if (event.kind.startsWith("declaration")) {
+    return `${plain(event.kind)}${data.action ? `: ${actionWord(data.action)}` : ""}${data.by ? ` by ${data.by}` : ""}`;
+  }
+  return SENTENCES[event.kind]?.(data) ?? plain(event.kind);
+}
+
+/** "REAL Lockdown" or "DRILL: Lockdown": never one for the other. @param {{drill: boolean, action: string}} declaration */
+export const declarationName = (declaration) =>
+  declaration.drill ? `DRILL: ${actionWord(declaration.action)}` : `REAL ${actionWord(declaration.action)}`;
+
+/** @param {import("../central/types.js").DeclarationView} declaration @param {(site: string) => string} siteName */
+export const newDeclarationWords = (declaration, siteName) =>
+  `${declarationName(declaration)} declared: ${scopeWords(declaration.scope, siteName)}, by ${declaration.by}`;
+
+/** "12 of 14 doors proven, 1 pending, 1 cannot be secured" @param {import("../central/types.js").DeclarationView} one @param {boolean} live */
+export function closureWords(one, live) {
+  const { doors, proven, pending, failed } = one.closure;
+  if (doors === 0) return one.action === "lockdown" || one.action === "secure" ? "Covers no door" : "Asks nothing of the doors";
+  if (!live && one.state !== "ended") return `${doors} doors; their proof is not known now`;
+  const rest = [pending && `${pending} pending`, failed && `${failed} cannot be secured`].filter(Boolean);
+  return [`${proven} of ${doors} doors proven`, ...rest].join(", ");
+}
+
+/** @param {import("../central/types.js").DeclarationView} one */
+export function stateWords(one) {
+  if (one.state === "ended") return `Ended by ${one.ended_by ?? "somebody"}`;
+  return one.state === "release_requested" ? `Active; ${one.release_requested_by} asked for release` : "Active";
+}
+
+/** What to do, by status; what happened stands before it, in central's own words. @type {Record<number, string>} */
+const ADVICE = {
+  401: "Sign in again.",
+  403: "Ask somebody whose role may do this.",
+  404: "It may have been removed or renamed: go back and choose anew.",
+  409: "Look at its present state on this page.",
+  422: "Change what is named and send again.",
+  429: "Wait a minute, then try again.",
+  503: "Try again in a few seconds. A school's panic button and its badges work without central.",
+};
+const UNREACHED =
+  "Check this device's network and try again. A school's panic button and its badges work without central.";
+
+/** What to do after a failed request. @param {number} status of HTTP; 0: central did not answer */
+export const adviceWords = (status) => ADVICE[status] ?? (status === 0 ? UNREACHED : ADVICE[503]);

@@ -5,30 +5,31 @@
 
 import { explain } from "../central/api.js";
 import { confirmAct } from "../parts/confirm.js";
-import { closureWords } from "../parts/declaration_card.js";
 import { errorBox, fill, h, setAttribute, setText, show } from "../parts/dom.js";
 import { DoorSections } from "../parts/declaration_doors.js";
-import { declarationName } from "../messages/event_words.js";
 import { moment, span, took } from "../messages/format.js";
 import { Freshener } from "../central/freshen.js";
 import { hrefs } from "../rules/router.js";
 import { tiles } from "../parts/tiles.js";
-import { isLive, showRow } from "../rules/truth.js";
-import { may, scopeWords, whoMay } from "../messages/en.js";
+import { releaseStep, rolesWith } from "../rules/rights.js";
+import { isLive, oldestProofMs, showRow } from "../rules/truth.js";
+import { anyOf, closureWords, declarationName, doubtWords, scopeWords } from "../messages/en.js";
 
 /** @typedef {import("../central/types.js").DeclarationView} DeclarationView */
 
 /** Above this, evidence ages are left to central, which sweeps every second; the stream must still be live. */
 const ROWS_FRESHENED = 600;
 const SAY_EVERY_MS = 5_000;
+/** So long before the oldest proof expires, and from then on, the doors are drawn at every tick. */
+const REDRAW_MS = 1_000;
 const COUNTS = [
   { key: "proven", word: "Proven", icon: "secure", group: "proven" },
   { key: "pending", word: "Pending", icon: "held", group: "unknown" },
   { key: "failed", word: "Cannot be secured", icon: "jammed", group: "failed" },
 ];
 
-/** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").View} */
-export function declarationView(context, route) {
+/** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").Page} */
+export function declarationPage(context, route) {
   const { store, clock, api } = context;
   const { id } = route.params;
   const path = `/declarations/${encodeURIComponent(id)}`;
@@ -72,7 +73,8 @@ export function declarationView(context, route) {
     const judged = [...store.rows.values()].map((row) => {
       if (ended) return { row, state: row.state, why: row.why ?? "" };
       const fresh = ageMatters() ? row : { ...row, evidence_at_ms: now };
-      return { row, ...showRow(fresh, store.link, now) };
+      const { state: how, doubt } = showRow(fresh, store.link, now);
+      return { row, state: how, why: doubt ? doubtWords(doubt) : row.why || "no proof yet" };
     });
     const tally = { proven: 0, pending: 0, failed: 0, unknown: 0 };
     for (const { state: how } of judged) tally[how] += 1;
@@ -139,21 +141,12 @@ export function declarationView(context, route) {
       if (one === null || one.state === "ended") return;
       drawState(one);
       if (!isLive(store.link) || !ageMatters()) return;
-      const oldest = oldestProof(store.rows.values(), clock.now());
-      void freshener.check(oldest);
-      if (oldest !== null && oldest > 11_000) drawDoors(one);
+      const oldest = oldestProofMs(store.rows.values(), clock.now());
+      const lastsMs = store.link.evidenceLastsMs;
+      void freshener.check(oldest, lastsMs);
+      if (oldest !== null && oldest > lastsMs - REDRAW_MS) drawDoors(one);
     },
   };
-}
-
-/** @param {Iterable<import("../central/types.js").DoorRow>} rows @param {number|null} now */
-function oldestProof(rows, now) {
-  /** @type {number|null} */
-  let oldest = null;
-  for (const row of rows) {
-    if (row.state === "proven" && row.evidence_at_ms !== null && now !== null) oldest = Math.max(oldest ?? 0, now - row.evidence_at_ms);
-  }
-  return oldest;
 }
 
 /** @param {DeclarationView} one @param {boolean} live @param {number} stale */
@@ -174,8 +167,9 @@ function closureSentence(one, live, stale) {
  */
 function releaseParts(one, { session, store }, act) {
   const title = h("h2", {}, "Release");
-  if (!may(session.role, "release")) {
-    return [title, h("p", { class: "fact" }, `Your role is ${session.role}. Releasing needs ${whoMay("release")}.`)];
+  const step = releaseStep(one, session);
+  if (step === "nothing") {
+    return [title, h("p", { class: "fact" }, `Your role is ${session.role}. Releasing needs ${anyOf(rolesWith("release"))}.`)];
   }
   const name = declarationName(one);
   const where = scopeWords(one.scope, (site) => store.siteName(site));
@@ -187,13 +181,13 @@ function releaseParts(one, { session, store }, act) {
   };
   const button = (/** @type {string} */ words, /** @type {"post"|"delete"} */ method, /** @type {typeof end|null} */ question, strong = false) =>
     h("button", { type: "button", class: strong ? "button strong" : "button", onclick: () => act(method, question) }, words);
-  if (one.drill) return [title, h("p", {}, "A drill is ended by one person."), button("End the drill", "post", end, true)];
-  if (one.state !== "release_requested") {
+  if (step === "end_drill") return [title, h("p", {}, "A drill is ended by one person."), button("End the drill", "post", end, true)];
+  if (step === "ask") {
     return [title, h("p", {}, "Two different people end a real declaration: one asks, another one ends it."),
       button("Ask for release", "post", null)];
   }
   const withdraw = button("Withdraw the request", "delete", null);
-  if (one.release_requested_by === session.username) {
+  if (step === "wait") {
     return [title, h("p", { class: "sentence" }, "You asked for release. Somebody else must end it."), withdraw];
   }
   return [title, h("p", { class: "sentence" }, `${one.release_requested_by} asked for release. You are the second person.`),

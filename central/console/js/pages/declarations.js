@@ -3,13 +3,14 @@
 import { h, setText, show } from "../parts/dom.js";
 import { declarationCard } from "../parts/declaration_card.js";
 import { KeyedList } from "../parts/keyed_list.js";
+import { latestFirst } from "../rules/order.js";
 
 /** @typedef {import("../central/types.js").DeclarationView} DeclarationView */
 
 const LIMIT = 100;
 
-/** @param {import("../central/types.js").Context} context @returns {import("../central/types.js").View} */
-export function declarationsView(context) {
+/** @param {import("../central/types.js").Context} context @returns {import("../central/types.js").Page} */
+export function declarationsPage(context) {
   const { store } = context;
   const makeList = () => {
     const element = h("div", { class: "cards" });
@@ -34,10 +35,10 @@ export function declarationsView(context) {
   }
 
   function draw() {
-    const now = [...store.declarations.values()].sort((a, b) => b.at_ms - a.at_ms);
+    const now = latestFirst(store.declarations.values());
     active.list.sync(now);
     show(calm, now.length === 0);
-    past.list.sync([...ended].sort((a, b) => b.at_ms - a.at_ms));
+    past.list.sync(latestFirst(ended));
     const ids = now.map((one) => one.id).sort().join();
     if (activeIds && ids !== activeIds) void loadPast().catch(() => {});
     activeIds = ids;

@@ -1,23 +1,21 @@
 /** The district: all schools, the worst first; what is declared; who is silent. */
 
 import { h, icon, setAttribute, setText, show } from "../parts/dom.js";
-import { eventSentence, isGrave } from "../messages/event_words.js";
 import { clockTime, counted } from "../messages/format.js";
 import { KeyedList } from "../parts/keyed_list.js";
 import { hrefs } from "../rules/router.js";
 import { tiles } from "../parts/tiles.js";
-import { isLive, showCounts } from "../rules/truth.js";
-import { CONDITION_ORDER, conditionWords } from "../messages/en.js";
+import { CONDITIONS, TROUBLE, isGrave, realFirst, sitesInOrder } from "../rules/order.js";
+import { groupOf, isLive, showCounts } from "../rules/truth.js";
+import { conditionWords, eventSentence } from "../messages/en.js";
 import { declarationCard } from "../parts/declaration_card.js";
 
 /** @typedef {import("../central/types.js").SiteSummary} SiteSummary */
 
 const EVENTS_SHOWN = 8;
-/** Conditions that need a person, whatever the schedule says. */
-const TROUBLE = ["forced", "tampered", "jammed", "held"];
 
-/** @param {import("../central/types.js").Context} context @returns {import("../central/types.js").View} */
-export function districtView(context) {
+/** @param {import("../central/types.js").Context} context @returns {import("../central/types.js").Page} */
+export function districtPage(context) {
   const { store } = context;
   const heading = h("h1", {}, "District");
   const total = tiles("Doors of the district");
@@ -30,7 +28,7 @@ export function districtView(context) {
   const list = new KeyedList(schools, (/** @type {SiteSummary} */ site) => site.site, () => siteRow(context));
   const none = h("p", { class: "fact" });
   const latest = h("ul", { class: "lines" });
-  const latestList = new KeyedList(latest, (/** @type {import("../central/types.js").LiveEvent} */ event) => String(event.id), () => eventLine(context));
+  const latestList = new KeyedList(latest, (/** @type {import("../central/types.js").EventView} */ event) => String(event.id), () => eventLine(context));
   const latestPart = h("section", { "aria-labelledby": "latest" }, h("h2", { id: "latest" }, "Since this page opened"), latest);
   const element = h("div", { class: "page" },
     heading, h("section", { "aria-label": "Active declarations" }, declared, calm), total.element, agents,
@@ -45,15 +43,11 @@ export function districtView(context) {
     const counts = store.totals ? showCounts(store.totals.conditions, store.link) : { proven: "–", open: "–", unknown: "–" };
     total.update(counts);
     drawAgents();
-    const active = [...store.declarations.values()].sort((a, b) => Number(a.drill) - Number(b.drill) || b.at_ms - a.at_ms);
+    const active = realFirst(store.declarations.values());
     declaredList.sync(active);
     show(calm, active.length === 0 && store.totals !== null);
     const wanted = filter.value.trim().toLowerCase();
-    const sites = [...store.sites.values()]
-      .filter((site) => `${site.name} ${site.site}`.toLowerCase().includes(wanted))
-      .map((site) => /** @type {[number, SiteSummary]} */ ([urgency(site), site]))
-      .sort(([a, one], [b, other]) => a - b || one.name.localeCompare(other.name))
-      .map(([, site]) => site);
+    const sites = sitesInOrder(store.sites.values()).filter((site) => `${site.name} ${site.site}`.toLowerCase().includes(wanted));
     list.sync(sites);
     setText(none, sites.length ? "" : store.totals === null ? "Fetching the schools…" : `No school's name contains “${filter.value}”.`);
     latestList.sync(store.events.slice(0, EVENTS_SHOWN));
@@ -83,15 +77,6 @@ export function districtView(context) {
     load: async () => {},
     update: draw,
   };
-}
-
-/** What is worst stands first; within that, by name. @param {SiteSummary} site */
-function urgency(site) {
-  if (site.fire || site.duress) return 0;
-  if (TROUBLE.some((condition) => site.conditions[condition])) return 1;
-  if (site.alarms > 0) return 2;
-  if (site.declarations.length > 0) return 3;
-  return site.agents_alive < site.agents || site.conditions.unknown ? 4 : 5;
 }
 
 /** @param {import("../central/types.js").Context} context */
@@ -141,7 +126,7 @@ function flagWords(site, live) {
 
 /** "1 forced, 3 open; 4 doors in all" @param {SiteSummary} site @param {number} lost */
 function detailWords(site, lost) {
-  const parts = CONDITION_ORDER.filter((condition) => site.conditions[condition] && conditionWords(condition).group === "open")
+  const parts = CONDITIONS.filter((condition) => site.conditions[condition] && groupOf(condition) === "open")
     .map((condition) => `${site.conditions[condition]} ${conditionWords(condition).word.toLowerCase()}`);
   if (lost) parts.push(`${lost} proven when last heard`);
   return [counted(site.doors, "door"), ...parts].join(" · ");
@@ -152,7 +137,7 @@ function eventLine(context) {
   const element = h("li");
   return {
     element,
-    /** @param {import("../central/types.js").LiveEvent} event */
+    /** @param {import("../central/types.js").EventView} event */
     update(event) {
       const where = [event.door, context.store.siteName(event.site)].filter(Boolean).join(", ");
       setAttribute(element, "data-grave", isGrave(event));

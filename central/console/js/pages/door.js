@@ -4,25 +4,25 @@ import { explain } from "../central/api.js";
 import { command } from "../central/command_watch.js";
 import { confirmAct } from "../parts/confirm.js";
 import { errorBox, fill, h, setAttribute, setText, show } from "../parts/dom.js";
-import { conditionChip, inDuress } from "../parts/door_row.js";
+import { conditionChip } from "../parts/door_row.js";
 import { duressPart } from "../parts/duress.js";
-import { declarationName } from "../messages/event_words.js";
 import { eventRow } from "../parts/event_row.js";
 import { moment, span } from "../messages/format.js";
 import { Freshener } from "../central/freshen.js";
 import { DAY_MS, RESOLUTION_MS, historyStrip } from "../parts/history_strip.js";
 import { KeyedList } from "../parts/keyed_list.js";
 import { hrefs } from "../rules/router.js";
-import { isLive, showDoor } from "../rules/truth.js";
-import { actWord, alarmWords, conditionWords, may, modeSentence, scopeWords, whoMay } from "../messages/en.js";
-import { oldestSecure } from "./site.js";
+import { inDuress } from "../rules/order.js";
+import { may, rolesWith } from "../rules/rights.js";
+import { isLive, oldestProofMs, showDoor } from "../rules/truth.js";
+import { actWord, alarmWords, anyOf, conditionWords, declarationName, doubtWords, modeSentence, scopeWords } from "../messages/en.js";
 
 /** @typedef {import("../central/types.js").DoorView} DoorView */
 
 const HISTORY_EVERY_MS = 60_000;
 
-/** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").View} */
-export function doorView(context, route) {
+/** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").Page} */
+export function doorPage(context, route) {
   const { store, clock, api } = context;
   const { site, door: key } = route.params;
   const at = { site: encodeURIComponent(site), door: encodeURIComponent(key) };
@@ -41,7 +41,7 @@ export function doorView(context, route) {
   const problems = h("div");
   const day = h("div", {}, h("p", { class: "fact" }, "Fetching…"));
   const events = h("div", { class: "rows" });
-  const eventList = new KeyedList(events, (/** @type {import("../central/types.js").LiveEvent} */ event) => String(event.id), () => eventRow(context, false));
+  const eventList = new KeyedList(events, (/** @type {import("../central/types.js").EventView} */ event) => String(event.id), () => eventRow(context, false));
   const noEvents = h("p", { class: "fact" });
   const element = h("div", { class: "page door-page" },
     h("p", { class: "crumbs" }, h("a", { href: hrefs.district() }, "All schools"), " / ", school),
@@ -69,7 +69,7 @@ export function doorView(context, route) {
     draw();
   });
   if (may(context.session.role, "command")) fill(acts, buttons);
-  else fill(acts, h("p", { class: "fact" }, `Your role is ${context.session.role}. Opening once and testing the lock need ${whoMay("command")}.`));
+  else fill(acts, h("p", { class: "fact" }, `Your role is ${context.session.role}. Opening once and testing the lock need ${anyOf(rolesWith("command"))}.`));
 
   async function loadDoor() {
     const { events: recent, ...door } = await api.get(`/sites/${at.site}/doors/${at.door}`);
@@ -131,7 +131,7 @@ export function doorView(context, route) {
   function drawVerdict(door) {
     const shown = showDoor(door, store.link, clock.now());
     chip.update(shown);
-    setText(sentence, (shown.lastKnown ? "When last heard: " : "") + conditionWords(shown.condition).sentence + (shown.why ? `: ${shown.why}` : ""));
+    setText(sentence, (shown.lastKnown ? "When last heard: " : "") + conditionWords(shown.condition).sentence + (shown.doubt ? `: ${doubtWords(shown.doubt)}` : ""));
     facts.set("Evidence", shown.ageMs === null ? "none" : `${span(shown.ageMs)} old`);
     const since = door.since_ms === null ? "not known" : `${moment(door.since_ms, clock.roughly())} (${span(clock.roughly() - door.since_ms)})`;
     facts.set("In this condition since", isLive(store.link) ? since : `not known now; last known ${since}`);
@@ -161,7 +161,7 @@ export function doorView(context, route) {
       drawVerdict(door);
       duress.update(door);
       if (!isLive(store.link)) return;
-      void freshener.check(oldestSecure([door], clock.now()));
+      void freshener.check(oldestProofMs([door], clock.now()), store.link.evidenceLastsMs);
       if (clock.steady() - historyAt > HISTORY_EVERY_MS && historyAt > 0) void loadHistory();
     },
   };

@@ -2,20 +2,20 @@
 
 import { explain } from "../central/api.js";
 import { errorBox, field, fill, h, setText, show } from "../parts/dom.js";
-import { EVENT_KINDS } from "../messages/event_words.js";
 import { eventRow } from "../parts/event_row.js";
 import { KeyedList } from "../parts/keyed_list.js";
+import { byName } from "../rules/order.js";
 import { hrefs } from "../rules/router.js";
 import { isLive } from "../rules/truth.js";
-import { plain } from "../messages/en.js";
+import { EVENT_KINDS, plain } from "../messages/en.js";
 
-/** @typedef {import("../central/types.js").LiveEvent} LiveEvent */
+/** @typedef {import("../central/types.js").EventView} EventView */
 
 const PAGE = 100;
-const FRESH_EVERY_MS = 3_000;
+const ASK_EVERY_MS = 3_000;
 
-/** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").View} */
-export function eventsView(context, route) {
+/** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").Page} */
+export function eventsPage(context, route) {
   const { api, store, clock } = context;
   const wanted = Object.fromEntries(["site", "door", "kind"].map((name) => [name, route.query.get(name) ?? ""]));
   const school = h("select", { id: "event-school", onchange: () => filter({ site: school.value, door: "" }) });
@@ -23,7 +23,7 @@ export function eventsView(context, route) {
     h("option", { value: "" }, "Everything"), EVENT_KINDS.map((one) => h("option", { value: one }, plain(one))));
   kind.value = wanted.kind;
   const rows = h("div", { class: "rows" });
-  const list = new KeyedList(rows, (/** @type {LiveEvent} */ event) => String(event.id), () => eventRow(context, true));
+  const list = new KeyedList(rows, (/** @type {EventView} */ event) => String(event.id), () => eventRow(context, true));
   const older = h("button", { type: "button", class: "button", onclick: () => void loadOlder() }, "Older");
   const note = h("p", { class: "fact" }, "Fetching…");
   const problems = h("div");
@@ -32,7 +32,7 @@ export function eventsView(context, route) {
   const element = h("div", { class: "page" }, h("h1", {}, "Events"),
     h("div", { class: "filters" }, field("School", school), field("Kind", kind)),
     onlyDoor, rows, note, problems, older);
-  /** @type {Map<number, LiveEvent>} */
+  /** @type {Map<number, EventView>} */
   const events = new Map();
   let ended = false;
   let loadedAt = -Infinity;
@@ -71,7 +71,7 @@ export function eventsView(context, route) {
   }
 
   function drawSchools() {
-    const sites = [...store.sites.values()].sort((a, b) => a.name.localeCompare(b.name));
+    const sites = byName(store.sites.values());
     const now = sites.map((site) => site.name).join("|");
     if (now === schoolsOf && school.options.length) return;
     schoolsOf = now;
@@ -87,7 +87,7 @@ export function eventsView(context, route) {
     load: () => fetchPage(),
     update: drawSchools,
     tick() {
-      if (isLive(store.link) && clock.steady() - loadedAt > FRESH_EVERY_MS && !document.hidden) void fetchPage().catch(() => {});
+      if (isLive(store.link) && clock.steady() - loadedAt > ASK_EVERY_MS && !document.hidden) void fetchPage().catch(() => {});
     },
   };
 }

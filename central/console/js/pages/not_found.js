@@ -3,8 +3,8 @@
 import { h } from "../parts/dom.js";
 import { hrefs } from "../rules/router.js";
 
-/** @param {import("../central/types.js").Context} _context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").View} */
-export function notFoundView(_context, route) {
+/** @param {import("../central/types.js").Context} _context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").Page} */
+export function notFoundPage(_context, route) {
   const element = h("div", { class: "page" }, h("h1", {}, "No such page"),
     h("p", {}, `“${route.path}” names no page of this console.`),
     h("p", {}, h("a", { class: "button", href: hrefs.district() }, "All schools")));

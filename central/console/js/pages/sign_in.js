@@ -6,9 +6,9 @@ import { errorBox, field, fill, h } from "../parts/dom.js";
 /**
  * @param {import("../central/api.js").Api} api
  * @param {(session: any) => void} onSignedIn
- * @returns {import("../central/types.js").View}
+ * @returns {import("../central/types.js").Page}
  */
-export function signInView(api, onSignedIn) {
+export function signInPage(api, onSignedIn) {
   const name = h("input", { id: "username", name: "username", autocomplete: "username", required: true, autocapitalize: "none", spellcheck: "false" });
   const password = h("input", { id: "password", name: "password", type: "password", autocomplete: "current-password", required: true });
   const button = h("button", { type: "submit", class: "button strong" }, "Sign in");

@@ -1,23 +1,21 @@
 /** One school: what is wrong first, then its doors by zone; its agents. */
 
 import { h, setAttribute, setText, show } from "../parts/dom.js";
-import { agentLine, agentNeedsSomebody, agentRow } from "../parts/agent_row.js";
-import { doorRow, inDuress, needsSomebody, wrongness } from "../parts/door_row.js";
+import { agentLine, agentRow } from "../parts/agent_row.js";
+import { doorRow } from "../parts/door_row.js";
 import { counted } from "../messages/format.js";
 import { Freshener } from "../central/freshen.js";
 import { KeyedList } from "../parts/keyed_list.js";
 import { hrefs } from "../rules/router.js";
 import { tiles } from "../parts/tiles.js";
-import { isLive, showDoor } from "../rules/truth.js";
-import { conditionWords } from "../messages/en.js";
+import { agentsInOrder, inDuress, schoolInOrder } from "../rules/order.js";
+import { groupOf, isLive, oldestProofMs, showDoor } from "../rules/truth.js";
 
 /** @typedef {import("../central/types.js").DoorView} DoorView */
 /** @typedef {ReturnType<typeof doorRow>} DoorLine */
 
-/** A door in several zones stands in its first; one in none stands here. */
-const NO_ZONE = "";
-/** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").View} */
-export function siteView(context, route) {
+/** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").Page} */
+export function sitePage(context, route) {
   const { store, clock } = context;
   const { site } = route.params;
   const heading = h("h1");
@@ -42,17 +40,17 @@ export function siteView(context, route) {
     setText(heading, store.site?.name ?? store.siteName(site));
     if (store.site === null) return;
     show(wait, false);
-    agentList.sync([...store.site.agents].sort((a, b) => Number(a.alive) - Number(b.alive) || a.agent.localeCompare(b.agent)));
+    agentList.sync(agentsInOrder(store.site.agents));
     drawGroups();
     drawTotal();
   }
 
-  const drawGroups = () => groupList.sync(group([...store.doors.values()], store.site?.agents ?? []));
+  const drawGroups = () => groupList.sync(zoneGroups(store.doors.values(), store.site?.agents ?? []));
 
   function drawTotal() {
     const counts = { proven: 0, open: 0, unknown: 0 };
     const now = clock.now();
-    for (const door of store.doors.values()) counts[conditionWords(showDoor(door, store.link, now).condition).group] += 1;
+    for (const door of store.doors.values()) counts[groupOf(showDoor(door, store.link, now).condition)] += 1;
     total.update(counts);
   }
 
@@ -80,49 +78,23 @@ export function siteView(context, route) {
       for (const one of groupList.rows.values()) /** @type {ReturnType<typeof zoneGroup>} */ (one).tick();
       drawTotal();
       agentList.sync([...agentList.rows.values()].map((row) => /** @type {any} */ (row).agent));
-      if (isLive(store.link)) void freshener.check(oldestSecure(store.doors.values(), clock.now()));
+      if (isLive(store.link)) void freshener.check(oldestProofMs(store.doors.values(), clock.now()), store.link.evidenceLastsMs);
     },
   };
-}
-
-/** Age of the oldest evidence a door is called secure on. @param {Iterable<DoorView>} doors @param {number|null} now */
-export function oldestSecure(doors, now) {
-  /** @type {number|null} */
-  let oldest = null;
-  for (const door of doors) {
-    if (door.condition !== "secure" || door.evidence_at_ms === null || now === null) continue;
-    oldest = Math.max(oldest ?? 0, now - door.evidence_at_ms);
-  }
-  return oldest;
 }
 
 /** @typedef {import("../central/types.js").AgentView} AgentView */
 /** @typedef {{key: string, title: string, agents: AgentView[], doors: DoorView[]}} ZoneGroup */
 
-/** What is wrong first, then zone by zone. @param {DoorView[]} doors @param {AgentView[]} agents @returns {ZoneGroup[]} */
-function group(doors, agents) {
-  const ordered = [...doors].sort((a, b) => wrongness(a) - wrongness(b) || a.name.localeCompare(b.name));
-  const wrong = ordered.filter(needsSomebody);
-  const troubled = agents.filter(agentNeedsSomebody).sort((a, b) => Number(a.alive) - Number(b.alive) || a.agent.localeCompare(b.agent));
-  /** @type {ZoneGroup[]} */
-  const groups = [];
-  if (wrong.length || troubled.length) {
-    const counts = [troubled.length ? counted(troubled.length, "agent") : "", wrong.length ? counted(wrong.length, "door") : ""];
-    groups.push({ key: "!", title: `Look at these first: ${counts.filter(Boolean).join(", ")}`, agents: troubled, doors: wrong });
-  }
-  /** @type {Map<string, DoorView[]>} */
-  const zones = new Map();
-  for (const door of ordered) {
-    if (needsSomebody(door)) continue;
-    const zone = door.zones[0] ?? NO_ZONE;
-    const together = zones.get(zone);
-    if (together) together.push(door);
-    else zones.set(zone, [door]);
-  }
-  for (const [zone, members] of [...zones].sort(([a], [b]) => a.localeCompare(b))) {
-    groups.push({ key: `z${zone}`, title: zone === NO_ZONE ? "In no zone" : `Zone ${zone}`, agents: [], doors: members });
-  }
-  return groups;
+/** What is wrong first, then zone by zone. @param {Iterable<DoorView>} doors @param {AgentView[]} agents @returns {ZoneGroup[]} */
+function zoneGroups(doors, agents) {
+  const { first, zones } = schoolInOrder(doors, agents);
+  const counts = [first.agents.length && counted(first.agents.length, "agent"), first.doors.length && counted(first.doors.length, "door")];
+  const title = `Look at these first: ${counts.filter(Boolean).join(", ")}`;
+  return [
+    ...(counts.some(Boolean) ? [{ key: "!", title, ...first }] : []),
+    ...zones.map(([zone, members]) => ({ key: `z${zone}`, title: zone === "" ? "In no zone" : `Zone ${zone}`, agents: [], doors: members })),
+  ];
 }
 
 /** @param {Map<string, DoorLine>} lines @param {import("../central/types.js").Context} context */

@@ -2,13 +2,11 @@
 
 import { h, setAttribute, setText, show } from "./dom.js";
 import { counted, span } from "../messages/format.js";
+import { agentNeedsSomebody } from "../rules/order.js";
 import { isLive } from "../rules/truth.js";
 import { alarmWord } from "../messages/en.js";
 
 /** @typedef {import("../central/types.js").AgentView} AgentView */
-
-/** Whether somebody should look after it, by what central said last. @param {AgentView} agent */
-export const agentNeedsSomebody = (agent) => !agent.alive || Boolean(agent.alarms?.length);
 
 /** @param {AgentView} agent @param {import("../central/types.js").Context} context */
 function heardWords(agent, { store, clock }) {

@@ -1,5 +1,7 @@
 /** Says things to screen readers through the two live regions of index.html; not often, and not twice. */
 
+import { newDeclarationWords } from "../messages/en.js";
+
 export class Announcer {
   /** @param {HTMLElement} polite @param {HTMLElement} assertive */
   constructor(polite, assertive) {
@@ -10,5 +12,12 @@ export class Announcer {
   say(sentence, how = "polite") {
     const region = this.regions[how];
     if (region.textContent !== sentence) region.textContent = sentence;
+  }
+
+  /** What the stream says, before the store has it: a declaration that is new. @param {string} kind @param {any} data
+   * @param {import("../central/store.js").Store} store */
+  hear(kind, data, store) {
+    if (kind !== "declaration" || data.state !== "active" || store.declarations.has(data.id)) return;
+    this.say(newDeclarationWords(data, (site) => store.siteName(site)), data.drill ? "polite" : "assertive");
   }
 }

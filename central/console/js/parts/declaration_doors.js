@@ -9,8 +9,8 @@ import { KeyedList } from "./keyed_list.js";
 import { hrefs } from "../rules/router.js";
 import { rowKey } from "../central/store.js";
 
-/** @typedef {import("../central/types.js").DoorRow} DoorRow */
-/** @typedef {{row: DoorRow, state: string, why: string}} Judged */
+/** @typedef {import("../central/types.js").ClosureRowView} ClosureRowView */
+/** @typedef {{row: ClosureRowView, state: string, why: string}} Judged */
 
 const PAGE = 150;
 const SECTIONS = [

@@ -9,6 +9,7 @@
 
 import { explain } from "../central/api.js";
 import { errorBox, field, fill, h, setAttribute, setText, show } from "./dom.js";
+import { byName } from "../rules/order.js";
 import { hrefs } from "../rules/router.js";
 import { ACTIONS, actionWord } from "../messages/en.js";
 
@@ -95,7 +96,7 @@ export class DeclareDialog {
 
   /** @param {string} chosen */
   listSchools(chosen) {
-    const schools = [...this.store.sites.values()].sort((a, b) => a.name.localeCompare(b.name));
+    const schools = byName(this.store.sites.values());
     fill(this.school,
       h("option", { value: "" }, schools.length ? `All ${schools.length} schools` : "All schools"),
       schools.map((site) => h("option", { value: site.site }, site.name)),
@@ -112,11 +113,12 @@ export class DeclareDialog {
     this.say();
     if (site === "") return;
     try {
+      /** @type {import("../central/types.js").SiteView} */
       const known = this.store.site?.site === site ? this.store.site : await this.api.get(`/sites/${site}`);
       if (this.listed !== site) return;
-      const doors = [...known.doors].sort((a, b) => a.name.localeCompare(b.name));
+      const doors = byName(known.doors);
       this.part.append(
-        h("optgroup", { label: "One zone" }, known.zones.map((/** @type {string} */ zone) =>
+        h("optgroup", { label: "One zone" }, known.zones.map((zone) =>
           h("option", { value: `zone:${zone}` }, `Zone ${zone}`))),
         h("optgroup", { label: "One door" }, doors.map((door) => h("option", { value: `door:${door.door}` }, door.name))));
       if (scope?.zone) this.part.value = `zone:${scope.zone}`;

@@ -1,10 +1,10 @@
-/** One door as a line of a list: its sign, its words, and the age of what is known. Reads truth.js, draws. */
+/** One door as a line of a list: its sign, its words, and the age of what is known. Draws what rules/truth.js says. */
 
 import { h, icon, setAttribute, setIcon, setText, show } from "./dom.js";
-import { span } from "../messages/format.js";
 import { hrefs } from "../rules/router.js";
-import { showDoor } from "../rules/truth.js";
-import { alarmWords, conditionWords, modeWord } from "../messages/en.js";
+import { inDuress, knownCondition } from "../rules/order.js";
+import { groupOf, showDoor } from "../rules/truth.js";
+import { ageWords, alarmWords, conditionWords, doubtWords, evidenceWords, modeWord } from "../messages/en.js";
 
 /** @typedef {import("../central/types.js").DoorView} DoorView */
 
@@ -18,48 +18,16 @@ export function conditionChip() {
     /** @param {import("../rules/truth.js").Shown} shown */
     update(shown) {
       const words = conditionWords(shown.condition);
-      setIcon(sign, words.icon);
+      setIcon(sign, knownCondition(shown.condition));
       setText(word, shown.lastKnown ? `Last known: ${words.word}` : words.word);
-      setAttribute(element, "data-group", words.group);
+      setAttribute(element, "data-group", groupOf(shown.condition));
       setAttribute(element, "data-condition", shown.condition);
     },
   };
 }
 
-/** What the sensors say, in words. @param {DoorView} door @returns {string} */
-export function evidenceWords({ evidence }) {
-  const contact = evidence.contact ? `door ${evidence.contact}` : "door contact: no reading";
-  if (!evidence.bolt_fitted) return `${contact}, no bolt sensor fitted`;
-  return `${contact}, ${evidence.bolt ? `bolt ${evidence.bolt}` : "bolt: no reading"}`;
-}
-
-/** "evidence 3 s old" @param {import("../rules/truth.js").Shown} shown */
-export const ageWords = (shown) => (shown.ageMs === null ? "no evidence" : `evidence ${span(shown.ageMs)} old`);
-
-/**
- * How wrong a door is by what central said last: lower comes first. Not by what may be shown, so that a lost stream
- * does not shuffle the page.
- * @param {DoorView} door
- */
-export function wrongness(door) {
-  const { rank, group } = conditionWords(door.condition);
-  if (inDuress(door)) return -1; // whatever its sensors say: somebody was made to open it
-  if (group === "proven") return door.alarms.length ? ALARMED : 100;
-  const passing = door.condition === "open" || door.condition === "unlatched";
-  if (passing && door.mode === "unlocked") return 50 + rank; // as its schedule wants it
-  if (passing && door.mode === "controlled" && door.alarms.length === 0) return 20 + rank; // somebody passes
-  return rank;
-}
-const ALARMED = 10;
-
-/** Whether somebody was made to open it and nobody has looked after it yet. @param {DoorView} door */
-export const inDuress = (door) => door.alarms.includes("duress");
-
 /** The word that must not be overlooked beside a green "Secure". */
 export const duressSign = () => h("strong", { class: "duress" }, "DURESS");
-
-/** Whether somebody should go there, or find out. @param {DoorView} door */
-export const needsSomebody = (door) => wrongness(door) < 20;
 
 /** @param {import("../central/types.js").Context} context */
 export function doorRow(context) {
@@ -77,7 +45,7 @@ export function doorRow(context) {
   function tick() {
     const shown = showDoor(door, context.store.link, context.clock.now());
     chip.update(shown);
-    setText(age, ageWords(shown) + (shown.why ? `: ${shown.why}` : ""));
+    setText(age, ageWords(shown.ageMs) + (shown.doubt ? `: ${doubtWords(shown.doubt)}` : ""));
     return shown;
   }
   return {

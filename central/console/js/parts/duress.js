@@ -3,28 +3,29 @@
  * happened there since. Fetches the event itself; whether the alarm is on is the door's word.
  */
 
-import { duressSign, inDuress } from "./door_row.js";
+import { duressSign } from "./door_row.js";
 import { h, setText, show } from "./dom.js";
-import { eventSentence } from "../messages/event_words.js";
+import { eventSentence } from "../messages/en.js";
 import { moment } from "../messages/format.js";
+import { inDuress } from "../rules/order.js";
 
-/** @typedef {import("../central/types.js").LiveEvent} LiveEvent */
+/** @typedef {import("../central/types.js").EventView} EventView */
 
 /** The alarm may come before its event does; the event is asked for so often until it is here. */
-const ASK_MS = 3_000;
+const ASK_EVERY_MS = 3_000;
 
 /** @param {import("../central/types.js").Context} context @param {string} site @param {string} key of the door */
 export function duressPart({ api, clock, store }, site, key) {
   const sentence = h("p", { class: "sentence" });
   const element = h("section", { class: "duress-part", "aria-label": "Duress", hidden: true }, duressSign(), sentence);
-  /** @type {LiveEvent|null} the newest one */
+  /** @type {EventView|null} the newest one */
   let event = null;
   let askedMs = -Infinity;
   let wanted = true;
 
   /** What is known of it, in a sentence. */
   function words() {
-    if (event === null) return "Somebody was made to open this door. Who and when is being fetched.";
+    if (event === null) return "Somebody was made to open this door. Who and when is being fetched";
     const trust = event.clock_trusted ? "" : " (the agent's clock was not to be trusted)";
     return `${eventSentence(event)}, at ${moment(event.at_ms, clock.roughly())}${trust}`;
   }
@@ -62,7 +63,7 @@ export function duressPart({ api, clock, store }, site, key) {
       }
       listen();
       setText(sentence, words());
-      if (wanted && clock.steady() - askedMs > ASK_MS) void ask().catch(() => {});
+      if (wanted && clock.steady() - askedMs > ASK_EVERY_MS) void ask().catch(() => {});
     },
   };
 }

@@ -1,8 +1,9 @@
 /** One event as a line of a list. */
 
 import { h, setAttribute, setText } from "./dom.js";
-import { eventSentence, isGrave } from "../messages/event_words.js";
+import { eventSentence } from "../messages/en.js";
 import { moment } from "../messages/format.js";
+import { isGrave } from "../rules/order.js";
 import { hrefs } from "../rules/router.js";
 
 /** @param {import("../central/types.js").Context} context @param {boolean} withPlace whether the line says where */
@@ -13,7 +14,7 @@ export function eventRow(context, withPlace) {
   const element = h(withPlace ? "a" : "div", { class: "row event-row" }, time, what, where);
   return {
     element,
-    /** @param {import("../central/types.js").LiveEvent} event */
+    /** @param {import("../central/types.js").EventView} event */
     update(event) {
       const trust = event.clock_trusted ? "" : " (the agent's clock was not to be trusted)";
       setText(time, moment(event.at_ms, context.clock.roughly()) + trust);

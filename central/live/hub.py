@@ -1,7 +1,7 @@
 """The live stream: tells every console what changed, a few times a second, each thing once and built once for all.
 
 It gathers what the fleet, the closures and the declarations change, and puts it into each listener's bounded queue.
-Who reads too slowly is told to fetch anew, and costs the others nothing. It decides nothing.
+A listener that reads too slowly has to fetch everything again, and costs the others nothing. It decides nothing.
 """
 
 import asyncio

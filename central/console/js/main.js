@@ -22,7 +22,7 @@ const store = new Store((changes) => frame.update(changes));
 const live = new Live(clock, {
   onHello: () => void fetching.load(),
   onMessage(kind, data) {
-    announcer.hear(kind, data, store);
+    announcer.sayNew(kind, data, store);
     fetching.message(kind, data);
   },
   onLink: (link) => store.setLink(link),

@@ -44,6 +44,13 @@ def test_rules_and_messages_are_pure(module: str) -> None:
     assert re.findall(impure, re.sub(r"/\*.*?\*/|//.*", "", MODULES[module], flags=re.DOTALL)) == []
 
 
+def test_what_the_sheets_style_the_pages_draw() -> None:
+    css = "".join(path.read_text(encoding="utf-8") for path in (JS.parent / "css").glob("*.css"))
+    drawn = (JS.parent / "index.html").read_text(encoding="utf-8") + "".join(MODULES.values())
+    classes = set(re.findall(r"\.([a-z][a-z0-9-]*)", css))
+    assert sorted(one for one in classes if not re.search(rf"[\"' ]{one}[\"' ]", drawn)) == []
+
+
 def test_what_a_module_exports_another_one_uses() -> None:
     exports = [
         (module, name)

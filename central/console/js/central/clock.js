@@ -3,7 +3,7 @@
  *
  * A message may arrive late, never early: the best estimate is the highest time a message implied. It is allowed
  * to fall slowly, so that a device whose clock runs fast does not see all evidence as old after some hours.
- * A device that slept, or whose clock was set, knows nothing until central speaks anew.
+ * A device that slept, or whose clock was set, knows nothing until central speaks again.
  */
 
 const DRIFT = 0.000_5; // worse than any crystal
@@ -23,10 +23,10 @@ export class ServerClock {
     return performance.now();
   }
 
-  /** The stream said central's time. @param {number} serverMs @param {boolean} [anew] first word of a new stream */
-  hear(serverMs, anew = false) {
+  /** The stream said central's time. @param {number} serverMs @param {boolean} [first] of a new stream */
+  hear(serverMs, first = false) {
     this.estimate(serverMs);
-    this.newest = anew || this.newest === null ? serverMs : Math.max(this.newest, serverMs);
+    this.newest = first || this.newest === null ? serverMs : Math.max(this.newest, serverMs);
   }
 
   /**

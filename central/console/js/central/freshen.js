@@ -1,5 +1,5 @@
 /**
- * Fetches anew what the stream has not refreshed: central may tell only of doors that changed, and a door that stays
+ * Fetches again what the stream has not refreshed: central reports only doors that changed, and a door that stays
  * secure must still be proven again and again.
  */
 

@@ -17,7 +17,7 @@ export class Live {
    * @param {import("./clock.js").ServerClock} clock
    * @param {{onHello: () => void, onMessage: (kind: string, data: any) => void,
    *   onLink: (link: import("../rules/truth.js").Link) => void, onRefused: () => void}} hooks
-   *   onHello: a new stream is open or has lost something, fetch anew and say fetched(); onRefused: central refused the stream, perhaps the session is over
+   *   onHello: a new stream is open or has lost something, fetch everything and call fetched(); onRefused: central refused the stream, perhaps the session is over
    */
   constructor(clock, hooks) {
     this.clock = clock;
@@ -74,7 +74,7 @@ export class Live {
     });
   }
 
-  /** What is known here may be overtaken: it proves nothing until it is fetched anew. */
+  /** What is known here may be overtaken: it proves nothing until it is fetched again. */
   missed() {
     this.gaps += 1;
     this.caughtUp = false;

@@ -290,7 +290,7 @@ export function stateWords(one) {
 const ADVICE = {
   401: "Sign in again.",
   403: "Ask somebody whose role may do this.",
-  404: "It may have been removed or renamed: go back and choose anew.",
+  404: "It may have been removed or renamed: go back and choose again.",
   409: "Look at its present state on this page.",
   422: "Change what is named and send again.",
   429: "Wait a minute, then try again.",

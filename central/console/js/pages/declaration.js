@@ -37,7 +37,7 @@ export function declarationPage(context, route) {
   const heading = h("h1", {}, "Declaration");
   const where = h("p", { class: "declared-where" });
   const state = h("p", { class: "declared-state" });
-  const who = h("p", { class: "declared-who" });
+  const who = h("p");
   const head = h("div", { class: "declared" }, heading, where, state, who);
   const counts = tiles("Doors of this declaration", COUNTS);
   const closure = h("p", { class: "sentence" });

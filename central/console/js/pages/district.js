@@ -86,7 +86,7 @@ function siteRow(context) {
   const figures = ["secure", "open", "unknown"].map((sign, i) => {
     const number = h("span", { class: "figure-number" });
     const element = h("span", { class: "figure", "data-group": ["proven", "open", "unknown"][i] },
-      icon(sign), number, " ", h("span", { class: "figure-word" }, ["proven", "not secure", "unknown"][i]));
+      icon(sign), number, " ", h("span", {}, ["proven", "not secure", "unknown"][i]));
     return { number, element };
   });
   const detail = h("span", { class: "row-detail" });

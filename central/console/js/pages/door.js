@@ -43,7 +43,7 @@ export function doorPage(context, route) {
   const events = h("div", { class: "rows" });
   const eventList = new KeyedList(events, (/** @type {import("../central/types.js").EventView} */ event) => String(event.id), () => eventRow(context, false));
   const noEvents = h("p", { class: "fact" });
-  const element = h("div", { class: "page door-page" },
+  const element = h("div", { class: "page" },
     h("p", { class: "crumbs" }, h("a", { href: hrefs.district() }, "All schools"), " / ", school),
     heading, h("div", { class: "verdict" }, chip.element, sentence), duress.element, alarms, facts.element, holdsPart,
     h("section", {}, h("h2", {}, "Act"), acts, outcome, problems),

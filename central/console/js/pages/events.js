@@ -11,7 +11,7 @@ import { EVENT_KINDS, plain } from "../messages/en.js";
 
 /** @typedef {import("../central/types.js").EventView} EventView */
 
-const PAGE = 100;
+const EVENTS_AT_ONCE = 100;
 const ASK_EVERY_MS = 3_000;
 
 /** @param {import("../central/types.js").Context} context @param {import("../rules/router.js").Route} route @returns {import("../central/types.js").Page} */
@@ -34,7 +34,7 @@ export function eventsPage(context, route) {
     onlyDoor, rows, note, problems, older);
   /** @type {Map<number, EventView>} */
   const events = new Map();
-  let ended = false;
+  let allFetched = false;
   let loadedAt = -Infinity;
   let schoolsOf = "";
 
@@ -45,18 +45,18 @@ export function eventsPage(context, route) {
   }
 
   /** @param {number} [before] */
-  async function fetchPage(before) {
+  async function fetchEvents(before) {
     loadedAt = clock.steady();
-    const { events: page } = await api.get("/events", { ...wanted, before_id: before, limit: PAGE });
-    for (const event of page) events.set(event.id, event);
-    if (before !== undefined || events.size <= PAGE) ended = page.length < PAGE;
+    const { events: some } = await api.get("/events", { ...wanted, before_id: before, limit: EVENTS_AT_ONCE });
+    for (const event of some) events.set(event.id, event);
+    if (before !== undefined || events.size <= EVENTS_AT_ONCE) allFetched = some.length < EVENTS_AT_ONCE;
     drawEvents();
   }
 
   async function loadOlder() {
     older.disabled = true;
     try {
-      await fetchPage(Math.min(...events.keys()));
+      await fetchEvents(Math.min(...events.keys()));
       fill(problems);
     } catch (error) {
       fill(problems, errorBox(explain(error)));
@@ -66,8 +66,8 @@ export function eventsPage(context, route) {
 
   function drawEvents() {
     list.sync([...events.values()].sort((a, b) => b.id - a.id));
-    setText(note, events.size === 0 ? "Nothing recorded that fits." : ended ? "That is all there is." : "");
-    show(older, !ended && events.size > 0);
+    setText(note, events.size === 0 ? "Nothing recorded that fits." : allFetched ? "That is all there is." : "");
+    show(older, !allFetched && events.size > 0);
   }
 
   function drawSchools() {
@@ -84,10 +84,10 @@ export function eventsPage(context, route) {
     title: () => "Events – Doorward",
     watch: wanted.site ? { site: wanted.site } : {},
     scope: wanted.site ? { kind: "site", site: wanted.site } : { kind: "district" },
-    load: () => fetchPage(),
+    load: () => fetchEvents(),
     update: drawSchools,
     tick() {
-      if (isLive(store.link) && clock.steady() - loadedAt > ASK_EVERY_MS && !document.hidden) void fetchPage().catch(() => {});
+      if (isLive(store.link) && clock.steady() - loadedAt > ASK_EVERY_MS && !document.hidden) void fetchEvents().catch(() => {});
     },
   };
 }

@@ -57,10 +57,10 @@ export class Frame {
     fetching.begin(null);
     if (who === null && route.name !== "sign-in") return location.replace(hrefs.signIn(route.path));
     if (who === null || route.name === "sign-in") {
-      header.show(null, route.name);
+      header.setSession(null, route.name);
       this.page = signInPage(this.tools.api, (session) => this.signedIn(session, route.query.get("to") ?? "/"));
     } else {
-      header.show(who, route.name);
+      header.setSession(who, route.name);
       this.page = PAGES[route.name]({ ...this.tools, session: who, navigate: (path) => this.navigate(path) }, route);
       live.watch(this.page.watch);
       fetching.begin(this.page);

@@ -48,7 +48,7 @@ export function agentRow(context) {
   const name = h("strong", { class: "door-name" });
   const heard = h("span", { class: "row-detail" });
   const alarms = h("span", { class: "alarms" });
-  const element = h("div", { class: "row agent-row" }, name, heard, alarms);
+  const element = h("div", { class: "row" }, name, heard, alarms);
   return {
     element,
     /** @param {AgentView} agent */

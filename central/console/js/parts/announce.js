@@ -14,9 +14,9 @@ export class Announcer {
     if (region.textContent !== sentence) region.textContent = sentence;
   }
 
-  /** What the stream says, before the store has it: a declaration that is new. @param {string} kind @param {any} data
+  /** A declaration that the store does not have yet. @param {string} kind of the stream's message @param {any} data
    * @param {import("../central/store.js").Store} store */
-  hear(kind, data, store) {
+  sayNew(kind, data, store) {
     if (kind !== "declaration" || data.state !== "active" || store.declarations.has(data.id)) return;
     this.say(newDeclarationWords(data, (site) => store.siteName(site)), data.drill ? "polite" : "assertive");
   }

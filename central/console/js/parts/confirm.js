@@ -12,7 +12,7 @@ export function confirmAct({ title, text, yes, no }) {
           h("p", {}, text),
           h("div", { class: "dialog-end" },
             h("button", { value: "yes", class: "button strong" }, yes),
-            h("button", { value: "no", class: "button cancel", autofocus: true }, no))))
+            h("button", { value: "no", class: "button", autofocus: true }, no))))
     );
     dialog.addEventListener("close", () => {
       resolve(dialog.returnValue === "yes");

@@ -12,7 +12,7 @@ import { rowKey } from "../central/store.js";
 /** @typedef {import("../central/types.js").ClosureRowView} ClosureRowView */
 /** @typedef {{row: ClosureRowView, state: string, why: string}} Judged */
 
-const PAGE = 150;
+const ROWS_AT_ONCE = 150;
 const SECTIONS = [
   { state: "failed", word: "Cannot be secured", icon: "jammed", group: "failed" },
   { state: "unknown", word: "Not known now", icon: "unknown", group: "unknown" },
@@ -58,12 +58,12 @@ class Section {
   /** @param {import("../central/types.js").Context} context @param {typeof SECTIONS[number]} kind @param {() => void} redraw */
   constructor(context, kind, redraw) {
     this.kind = kind;
-    this.limit = PAGE;
+    this.limit = ROWS_AT_ONCE;
     this.title = h("h2");
     const rows = h("div", { class: "rows" });
     /** @type {KeyedList<Judged & {school: boolean}>} */
     this.list = new KeyedList(rows, ({ row }) => rowKey(row), () => closureRow(context, kind));
-    this.more = h("button", { type: "button", class: "button", onclick: () => ((this.limit += PAGE), redraw()) });
+    this.more = h("button", { type: "button", class: "button", onclick: () => ((this.limit += ROWS_AT_ONCE), redraw()) });
     this.element = h("section", { "data-section": kind.state }, this.title, rows, this.more);
   }
 
@@ -74,7 +74,7 @@ class Section {
     setText(this.title, `${this.kind.word}: ${judged.length.toLocaleString()}`);
     this.list.sync(some.map((one) => ({ ...one, school })));
     show(this.more, judged.length > some.length);
-    setText(this.more, `Show ${Math.min(PAGE, judged.length - some.length)} more of ${(judged.length - some.length).toLocaleString()}`);
+    setText(this.more, `Show ${Math.min(ROWS_AT_ONCE, judged.length - some.length)} more of ${(judged.length - some.length).toLocaleString()}`);
   }
 }
 

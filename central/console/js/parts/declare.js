@@ -54,7 +54,7 @@ export class DeclareDialog {
       field("Reason (may stay empty)", this.reason),
       this.errors,
       h("div", { class: "dialog-end" }, this.confirm,
-        h("button", { type: "button", class: "button cancel", onclick: () => this.dialog.close() }, "Cancel, declare nothing")));
+        h("button", { type: "button", class: "button", onclick: () => this.dialog.close() }, "Cancel, declare nothing")));
     this.dialog.append(this.form);
     document.body.append(this.dialog);
   }

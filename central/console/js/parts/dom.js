@@ -76,7 +76,7 @@ export function setIcon(holder, name) {
 }
 
 /** A control under its label; the control has the id. @param {string} words @param {HTMLElement} control */
-export const field = (words, control) => h("div", { class: "field" }, h("label", { for: control.id }, words), control);
+export const field = (words, control) => h("div", {}, h("label", { for: control.id }, words), control);
 
 /** An error with what to do, in a box of its own. @param {{what: string, todo: string}} words */
 export function errorBox({ what, todo }) {

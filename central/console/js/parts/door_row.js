@@ -33,7 +33,7 @@ export const duressSign = () => h("strong", { class: "duress" }, "DURESS");
 export function doorRow(context) {
   const chip = conditionChip();
   const name = h("strong", { class: "door-name" });
-  const mode = h("span", { class: "door-mode" });
+  const mode = h("span");
   const evidence = h("span");
   const age = h("span", { class: "age" });
   const alarms = h("span", { class: "alarms" });

@@ -50,8 +50,8 @@ export class Header {
     );
   }
 
-  /** @param {{username: string, role: string}|null} session @param {string} page */
-  show(session, page) {
+  /** @param {import("../central/types.js").SessionView|null} session @param {string} page */
+  setSession(session, page) {
     show(this.header, session !== null);
     show(this.tabs, session !== null);
     show(this.footer, session !== null);
@@ -81,7 +81,6 @@ export class Header {
     setAttribute(this.linkWord, "data-state", state);
     const lost = this.signedIn === true && (state === "silent" || state === "broker");
     show(this.banner, lost);
-    setAttribute(document.body, "data-link", state);
     if (!lost) return;
     const since = sinceMs === null ? "" : ` since ${clockTime(sinceMs)}`;
     const age = sinceMs === null ? "" : `(${span(this.clock.roughly() - sinceMs)})`;
@@ -107,7 +106,7 @@ export class Header {
     fill(
       this.strip,
       shown.map((line) => h("a", { href: line.href, class: "strip-line", "data-drill": String(line.drill) },
-        h("strong", {}, line.name), h("span", {}, line.where), h("span", { class: "strip-count" }, line.count))),
+        h("strong", {}, line.name), h("span", {}, line.where), h("span", {}, line.count))),
       lines.length > shown.length &&
         h("a", { href: hrefs.declarations(), class: "strip-more" }, `${lines.length - shown.length} more active`),
     );

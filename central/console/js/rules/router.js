@@ -42,17 +42,17 @@ function decode(part) {
 
 export const hrefs = {
   district: () => "#/",
-  events: (/** @type {Record<string, string>} */ query = {}) => `#/events${search(query)}`,
+  events: (/** @type {Record<string, string>} */ query = {}) => `#/events${queryOf(query)}`,
   declarations: () => "#/declarations",
   site: (/** @type {string} */ site) => `#/site/${encodeURIComponent(site)}`,
   door: (/** @type {string} */ site, /** @type {string} */ door) =>
     `#/site/${encodeURIComponent(site)}/door/${encodeURIComponent(door)}`,
   declaration: (/** @type {string} */ id) => `#/declaration/${encodeURIComponent(id)}`,
-  signIn: (/** @type {string} */ to) => `#/sign-in${search(to && to !== "/" ? { to } : {})}`,
+  signIn: (/** @type {string} */ to) => `#/sign-in${queryOf(to && to !== "/" ? { to } : {})}`,
 };
 
 /** @param {Record<string, string>} query */
-function search(query) {
+function queryOf(query) {
   const text = new URLSearchParams(query).toString();
   return text ? `?${text}` : "";
 }

@@ -87,7 +87,10 @@ def locked(people: dict[str, Api], school: str) -> str:
 
     def proven() -> str:
         doors = people["officer"].doors(school)
-        return next((name for name, door in sorted(doors.items()) if door["proven"]), "")
+        by_schedule = {
+            name for name, door in doors.items() if door["mode"] == "controlled" and not door["declarations"]
+        }
+        return next((name for name in sorted(by_schedule) if doors[name]["proven"]), "")
 
     return wait_for(proven, "a proven door")
 

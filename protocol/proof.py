@@ -3,8 +3,8 @@
 Pure: evidence and ages in, a verdict out.
 """
 
-from protocol.messages import DoorState, Evidence
-from protocol.words import Bolt, Condition, Contact
+from protocol.messages import Evidence
+from protocol.words import Bolt, Contact
 
 FRESH_MS = 3_000
 """Readings older than this, when their snapshot was made, prove nothing. Sensors are read twice a second."""
@@ -27,10 +27,3 @@ def proves_secure(evidence: Evidence) -> bool:
         and evidence.locked_ms is not None
         and evidence.age_ms <= evidence.locked_ms
     )
-
-
-def shown_condition(door: DoorState) -> Condition:
-    """What a door may be shown as: its agent's word, but never secure without the proof."""
-    if door.condition is Condition.SECURE and not proves_secure(door.evidence):
-        return Condition.UNKNOWN
-    return door.condition

@@ -26,7 +26,7 @@ from central.district.inventory import Inventory
 from central.events.history import History
 from central.events.influx import InfluxFeed
 from central.events.ingest import CommittedEvent, Ingest
-from central.events.refusals import Refusals
+from central.events.refusal_log import Refusals
 from central.fleet.fleet import Fleet
 from central.fleet.presence import record_presence
 from central.live.hub import LiveHub

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from central.events.ingest import Ingest
-from central.events.refusals import Refusals
+from central.events.refusal_log import Refusals
 from central.fleet.fleet import Fleet
 from ground.clock import Clock
 from protocol import codec, topics

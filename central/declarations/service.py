@@ -23,7 +23,7 @@ from central.declarations.own_sets import MOST_ADOPTED, OwnSet, OwnSets, adopted
 from central.declarations.records import DeclarationRecord, Origin, StoredSet
 from central.declarations.sets import MOST_ALIKE, carriers, carries, make_set, next_revision, topic_of
 from central.district.inventory import Inventory
-from central.events.refusals import Refusals
+from central.events.refusal_log import Refusals
 from central.people import audit
 from central.records.engine import writing
 from ground.clock import Clock

@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from central.events.ingest_batch import Row, Taken, rows_of, take
 from central.events.ingest_sql import IngestSql
-from central.events.refusals import Refusals
+from central.events.refusal_log import Refusals
 from central.records.engine import writing
 from protocol import codec, topics
 from protocol.messages import Event, EventAck, EventBatch

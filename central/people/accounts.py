@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from central.people import audit
 from central.people.roles import Role
-from central.people.throttle import Throttle
+from central.people.sign_in_throttle import Throttle
 from central.records.engine import writing
 from central.records.schema import sessions, users
 from ground.clock import Clock

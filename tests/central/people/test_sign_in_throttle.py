@@ -1,4 +1,4 @@
-from central.people.throttle import Throttle
+from central.people.sign_in_throttle import Throttle
 
 NAT = "203.0.113.7"
 

@@ -54,7 +54,7 @@ class ReaderOnLine:
     door: str
 
 
-class Rig:
+class AgentRig:
     """An agent of ``doors`` doors in ``folder``. Make it on the event loop that will run the agent."""
 
     def __init__(

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import children
-from bench.agent_rig import AGENT, SITE, Rig
+from bench.agent_rig import AGENT, SITE, AgentRig
 from bench.figures import percentile
 from edge_agent.host.health import resident_mib
 from edge_agent.storage.credential_store import CredentialStore
@@ -80,7 +80,7 @@ async def _prepare(folder: Path) -> dict[str, float]:
 
 
 async def _decide(folder: Path) -> dict[str, float]:
-    rig = Rig(folder, free_port(), DOORS, credential_key=KEY)
+    rig = AgentRig(folder, free_port(), DOORS, credential_key=KEY)
     with contextlib.closing(sqlite3.connect(folder / "credentials.db")) as db:
         rows = db.execute("SELECT number, lower(hex(digest)), id FROM pages ORDER BY number").fetchall()
     rig.agent.store.save_config(1, _signed(rig, tuple(digest for _, digest, _ in rows)))
@@ -109,7 +109,7 @@ async def _decide(folder: Path) -> dict[str, float]:
     }
 
 
-def _signed(rig: Rig, digests: tuple[str, ...]) -> bytes:
+def _signed(rig: AgentRig, digests: tuple[str, ...]) -> bytes:
     config = AgentConfig(
         audience=topics.of_agent(TopicKind.CONFIG, SITE, AGENT),
         version=1,
@@ -124,7 +124,7 @@ def _signed(rig: Rig, digests: tuple[str, ...]) -> bytes:
 class _Decisions:
     """Shows cards to the agent's doors in turn."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: AgentRig) -> None:
         self._rig = rig
         self._rng = random.Random(1)
         self.opened = 0

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from bench import children
-from bench.agent_rig import Rig
+from bench.agent_rig import AgentRig
 from bench.figures import median, p50_p99
 from protocol import codec, topics
 from protocol.messages import Declaration, DeclarationSet, Scope, StateSnapshot
@@ -65,7 +65,7 @@ class _Watch:
 
 
 async def _measure(folder: Path, port: int) -> tuple[list[float], list[float]]:
-    rig = Rig(folder, port, DOORS)
+    rig = AgentRig(folder, port, DOORS)
     watch = _Watch(rig.agent.link.mqtt)
     connected = asyncio.Event()
 
@@ -99,7 +99,7 @@ def _lockdown(revision: int, *, active: bool) -> DeclarationSet:
     return DeclarationSet(audience=topics.district_declarations(), revision=revision, declarations=declarations)
 
 
-async def _round(central: MqttLink, rig: Rig, watch: _Watch, number: int) -> float:
+async def _round(central: MqttLink, rig: AgentRig, watch: _Watch, number: int) -> float:
     """Milliseconds of one lockdown; the doors are unlocked again behind it."""
     locked = _lockdown(2 * number + 1, active=True)
     await central.publish(locked.audience, rig.district.sign(locked), retain=True)
@@ -111,7 +111,7 @@ async def _round(central: MqttLink, rig: Rig, watch: _Watch, number: int) -> flo
     return taken
 
 
-def _floor(folder: Path, rig: Rig) -> list[float]:
+def _floor(folder: Path, rig: AgentRig) -> list[float]:
     """Milliseconds of a signature check and a durable commit of the signed bytes, each round anew."""
     ring = Keyring([rig.district.trusted(KeyRole.DISTRICT)])
     taken = []

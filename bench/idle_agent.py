@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from bench import children
-from bench.agent_rig import ReaderOnLine, Rig
+from bench.agent_rig import AgentRig, ReaderOnLine
 from bench.badge import BAUD, DOORS, READERS, virtual_readers
 from bench.processes import cpu_seconds, rss_mib
 
@@ -48,7 +48,7 @@ def measure() -> dict[str, float]:
 
 
 async def _run(folder: Path, port: int, readers: tuple[ReaderOnLine, ...]) -> None:
-    rig = Rig(folder, port, DOORS, readers=readers)
+    rig = AgentRig(folder, port, DOORS, readers=readers)
     running = asyncio.create_task(rig.agent.run())
     await rig.agent.link.mqtt.wait_connected()
     bus = next(iter(rig.agent.readers.buses.values()))

@@ -84,7 +84,7 @@ class Replayer:
         return raw_mqtt.publish_packet(topic, codec.encode(status), qos=1, retain=True)
 
 
-class District:
+class ReplayedDistrict:
     """All replayers on their connections."""
 
     def __init__(self, port: int, sites: int, doors: int) -> None:
@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--sites", type=int, default=640)
     parser.add_argument("--doors", type=int, default=50)
     arguments = parser.parse_args()
-    asyncio.run(District(arguments.port, arguments.sites, arguments.doors).run())
+    asyncio.run(ReplayedDistrict(arguments.port, arguments.sites, arguments.doors).run())
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from central.district.inventory import Inventory
 from central.events.history import History
 from central.events.influx import InfluxFeed
 from central.events.ingest import CommittedEvent, Ingest
-from central.events.refusal_log import Refusals
+from central.events.refusal_log import RefusalLog
 from central.fleet.fleet import Fleet
 from central.fleet.presence import record_presence
 from central.live.hub import LiveHub
@@ -62,7 +62,7 @@ class Central:
         self._settings = settings
         self.engine = open_records(settings.records_url)
         self._bundles = bundles(self.engine, inventory, key, self.clock.utc_ms())
-        self.refusals = Refusals(self.clock)
+        self.refusals = RefusalLog(self.clock)
         self.fleet = Fleet(inventory.members(), self.clock)
         self.closure = ClosureTracker(self.fleet)
         self.ingest = Ingest(

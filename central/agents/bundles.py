@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Engine, select
 
-from central.agents.credential_pages import Page, Share, Shares, TooMany
+from central.agents.credential_pages import EncodedPage, Share, Shares, TooMany
 from central.district.inventory import Agent, Inventory
 from central.people import audit
 from central.records.engine import writing
@@ -33,7 +33,7 @@ class Bundle:
     agent: str
     version: int
     jws: bytes
-    pages: tuple[Page, ...] = ()
+    pages: tuple[EncodedPage, ...] = ()
     former_pages: int = 0
 
     @property

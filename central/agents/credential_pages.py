@@ -30,7 +30,7 @@ class TooMany(ValueError):  # noqa: N818 - says what is wrong
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class EncodedPage:
     """A page as it travels, and the digest that the configuration names it by."""
 
     number: int
@@ -38,7 +38,7 @@ class Page:
     digest: str
 
     @classmethod
-    def of(cls, number: int, bodies: Iterable[bytes]) -> "Page":
+    def of(cls, number: int, bodies: Iterable[bytes]) -> "EncodedPage":
         """The page of some credentials, each encoded, in the order of their tokens."""
         payload = b'{"page":%d,"credentials":[%b]}' % (number, b",".join(bodies))
         return cls(number, payload, hashlib.sha256(payload).hexdigest())
@@ -49,7 +49,7 @@ class Share:
     """What one agent needs of the district's credentials: either of the two."""
 
     inline: tuple[Credential, ...] = ()
-    pages: tuple[Page, ...] = ()
+    pages: tuple[EncodedPage, ...] = ()
 
 
 class Shares:
@@ -92,13 +92,13 @@ class Shares:
         return body
 
 
-def _pages(ordered: list[tuple[str, bytes]], count: int) -> tuple[Page, ...]:
+def _pages(ordered: list[tuple[str, bytes]], count: int) -> tuple[EncodedPage, ...]:
     """Credentials by token, on that many pages, a power of two; on more if one page would be too large."""
     shift = 12 - (count.bit_length() - 1)
     on_page: list[list[bytes]] = [[] for _ in range(count)]
     for token, body in ordered:
         on_page[int(token[:3], 16) >> shift].append(body)
-    pages = tuple(Page.of(number, bodies) for number, bodies in enumerate(on_page))
+    pages = tuple(EncodedPage.of(number, bodies) for number, bodies in enumerate(on_page))
     if all(len(page.payload) <= LIMITS[CredentialPage] for page in pages):
         return pages
     if count == MOST_PAGES:

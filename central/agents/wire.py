@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from central.events.ingest import Ingest
-from central.events.refusal_log import Refusals
+from central.events.refusal_log import RefusalLog
 from central.fleet.fleet import Fleet
 from ground.clock import Clock
 from protocol import codec, topics
@@ -60,10 +60,10 @@ class Wire:
         *,
         on_agent_declarations: Callable[[str, str, str, bytes, bool], None],
         retained_documents: Callable[[], Iterable[tuple[str, bytes]]],
-        refusals: Refusals | None = None,
+        refusals: RefusalLog | None = None,
         client_id: str = CLIENT_ID,
     ) -> None:
-        self.refusals = refusals or Refusals()
+        self.refusals = refusals or RefusalLog()
         self._fleet = fleet
         self._ingest = ingest
         self._clock = clock

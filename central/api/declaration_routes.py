@@ -7,9 +7,9 @@ from pydantic import ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from central.api.answers import encoded
-from central.api.problems import Problem, documented
+from central.api.problems import HttpProblem, documented
 from central.api.security import Declarer, Releaser, SignedIn
-from central.api.services import Central, Services
+from central.api.services import CentralParts, Services
 from central.api.strict import ByValue, InDigits, StrictBody, StrictRoute, TrueOrFalse
 from central.declarations.records import DeclarationRecord
 from central.declarations.release import ReleaseRefused
@@ -87,7 +87,7 @@ class DeclareBody(StrictBody):
     response_model=DeclarationView,
     responses=documented(401, 403, 404, 409, 413),
 )
-async def declare(body: DeclareBody, central: Central, who: Declarer) -> Response:
+async def declare(body: DeclareBody, central: CentralParts, who: Declarer) -> Response:
     """Any role may. Committed and on its way to every agent when this answers; how far the doors have got is in
     ``closure``, there and in the live stream. 404 ``no_such_scope``.
     """
@@ -98,13 +98,13 @@ async def declare(body: DeclareBody, central: Central, who: Declarer) -> Respons
         )
     except DeclarationRefused as refused:
         status = 404 if refused.kind == "no_such_scope" else 409
-        raise Problem(status, f"{refused}.", refused.kind) from None
+        raise HttpProblem(status, f"{refused}.", refused.kind) from None
     return encoded(central.views.declaration(record), 201)
 
 
 @router.get("", summary="The declarations", response_model=list[DeclarationView], responses=documented(401))
 async def declarations(
-    central: Central,
+    central: CentralParts,
     _: SignedIn,
     active: Annotated[
         bool | None, Query(description="true: that hold; false: ended; absent: both"), TrueOrFalse
@@ -127,12 +127,12 @@ async def declarations(
     response_model=DeclarationDetail,
     responses=documented(401, 404),
 )
-async def declaration(id: Id, central: Central, _: SignedIn) -> Response:  # noqa: A002 - the path's own word
+async def declaration(id: Id, central: CentralParts, _: SignedIn) -> Response:  # noqa: A002 - the path's own word
     """Each door it covers: proven, pending or failed, and why."""
     try:
         record = await run_in_threadpool(central.declarations.get, id)
     except NoSuchDeclaration as missing:
-        raise Problem(404, f"{missing}.") from None
+        raise HttpProblem(404, f"{missing}.") from None
     view = await _view(central, record)
     return encoded({**view, "doors": central.views.rows(record.id, central.clock.mono_ms())})
 
@@ -143,16 +143,16 @@ async def declaration(id: Id, central: Central, _: SignedIn) -> Response:  # noq
     response_model=DeclarationView,
     responses=documented(401, 403, 404, 409),
 )
-async def release(id: Id, central: Central, who: Releaser) -> Response:  # noqa: A002
+async def release(id: Id, central: CentralParts, who: Releaser) -> Response:  # noqa: A002
     """A drill ends. A real one needs two: the first to ask requests it, a second, different person ends it.
     409 ``same_person`` if the first asks again, 409 ``already_ended``.
     """
     try:
         record = await central.declarations.agree(id, who.username)
     except NoSuchDeclaration as missing:
-        raise Problem(404, f"{missing}.") from None
+        raise HttpProblem(404, f"{missing}.") from None
     except ReleaseRefused as refused:
-        raise Problem(409, f"{refused}.", refused.kind) from None
+        raise HttpProblem(409, f"{refused}.", refused.kind) from None
     return encoded(await _view(central, record))
 
 
@@ -162,14 +162,14 @@ async def release(id: Id, central: Central, who: Releaser) -> Response:  # noqa:
     response_model=DeclarationView,
     responses=documented(401, 403, 404, 409),
 )
-async def withdraw(id: Id, central: Central, who: Releaser) -> Response:  # noqa: A002
+async def withdraw(id: Id, central: CentralParts, who: Releaser) -> Response:  # noqa: A002
     """Whoever may release may also take a request back. 409 ``not_requested``, 409 ``already_ended``."""
     try:
         record = await central.declarations.withdraw(id, who.username)
     except NoSuchDeclaration as missing:
-        raise Problem(404, f"{missing}.") from None
+        raise HttpProblem(404, f"{missing}.") from None
     except ReleaseRefused as refused:
-        raise Problem(409, f"{refused}.", refused.kind) from None
+        raise HttpProblem(409, f"{refused}.", refused.kind) from None
     return encoded(await _view(central, record))
 
 

@@ -49,7 +49,7 @@ _MEANINGS = {
 }
 
 
-class Problem(Exception):  # noqa: N818 - an answer, not a fault
+class HttpProblem(Exception):  # noqa: N818 - an answer, not a fault
     """Raise it to answer with a problem."""
 
     def __init__(
@@ -101,8 +101,8 @@ def answer(status: int, detail: str, kind: str = "about:blank", headers: Mapping
 def install(app: FastAPI) -> None:
     """Have an application answer with problems, whatever goes wrong in it."""
 
-    @app.exception_handler(Problem)
-    async def problem(_: Request, error: Problem) -> Response:
+    @app.exception_handler(HttpProblem)
+    async def problem(_: Request, error: HttpProblem) -> Response:
         return answer(error.status, error.detail, error.kind, error.headers)
 
     @app.exception_handler(RequestValidationError)

@@ -7,9 +7,9 @@ from starlette.concurrency import run_in_threadpool
 from typing_extensions import TypedDict
 
 from central.api.answers import encoded
-from central.api.problems import Problem, documented
+from central.api.problems import HttpProblem, documented
 from central.api.security import SignedIn
-from central.api.services import Central, Services
+from central.api.services import CentralParts, Services
 from central.api.strict import InDigits
 from central.events.history import MOST_EVENTS, AgentSeries, DoorSeries
 from central.events.history_buckets import SHORTEST_RESOLUTION_MS, BadRange, Buckets
@@ -98,7 +98,7 @@ class AgentHistory(TypedDict):
 
 @router.get("/events", summary="Events", response_model=Events, responses=documented(401))
 async def events(
-    central: Central,
+    central: CentralParts,
     _: SignedIn,
     *,
     site: Name = None,
@@ -127,7 +127,7 @@ async def events(
 
 @router.get("/history/doors", summary="Doors over time", response_model=DoorHistory, responses=documented(401, 404))
 async def history_of_doors(
-    central: Central,
+    central: CentralParts,
     _: SignedIn,
     *,
     site: Annotated[str, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")],
@@ -138,7 +138,7 @@ async def history_of_doors(
 ) -> Response:
     """A site's doors, or one. Without a range: the last day. At most 2,000 points a series."""
     if site not in central.inventory.sites:
-        raise Problem(404, f"There is no site {site!r}.")
+        raise HttpProblem(404, f"There is no site {site!r}.")
     buckets = _buckets(central, from_ms, to_ms, resolution_ms)
     _check_points(buckets, 1 if door is not None else sum(1 for _ in central.inventory.sites[site].doors))
     now_ms = central.clock.utc_ms()
@@ -148,7 +148,7 @@ async def history_of_doors(
 
 @router.get("/history/agents", summary="Agents over time", response_model=AgentHistory, responses=documented(401))
 async def history_of_agents(
-    central: Central,
+    central: CentralParts,
     _: SignedIn,
     *,
     site: Name = None,
@@ -173,12 +173,12 @@ def _buckets(central: Services, from_ms: int | None, to_ms: int | None, resoluti
     try:
         return Buckets(begin_ms, end_ms, length_ms)
     except BadRange as bad:
-        raise Problem(422, f"{bad}.", "bad_range") from None
+        raise HttpProblem(422, f"{bad}.", "bad_range") from None
 
 
 def _check_points(buckets: Buckets, series: int) -> None:
     if series * len(buckets) > MOST_POINTS:
-        raise Problem(
+        raise HttpProblem(
             422,
             f"{series} series of {len(buckets)} points each; at most {MOST_POINTS} points are given at once: "
             "ask for one site or door, for a longer resolution_ms, or for a shorter range.",

@@ -7,8 +7,8 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from central.api.problems import Problem
-from central.api.services import Central
+from central.api.problems import HttpProblem
+from central.api.services import CentralParts
 from central.people.accounts import Session
 from central.people.roles import Right, may, roles_with
 
@@ -28,7 +28,7 @@ async def token_of(
     if bearer is not None:
         return bearer.credentials
     if cookie is None:
-        raise Problem(401, "Nobody is signed in.", headers={"WWW-Authenticate": "Bearer"})
+        raise HttpProblem(401, "Nobody is signed in.", headers={"WWW-Authenticate": "Bearer"})
     refuse_foreign(request)
     return cookie
 
@@ -37,17 +37,19 @@ def refuse_foreign(request: Request) -> None:
     """403 for an act that a page of another origin made a browser ask for. SameSite=Strict stops other sites only."""
     origin = request.headers.get("origin")
     if request.method not in _SAFE and origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise Problem(403, f"This was asked for by a page of {origin}, which is not this console.", "foreign_origin")
+        raise HttpProblem(
+            403, f"This was asked for by a page of {origin}, which is not this console.", "foreign_origin"
+        )
 
 
 Token = Annotated[str, Depends(token_of)]
 
 
-async def signed_in(central: Central, token: Token) -> Session:
+async def signed_in(central: CentralParts, token: Token) -> Session:
     """The session; 401 if it is over."""
     session = await run_in_threadpool(central.accounts.session, token)
     if session is None:
-        raise Problem(401, "The session is over.", headers={"WWW-Authenticate": "Bearer"})
+        raise HttpProblem(401, "The session is over.", headers={"WWW-Authenticate": "Bearer"})
     return session
 
 
@@ -63,7 +65,7 @@ class _Having:
     def __call__(self, session: SignedIn) -> Session:
         if not may(session.role, self.right):
             able = ", ".join(roles_with(self.right))
-            raise Problem(403, f"A {session.role} may not {self.right}; who may: {able}.", "not_allowed")
+            raise HttpProblem(403, f"A {session.role} may not {self.right}; who may: {able}.", "not_allowed")
         return session
 
 

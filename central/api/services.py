@@ -65,4 +65,4 @@ def of_request(request: Request) -> Services:
     return cast("Services", request.app.state.services)
 
 
-Central = Annotated[Services, Depends(of_request)]
+CentralParts = Annotated[Services, Depends(of_request)]

@@ -6,7 +6,7 @@ No I/O: ``central.declarations.service`` keeps them in the records and acts on t
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from central.declarations.records import DeclarationRecord, Origin, StoredSet
+from central.declarations.records import DeclarationRecord, Origin, SetRecord
 from central.declarations.sets import Listed, same
 from protocol import topics
 from protocol.messages import Declaration, DeclarationSet, TrustedKey
@@ -31,7 +31,7 @@ class OwnSet:
     site: str
     agent: str
     document: DeclarationSet
-    stored: StoredSet
+    stored: SetRecord
     dropped: frozenset[str]
 
     @property
@@ -68,9 +68,9 @@ class OwnSets:
         now = by_id(document)
         earlier = before.declarations if before is not None else ()
         dropped = frozenset(one.id for one in earlier if one.id not in now or not same(one, now[one.id]))
-        return OwnSet(site, agent, document, StoredSet(topic, document.revision, jws), dropped)
+        return OwnSet(site, agent, document, SetRecord(topic, document.revision, jws), dropped)
 
-    def restore(self, stored: StoredSet) -> None:
+    def restore(self, stored: SetRecord) -> None:
         """Take up a set out of the records, if its signer is still trusted."""
         try:
             self._held[stored.topic] = self._keyring.open(DeclarationSet, stored.topic, stored.jws)

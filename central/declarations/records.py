@@ -74,7 +74,7 @@ class DeclarationRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredSet:
+class SetRecord:
     """The latest signed set of a topic: central's own, or an agent's as it was last accepted."""
 
     topic: str
@@ -142,10 +142,10 @@ def ended_of_agents(connection: Connection, site: str, since_ms: int, listed: It
     return list(connection.execute(query.order_by(declarations.c.ended_at_ms.desc())).scalars())
 
 
-def sets(connection: Connection) -> list[StoredSet]:
+def sets(connection: Connection) -> list[SetRecord]:
     """The latest set of every topic."""
     rows = connection.execute(select(declaration_sets))
-    return [StoredSet(row.topic, row.revision, bytes(row.jws)) for row in rows]
+    return [SetRecord(row.topic, row.revision, bytes(row.jws)) for row in rows]
 
 
 def revision_of(connection: Connection, topic: str) -> int:
@@ -154,7 +154,7 @@ def revision_of(connection: Connection, topic: str) -> int:
     return connection.execute(query).scalar() or 0
 
 
-def save_set(connection: Connection, document: StoredSet, at_ms: int) -> None:
+def save_set(connection: Connection, document: SetRecord, at_ms: int) -> None:
     """Take a set in the place of the topic's last one."""
     connection.execute(delete(declaration_sets).where(declaration_sets.c.topic == document.topic))
     connection.execute(

@@ -20,10 +20,10 @@ from central.declarations import records as rows
 from central.declarations import release
 from central.declarations.closure import ClosureTracker
 from central.declarations.own_sets import MOST_ADOPTED, OwnSet, OwnSets, adopted, is_agents, no_room
-from central.declarations.records import DeclarationRecord, Origin, StoredSet
+from central.declarations.records import DeclarationRecord, Origin, SetRecord
 from central.declarations.sets import MOST_ALIKE, carriers, carries, make_set, next_revision, topic_of
 from central.district.inventory import Inventory
-from central.events.refusal_log import Refusals
+from central.events.refusal_log import RefusalLog
 from central.people import audit
 from central.records.engine import writing
 from ground.clock import Clock
@@ -74,7 +74,7 @@ class DeclarationService:
         own_sets: OwnSets,
         clock: Clock,
         publish: Publish,
-        refusals: Refusals | None = None,
+        refusals: RefusalLog | None = None,
     ) -> None:
         self._engine = engine
         self._key = key
@@ -83,10 +83,10 @@ class DeclarationService:
         self._own = own_sets
         self._clock = clock
         self._publish = publish
-        self._refusals = refusals or Refusals()
+        self._refusals = refusals or RefusalLog()
         self._lock = asyncio.Lock()
         self._active: dict[str, DeclarationRecord] = {}
-        self._sets: dict[str, StoredSet] = {}
+        self._sets: dict[str, SetRecord] = {}
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._turns: dict[str, asyncio.Lock] = {}  # by agent's topic: its sets are adopted in their order
@@ -136,7 +136,7 @@ class DeclarationService:
         topic = topic_of(scope)
         make_set = self._set_maker()
 
-        def act(connection: Connection) -> tuple[DeclarationRecord, StoredSet]:
+        def act(connection: Connection) -> tuple[DeclarationRecord, SetRecord]:
             _check_room(connection, topic, drill=drill)
             record = DeclarationRecord(
                 id=str(uuid.uuid4()),
@@ -171,7 +171,7 @@ class DeclarationService:
         closure = self._last_closure(declaration_id)
         make_set = self._set_maker()
 
-        def act(connection: Connection) -> tuple[DeclarationRecord, StoredSet | None]:
+        def act(connection: Connection) -> tuple[DeclarationRecord, SetRecord | None]:
             record = release.agree(_existing(connection, declaration_id), by, at_ms)
             rows.save_state(connection, record)
             if record.active:
@@ -195,7 +195,7 @@ class DeclarationService:
 
     async def _step(
         self,
-        act: Callable[[Connection], tuple[DeclarationRecord, StoredSet | None]],
+        act: Callable[[Connection], tuple[DeclarationRecord, SetRecord | None]],
         closure: dict[str, Any] | None = None,
     ) -> DeclarationRecord:
         async with self._lock:
@@ -249,7 +249,7 @@ class DeclarationService:
         topic = topics.site_declarations(own.site)
         make_set = self._set_maker()
 
-        def act(connection: Connection) -> tuple[list[DeclarationRecord], StoredSet | None, int]:
+        def act(connection: Connection) -> tuple[list[DeclarationRecord], SetRecord | None, int]:
             rows.save_set(connection, own.stored, at_ms)
             new, outdated, surplus = _take_new(connection, own, at_ms)
             dropped = [
@@ -303,7 +303,7 @@ class DeclarationService:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _set_maker(self) -> Callable[[Connection, str, int], StoredSet]:
+    def _set_maker(self) -> Callable[[Connection, str, int], SetRecord]:
         """Makes sets in a transaction's thread, from what is known of the agents' own sets now."""
         key, listed = self._key, self._own.listed()
         return lambda connection, topic, at_ms: make_set(connection, key, topic, listed=listed, now_ms=at_ms)
@@ -315,7 +315,7 @@ class DeclarationService:
 
         return await asyncio.to_thread(transaction)
 
-    async def _send(self, document: StoredSet) -> None:
+    async def _send(self, document: SetRecord) -> None:
         """On the socket before this returns; whether the broker has it is not waited for."""
         self._sets[document.topic] = document
         self._begin(self._publish(document.topic, document.jws))

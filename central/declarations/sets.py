@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from central.declarations import records as rows
-from central.declarations.records import DeclarationRecord, Origin, StoredSet
+from central.declarations.records import DeclarationRecord, Origin, SetRecord
 from protocol import topics
 from protocol.messages import Declaration, DeclarationSet, Scope
 from protocol.refusal import Refused
@@ -70,7 +70,7 @@ def carriers(records: Iterable[DeclarationRecord], listed: Listed) -> dict[str, 
     return wanted
 
 
-def carries(stored: StoredSet | None, key: SigningKey, wanted: frozenset[str]) -> bool:
+def carries(stored: SetRecord | None, key: SigningKey, wanted: frozenset[str]) -> bool:
     """Whether a stored set is signed by this key and carries just these ids."""
     if stored is None:
         return False
@@ -86,7 +86,7 @@ def next_revision(connection: Connection, topic: str, now_ms: int) -> int:
     return max(rows.revision_of(connection, topic) + 1, now_ms)
 
 
-def make_set(connection: Connection, key: SigningKey, topic: str, *, listed: Listed, now_ms: int) -> StoredSet:
+def make_set(connection: Connection, key: SigningKey, topic: str, *, listed: Listed, now_ms: int) -> SetRecord:
     """Sign and store the topic's next set, from what holds now in this transaction."""
     site = topics.parse(topic).site
     active = [record for record in rows.active(connection) if carried_in(record, topic, listed)]
@@ -99,7 +99,7 @@ def make_set(connection: Connection, key: SigningKey, topic: str, *, listed: Lis
         declarations=tuple(record.on_the_wire() for record in _that_fit(active, topic)),
         ended=tuple(_ids_that_fit(ended)),
     )
-    stored = StoredSet(topic, document.revision, key.sign(document))
+    stored = SetRecord(topic, document.revision, key.sign(document))
     rows.save_set(connection, stored, now_ms)
     return stored
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Engine, Row, Select, and_, func, select
 
-from central.events.history_buckets import Buckets, Change, lasted, overlaid
+from central.events.history_buckets import Buckets, Since, lasted, overlaid
 from central.records.schema import agent_presence, events, stream_cursors
 from protocol.words import Condition, EventKind
 
@@ -103,8 +103,8 @@ class _DoorPast:
     agent: str
     condition: str = Condition.UNKNOWN
     mode: str | None = None
-    conditions: list[Change[str]] = field(default_factory=list)
-    modes: list[Change[str | None]] = field(default_factory=list)
+    conditions: list[Since[str]] = field(default_factory=list)
+    modes: list[Since[str | None]] = field(default_factory=list)
     granted: list[int] = field(default_factory=list)
     denied: list[int] = field(default_factory=list)
 
@@ -172,12 +172,12 @@ class History:
         self, buckets: Buckets, *, now_ms: int, site: str | None = None, agent: str | None = None
     ) -> list[AgentSeries]:
         """Agents over time, by when central heard them and what they said of their health."""
-        presence: dict[tuple[str, str], list[Change[bool]]] = {}
+        presence: dict[tuple[str, str], list[Since[bool]]] = {}
         health: dict[tuple[str, str], dict[int, _Health]] = {}
         with self._engine.connect() as connection:
             seen = select(agent_presence).where(agent_presence.c.at_ms < buckets.to_ms)
             for row in connection.execute(_of_agent(seen, agent_presence, site, agent).order_by(agent_presence.c.id)):
-                presence.setdefault((row.site, row.agent), []).append(Change(row.at_ms, row.alive))
+                presence.setdefault((row.site, row.agent), []).append(Since(row.at_ms, row.alive))
             said = select(events.c.site, events.c.agent, events.c.utc_ns, events.c.data).where(
                 events.c.kind == EventKind.AGENT_HEALTH.value, *_within(buckets)
             )
@@ -228,9 +228,9 @@ class History:
 def _note(past: _DoorPast, kind: str, at_ms: int, data: str) -> None:
     match kind:
         case EventKind.CONDITION_CHANGED:
-            past.conditions.append(Change(at_ms, _condition(data)))
+            past.conditions.append(Since(at_ms, _condition(data)))
         case EventKind.MODE_CHANGED:
-            past.modes.append(Change(at_ms, _read(_To, data).to))
+            past.modes.append(Since(at_ms, _read(_To, data).to))
         case EventKind.ACCESS_GRANTED:
             past.granted.append(at_ms)
         case EventKind.ACCESS_DENIED:
@@ -316,7 +316,7 @@ def _door_points(past: _DoorPast, dead: list[tuple[int, int]], buckets: Buckets,
 
 
 def _agent_points(
-    presence: list[Change[bool]], health: dict[int, _Health], buckets: Buckets, now_ms: int
+    presence: list[Since[bool]], health: dict[int, _Health], buckets: Buckets, now_ms: int
 ) -> list[AgentPoint]:
     nothing = _Health()
     points = []

@@ -52,7 +52,7 @@ class Buckets:
 
 
 @dataclass(frozen=True, slots=True)
-class Change(Generic[T]):
+class Since(Generic[T]):
     """From a moment on, something is so."""
 
     at_ms: int
@@ -67,7 +67,7 @@ class Lasted(Generic[T]):
     ms: dict[T, int] = field(default_factory=dict)
 
 
-def lasted(buckets: Buckets, initial: T, changes: Iterable[Change[T]], until_ms: int) -> list[Lasted[T]]:
+def lasted(buckets: Buckets, initial: T, changes: Iterable[Since[T]], until_ms: int) -> list[Lasted[T]]:
     """How long each value lasted in each bucket. ``changes`` in order; nothing is counted after ``until_ms``."""
     found: list[Lasted[T]] = []
     waiting = iter(changes)
@@ -91,20 +91,20 @@ def _add(sums: dict[T, int], value: T, ms: int) -> None:
         sums[value] = sums.get(value, 0) + ms
 
 
-def overlaid(initial: T, changes: Sequence[Change[T]], spans: Sequence[tuple[int, int]], value: T) -> list[Change[T]]:
+def overlaid(initial: T, changes: Sequence[Since[T]], spans: Sequence[tuple[int, int]], value: T) -> list[Since[T]]:
     """The changes with ``value`` instead of all that is said within the spans (in order, not overlapping).
 
     A change exactly at a span's end stands.
     """
-    result: list[Change[T]] = []
+    result: list[Since[T]] = []
     current = initial
     rest = list(changes)
     for start, end in spans:
         while rest and rest[0].at_ms < start:
             current = rest[0].value
             result.append(rest.pop(0))
-        result.append(Change(start, value))
+        result.append(Since(start, value))
         while rest and rest[0].at_ms < end:
             current = rest.pop(0).value
-        result.append(Change(end, current))
+        result.append(Since(end, current))
     return result + rest

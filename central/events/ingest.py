@@ -20,7 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from central.events.ingest_batch import Row, Taken, rows_of, take
 from central.events.ingest_sql import IngestSql
-from central.events.refusal_log import Refusals
+from central.events.refusal_log import RefusalLog
 from central.records.engine import writing
 from protocol import codec, topics
 from protocol.messages import Event, EventAck, EventBatch
@@ -111,13 +111,13 @@ class Ingest:
         *,
         acknowledge: Callable[[str, str, EventAck], None],
         on_committed: Callable[[list[CommittedEvent]], None] = lambda _: None,
-        refusals: Refusals | None = None,
+        refusals: RefusalLog | None = None,
         utc_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._engine = engine
         self._acknowledge = acknowledge
         self._on_committed = on_committed
-        self._refusals = refusals or Refusals()
+        self._refusals = refusals or RefusalLog()
         self._utc_ns = utc_ns
         self._sql = IngestSql.of(engine.dialect.name)
         self._changed = threading.Condition()

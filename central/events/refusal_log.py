@@ -9,7 +9,7 @@ from protocol.refusal import Refused
 log = logging.getLogger(__name__)
 
 
-class Refusals:
+class RefusalLog:
     """Safe to use from several threads."""
 
     def __init__(self, clock: Clock | None = None) -> None:

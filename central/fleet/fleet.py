@@ -8,7 +8,7 @@ Call :meth:`Fleet.sweep` once a second: silence is a change too.
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from central.fleet.state import Changes, LiveAgent, LiveDoor, Session, Totals
+from central.fleet.state import AgentSession, Changes, LiveAgent, LiveDoor, Totals
 from ground.clock import Clock
 from protocol.messages import AgentStatus, StateSnapshot
 from protocol.proof import SILENT_MS, proves_secure
@@ -159,13 +159,13 @@ class Fleet:
         self._begin(live, name, changes)
         return True
 
-    def _remember(self, live: LiveAgent, name: str) -> Session:
-        session = live.sessions[name] = Session(name)
+    def _remember(self, live: LiveAgent, name: str) -> AgentSession:
+        session = live.sessions[name] = AgentSession(name)
         if len(live.sessions) > SESSIONS_KEPT:
             del live.sessions[next(old for old, kept in live.sessions.items() if kept is not live.session)]
         return session
 
-    def _begin(self, live: LiveAgent, name: str, changes: Changes) -> Session:
+    def _begin(self, live: LiveAgent, name: str, changes: Changes) -> AgentSession:
         """Make a session the current one. What an earlier one proved is void."""
         self._silence(live, changes)
         if live.session is not None:

@@ -11,7 +11,7 @@ from protocol.messages import DoorState, OutboxState
 from protocol.words import Condition, DoorMode
 
 
-class Session:
+class AgentSession:
     """One run of an agent's program, as far as central has heard it."""
 
     __slots__ = ("arrivals", "ended_ms", "name", "replaced", "seq")
@@ -37,8 +37,8 @@ class LiveAgent:
         self.agent = agent
         self.alive = False
         self.heard_ms: int | None = None  # when its latest live snapshot was made
-        self.session: Session | None = None  # the current one
-        self.sessions: dict[str, Session] = {}  # the last few
+        self.session: AgentSession | None = None  # the current one
+        self.sessions: dict[str, AgentSession] = {}  # the last few
         self.versions: dict[str, str] = {}
         self.reason = ""  # why it went offline, if it said so
         self.applied: dict[str, int] = {}  # declarations topic -> revision it holds

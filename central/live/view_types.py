@@ -86,7 +86,7 @@ class SiteSummary(TypedDict):
     declarations: Annotated[list[str], Field(description="Ids of active declarations that reach a door of the site")]
 
 
-class Totals(TypedDict):
+class TotalsView(TypedDict):
     """The district's sums."""
 
     doors: int
@@ -195,6 +195,6 @@ class Overview(TypedDict):
     server_ms: Utc
     broker_connected: bool
     district: str
-    totals: Totals
+    totals: TotalsView
     sites: list[SiteSummary]
     declarations: Annotated[list[DeclarationView], Field(description="Those that hold")]

@@ -14,8 +14,7 @@ from central.district.inventory import Inventory
 from central.events.history import StoredEvent
 from central.events.ingest import CommittedEvent
 from central.fleet.fleet import Fleet
-from central.fleet.state import LiveAgent, LiveDoor
-from central.fleet.state import Totals as LiveTotals
+from central.fleet.state import LiveAgent, LiveDoor, Totals
 from central.live.view_types import (
     AgentView,
     ClosureRowView,
@@ -26,7 +25,7 @@ from central.live.view_types import (
     ScopeView,
     SiteSummary,
     SiteView,
-    Totals,
+    TotalsView,
 )
 from protocol.words import Condition
 
@@ -113,7 +112,7 @@ class Views:
 
     def summary(self, site: str, active: Iterable[DeclarationRecord]) -> SiteSummary:
         """A site in a line; KeyError if there is none of this name."""
-        totals = self._fleet.sites.get(site) or LiveTotals()
+        totals = self._fleet.sites.get(site) or Totals()
         return {
             "site": site,
             "name": self._inventory.sites[site].name,
@@ -137,7 +136,7 @@ class Views:
         """Some sites."""
         return [self.summary(site, active) for site in sites]
 
-    def totals(self) -> Totals:
+    def totals(self) -> TotalsView:
         """The district's sums."""
         totals = self._fleet.totals
         return {

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from central.people import audit
 from central.people.roles import Role
-from central.people.sign_in_throttle import Throttle
+from central.people.sign_in_throttle import SignInThrottle
 from central.records.engine import writing
 from central.records.schema import sessions, users
 from ground.clock import Clock
@@ -86,7 +86,7 @@ class Accounts:
         self._engine = engine
         self._clock = clock
         self._hasher = hasher or PasswordHasher()
-        self._throttle = Throttle()
+        self._throttle = SignInThrottle()
         self._throttle_lock = threading.Lock()
         self._seen_again_ms = 0
         self._nobody = self._hasher.hash(secrets.token_urlsafe(16))

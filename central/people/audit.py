@@ -1,7 +1,7 @@
 """The audit log: who did what, each entry chained to the one before by a hash, so that a change to any shows.
 
 An entry is written in the same transaction as the act it tells of: there is neither without the other. What the
-chain alone cannot show is that its newest entries were cut off: compare :attr:`Verdict.head` with one noted
+chain alone cannot show is that its newest entries were cut off: compare :attr:`ChainVerdict.head` with one noted
 elsewhere.
 """
 
@@ -36,7 +36,7 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ChainVerdict:
     """Whether the chain holds. ``first_bad`` is the first entry that does not fit; ``head`` the last one's hash."""
 
     ok: bool
@@ -95,7 +95,7 @@ class AuditLog:
         with self._engine.connect() as connection:
             return {row.subject: row.detail for row in connection.execute(query.order_by(audit.c.seq))}
 
-    def verify(self) -> Verdict:
+    def verify(self) -> ChainVerdict:
         """Follow the chain from its beginning."""
         previous, entries = GENESIS, 0
         with self._engine.connect() as connection:
@@ -104,9 +104,9 @@ class AuditLog:
             for row in rows.mappings():
                 entries += 1
                 if row["seq"] != entries or row["previous_hash"] != previous or row["hash"] != entry_hash(row):
-                    return Verdict(False, total, row["seq"], row["hash"])
+                    return ChainVerdict(False, total, row["seq"], row["hash"])
                 previous = row["hash"]
-        return Verdict(True, entries, None, previous)
+        return ChainVerdict(True, entries, None, previous)
 
 
 def _entry(row: RowMapping) -> AuditEntry:

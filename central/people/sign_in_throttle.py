@@ -32,7 +32,7 @@ class _Failures:
     last_ms: int
 
 
-class Throttle:
+class SignInThrottle:
     """Times are milliseconds of a monotonic clock."""
 
     def __init__(self) -> None:

@@ -7,9 +7,9 @@ fleet, the ingest and whoever takes the agents' own declarations.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from central.events.ingest import Ingest
+from central.events.ingest import Commit, Ingest
 from central.events.refusal_log import RefusalLog
 from central.fleet.fleet import Fleet
 from ground.clock import Clock
@@ -44,12 +44,7 @@ SUBSCRIPTIONS = (
 
 
 class Wire:
-    """Everything but :meth:`acknowledge` is to be called on the event loop that runs :meth:`run`.
-
-    ``on_agent_declarations`` gets what a site declared by itself: site, agent, topic, the JWS as it came, and
-    whether it came out of the broker's memory. ``retained_documents`` names all that a broker should remember of
-    central (topic, JWS); it is all published at each connection, since a broker may forget.
-    """
+    """Call everything but :meth:`acknowledge` on the event loop that runs :meth:`run`."""
 
     def __init__(
         self,
@@ -58,8 +53,6 @@ class Wire:
         ingest: Ingest,
         clock: Clock,
         *,
-        on_agent_declarations: Callable[[str, str, str, bytes, bool], None],
-        retained_documents: Callable[[], Iterable[tuple[str, bytes]]],
         refusals: RefusalLog | None = None,
         client_id: str = CLIENT_ID,
     ) -> None:
@@ -67,8 +60,8 @@ class Wire:
         self._fleet = fleet
         self._ingest = ingest
         self._clock = clock
-        self._on_agent_declarations = on_agent_declarations
-        self._retained_documents = retained_documents
+        self._listeners: list[Callable[[str, str, str, bytes], None]] = []
+        self._remembered: list[Callable[[], Iterable[tuple[str, bytes]]]] = []
         self._link = MqttLink(
             address,
             client_id,
@@ -80,6 +73,16 @@ class Wire:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._acks: dict[tuple[str, str, str], int] = {}  # what is still to be acknowledged, the newest of a stream
         self._acks_under_way: set[asyncio.Task[None]] = set()
+
+    def listen(self, listener: Callable[[str, str, str, bytes], None]) -> None:
+        """Call a function with every set that an agent declared by itself: site, agent, topic, JWS. It may raise
+        Refused.
+        """
+        self._listeners.append(listener)
+
+    def remember(self, documents: Callable[[], Iterable[tuple[str, bytes]]]) -> None:
+        """Publish these (topic, JWS) retained at every connection, since a broker may forget."""
+        self._remembered.append(documents)
 
     @property
     def connected(self) -> bool:
@@ -120,21 +123,21 @@ class Wire:
         """Publish a momentary act, never retained. Raises NotConnected: then it was not sent, or not surely."""
         await self._link.publish(topics.of_agent(TopicKind.COMMAND, site, agent), jws, qos=1, retain=False)
 
-    def acknowledge(self, site: str, agent: str, ack: EventAck) -> None:
-        """Tell an agent how far its stream is committed. From any thread; lost if the link is down, as it may be:
+    def acknowledge(self, commit: Commit) -> None:
+        """Send each agent how far its stream is committed. From any thread; lost if the link is down, as it may be:
         the agent sends again and is answered again.
         """
         loop = self._loop
         if loop is None:
             return
         try:
-            loop.call_soon_threadsafe(self._queue_ack, site, agent, ack)
+            loop.call_soon_threadsafe(self._queue_acks, commit.cursors)
         except RuntimeError:  # the loop has just ended, and central with it
             log.debug("no loop to acknowledge on")
 
-    def _queue_ack(self, site: str, agent: str, ack: EventAck) -> None:
-        self._acks[site, agent, ack.stream] = ack.committed
-        if len(self._acks_under_way) < ACKS_IN_FLIGHT:
+    def _queue_acks(self, cursors: Mapping[tuple[str, str, str], int]) -> None:
+        self._acks.update(cursors)
+        for _ in range(min(len(cursors), ACKS_IN_FLIGHT - len(self._acks_under_way))):
             task = asyncio.ensure_future(self._send_acks())
             self._acks_under_way.add(task)
             task.add_done_callback(self._acks_under_way.discard)
@@ -156,7 +159,7 @@ class Wire:
         """
         published: set[str] = set()
         self._published_since_greeting = published
-        documents = list(self._retained_documents())
+        documents = [document for documents in self._remembered for document in documents()]
         left = (
             deque(document for document in documents if _is_declared(document[0])),
             deque(document for document in documents if not _is_declared(document[0])),
@@ -209,7 +212,8 @@ class Wire:
                     site, agent, status, retained=incoming.retained, now_ms=self._clock.mono_ms()
                 )
             case TopicKind.DECLARATIONS:
-                self._on_agent_declarations(site, agent, incoming.topic, incoming.payload, incoming.retained)
+                for listener in self._listeners:
+                    listener(site, agent, incoming.topic, incoming.payload)
             case _:
                 raise Refused(Reason.UNKNOWN_TOPIC, "central speaks here, agents do not")
 

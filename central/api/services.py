@@ -1,7 +1,6 @@
 """What the routes work with, handed to them by the application they belong to."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -12,6 +11,7 @@ from central.declarations.service import DeclarationService
 from central.district.inventory import Inventory
 from central.events.history import History
 from central.fleet.fleet import Fleet
+from central.live.health import HealthCheck
 from central.live.hub import LiveHub
 from central.live.views import Views
 from central.people.accounts import Accounts
@@ -22,16 +22,6 @@ HASHING_AT_ONCE = 2
 """Passwords judged at a time: each takes 64 MiB and tens of milliseconds of a processor."""
 
 HASHING_WAITING = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How central is. ``problems`` are sentences; empty: none."""
-
-    broker_connected: bool
-    events_committed: int
-    refused: dict[str, int]
-    problems: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -56,7 +46,7 @@ class Services:
     audit: AuditLog
     history: History
     hub: LiveHub
-    health: Callable[[], Health]
+    health: HealthCheck
     sign_in_gate: SignInGate = field(default_factory=SignInGate)
 
 

@@ -4,6 +4,7 @@ It follows the fleet's changes, so it costs something only where something chang
 decides nothing about a door: see central.fleet.fleet for what a door may be shown as.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from enum import StrEnum
 from central.declarations.closure_reason import FAILED_CONDITIONS, why_not_proven
 from central.fleet.fleet import Fleet
 from central.fleet.state import Changes, LiveAgent, LiveDoor
+from ground.clock import Clock
 from protocol.words import Condition, DoorMode
+
+SWEEP_S = 1.0
 
 FAILED_AFTER_MS = 10_000
 """A door not proven so long after the declaration needs a person."""
@@ -236,3 +240,12 @@ class ClosureTracker:
             return ClosureRow(door, state, "", tracked.first_proof_ms[door])
         why = why_not_proven(door, tracked.declaration_id, tracked.topic, tracked.revision, now_ms)
         return ClosureRow(door, state, why, None)
+
+
+async def sweep(fleet: Fleet, closure: ClosureTracker, clock: Clock) -> None:
+    """Let time pass for both, once a second, until cancelled."""
+    while True:
+        now_ms = clock.mono_ms()
+        fleet.sweep(now_ms)
+        closure.sweep(now_ms)
+        await asyncio.sleep(SWEEP_S)

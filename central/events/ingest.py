@@ -23,7 +23,7 @@ from central.events.ingest_sql import IngestSql
 from central.events.refusal_log import RefusalLog
 from central.records.engine import writing
 from protocol import codec, topics
-from protocol.messages import Event, EventAck, EventBatch
+from protocol.messages import Event, EventBatch
 from protocol.refusal import Reason, Refused
 from protocol.topics import TopicKind
 
@@ -90,33 +90,27 @@ class _Presence(NamedTuple):
     alive: bool
 
 
-class _Outcome(NamedTuple):
-    """What one transaction did: told to others only once it is committed."""
+@dataclass(slots=True)
+class Commit:
+    """One transaction: how far it committed each stream, and its new events in the order of their ids."""
 
-    acks: dict[tuple[str, str, str], int]
-    committed: list[CommittedEvent]
-    counts: Counter[str]
+    cursors: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (site, agent, stream) -> seq
+    events: list[CommittedEvent] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 class Ingest:
-    """Call :meth:`start` before the first batch is needed and :meth:`close` at the end.
-
-    ``acknowledge`` and ``on_committed`` are called on the writer's thread, the first before the second, both
-    after the commit; they must not block. ``on_committed`` gets every new event once, in the order of ids.
-    """
+    """Call :meth:`start` before the first batch is needed and :meth:`close` at the end."""
 
     def __init__(
         self,
         engine: Engine,
         *,
-        acknowledge: Callable[[str, str, EventAck], None],
-        on_committed: Callable[[list[CommittedEvent]], None] = lambda _: None,
         refusals: RefusalLog | None = None,
         utc_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._engine = engine
-        self._acknowledge = acknowledge
-        self._on_committed = on_committed
+        self._listeners: list[Callable[[Commit], None]] = []
         self._refusals = refusals or RefusalLog()
         self._utc_ns = utc_ns
         self._sql = IngestSql.of(engine.dialect.name)
@@ -129,6 +123,12 @@ class Ingest:
         self._counts: Counter[str] = Counter()
         self._failing: str | None = None
         self._thread = threading.Thread(target=self._run, name="ingest-writer", daemon=True)
+
+    def listen(self, listener: Callable[[Commit], None]) -> None:
+        """Call a function after every commit, on the writer's thread and in the order of registration. It must not
+        block. Every new event is in one commit only.
+        """
+        self._listeners.append(listener)
 
     def start(self) -> None:
         """Begin to write. Closes what the last run left open in the agents' presence."""
@@ -219,13 +219,13 @@ class Ingest:
         return decoded
 
     def _store(self, batches: list[_Decoded], presence: list[_Presence]) -> bool:
-        """Commit a group and tell; False: told to end before it could be committed.
+        """Commit a group and announce it; False: closed before it could be committed.
 
         If the database will not have something in the group, each batch is committed by itself, and the one
         at fault is refused: it must not keep the others' out.
         """
         try:
-            outcome = self._commit(batches, presence)
+            commit = self._commit(batches, presence)
         except Exception as error:
             if len(batches) > 1:
                 return all(self._store([batch], []) for batch in batches) and self._store([], presence)
@@ -234,18 +234,18 @@ class Ingest:
                 topic = topics.of_agent(TopicKind.EVENTS, decoded.batch.site, decoded.batch.agent)
                 self._refusals.note(topic, Refused(Reason.MALFORMED, f"the records will not have it: {error}"))
             return True
-        if outcome is None:
+        if commit is None:
             return False
-        self._tell(outcome)
+        self._announce(commit)
         return True
 
-    def _commit(self, batches: list[_Decoded], presence: list[_Presence]) -> _Outcome | None:
+    def _commit(self, batches: list[_Decoded], presence: list[_Presence]) -> Commit | None:
         """Commit, however long it takes; None: told to end meanwhile. Raises what no waiting will mend."""
         wait_s = FIRST_RETRY_S
         while True:
             try:
                 with writing(self._engine) as connection:
-                    outcome = self._write(connection, batches, presence)
+                    commit = self._write(connection, batches, presence)
             except _MAY_PASS as error:
                 if self._failing is None:
                     log.exception("cannot commit events, trying again until it works")
@@ -259,29 +259,29 @@ class Ingest:
                 log.warning("events are committed again")
             with self._changed:
                 self._failing = None
-                self._counts.update(outcome.counts)
-            return outcome
+                self._counts.update(commit.counts)
+            return commit
 
     def _write(
         self,
         connection: Connection,
         batches: list[_Decoded],
         presence: list[_Presence],
-    ) -> _Outcome:
+    ) -> Commit:
         sql = self._sql
-        outcome = _Outcome({}, [], Counter())
+        commit = Commit()
         last_id: int = connection.exec_driver_sql(sql.last_id).scalar_one()
         rows: list[tuple[int | str | bool | None, ...]] = []
         gaps: list[tuple[str, str, str, int, int, int]] = []
         moved: dict[tuple[str, str, str], int] = {}
         for batch, message, batch_rows in batches:
             key = (batch.site, batch.agent, message.stream)
-            cursor = outcome.acks.get(key)
+            cursor = commit.cursors.get(key)
             if cursor is None:
                 cursor = connection.exec_driver_sql(sql.cursor, key).scalar() or 0
             taken: Taken = take(cursor, message)
-            outcome.acks[key] = taken.committed
-            outcome.counts.update(taken.counts)
+            commit.cursors[key] = taken.committed
+            commit.counts.update(taken.counts)
             if taken.committed > cursor:
                 moved[key] = batch.received_ns // 10**6
             gaps += [(*key, first, last, batch.received_ns // 10**6) for first, last in taken.gaps]
@@ -290,40 +290,35 @@ class Ingest:
             for event, row in zip(message.events[taken.skip :], batch_rows[taken.skip :], strict=True):
                 last_id += 1
                 rows.append((last_id, *row))
-                outcome.committed.append(
+                commit.events.append(
                     CommittedEvent(last_id, batch.site, batch.agent, message.stream, batch.received_ns, event)
                 )
         if rows:
-            self._insert(connection, rows, outcome)
+            self._insert(connection, rows, commit)
         if gaps:
             connection.exec_driver_sql(sql.insert_gap, gaps)
         if moved:
             connection.exec_driver_sql(
-                sql.move_cursor, [(*key, outcome.acks[key], at_ms) for key, at_ms in moved.items()]
+                sql.move_cursor, [(*key, commit.cursors[key], at_ms) for key, at_ms in moved.items()]
             )
         if presence:
             connection.exec_driver_sql(sql.insert_presence, [tuple(seen) for seen in presence])
-        outcome.counts["committed"] += len(outcome.committed)
-        return outcome
+        commit.counts["committed"] += len(commit.events)
+        return commit
 
     def _insert(
-        self, connection: Connection, rows: list[tuple[int | str | bool | None, ...]], outcome: _Outcome
+        self, connection: Connection, rows: list[tuple[int | str | bool | None, ...]], commit: Commit
     ) -> None:
-        """Insert, and take out of the outcome what the unique constraint, the second line, found to be there."""
+        """Insert, and take out of the commit what the unique constraint, the second line, found to be there."""
         if connection.exec_driver_sql(self._sql.insert_event, rows).rowcount == len(rows):
             return
         new = set(connection.exec_driver_sql(self._sql.ids_from, (rows[0][0],)).scalars())
-        outcome.counts["duplicates"] += len(rows) - len(new)
-        outcome.committed[:] = [event for event in outcome.committed if event.id in new]
+        commit.counts["duplicates"] += len(rows) - len(new)
+        commit.events[:] = [event for event in commit.events if event.id in new]
 
-    def _tell(self, outcome: _Outcome) -> None:
-        for (site, agent, stream), committed in outcome.acks.items():
+    def _announce(self, commit: Commit) -> None:
+        for listener in self._listeners:
             try:
-                self._acknowledge(site, agent, EventAck(stream=stream, committed=committed))
-            except Exception:  # the agent asks again; the next ones must be written
-                log.exception("cannot acknowledge to %s/%s", site, agent)
-        if outcome.committed:
-            try:
-                self._on_committed(outcome.committed)
-            except Exception:  # whoever listens must not stop the records
+                listener(commit)
+            except Exception:  # agents ask again; the next events must be written
                 log.exception("a fault of ours after a commit")

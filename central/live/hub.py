@@ -8,14 +8,16 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
 
+from central.agents.wire import Wire
 from central.declarations.closure import ClosureTracker
 from central.declarations.records import DeclarationRecord
-from central.events.ingest import CommittedEvent
+from central.declarations.service import DeclarationService
+from central.events.ingest import Commit, CommittedEvent
 from central.fleet.state import Changes, LiveDoor
 from central.live.views import Views, committed_event
 from ground.clock import Clock
@@ -100,7 +102,7 @@ class Listener:
 
 
 class LiveHub:
-    """Call it on the event loop, but for :meth:`on_committed`."""
+    """Call it on the event loop, but for :meth:`on_commit`."""
 
     def __init__(
         self,
@@ -108,15 +110,15 @@ class LiveHub:
         closure: ClosureTracker,
         clock: Clock,
         *,
-        active: Callable[[], list[DeclarationRecord]],
-        broker_connected: Callable[[], bool],
+        declarations: DeclarationService,
+        wire: Wire,
         sites: Iterable[str],
     ) -> None:
         self._views = views
         self._closure = closure
         self._clock = clock
-        self._active = active
-        self._broker_connected = broker_connected
+        self._service = declarations
+        self._wire = wire
         self._all_sites = list(sites)
         self._listeners: set[Listener] = set()
         self._sites: dict[str, None] = {}
@@ -172,12 +174,12 @@ class LiveHub:
         covered = record.scope.site  # may be gone from the district's file since
         self._sites.update(dict.fromkeys(site for site in self._all_sites if covered in {None, site}))
 
-    def on_committed(self, events: list[CommittedEvent]) -> None:
+    def on_commit(self, commit: Commit) -> None:
         """Events were committed. From any thread."""
         oldest_ns = (self._clock.utc_ms() - OLD_NEWS_MS) * 1_000_000
         news = [
             committed
-            for committed in events
+            for committed in commit.events
             if committed.event.kind in WORTH_A_LINE
             and (not committed.event.at.clock_trusted or committed.event.at.utc_ns >= oldest_ns)
         ]
@@ -222,7 +224,7 @@ class LiveHub:
     def _tell_declarations(self) -> None:
         if not self._declarations or not self._due("declaration", DECLARATIONS_EVERY_MS):
             return
-        active = {record.id: record for record in self._active()}
+        active = {record.id: record for record in self._service.active}
         changed, self._declarations = self._declarations, {}
         ended, self._ended = self._ended, {}
         for declaration in changed:
@@ -261,7 +263,7 @@ class LiveHub:
         if not self._sites or not self._due("overview", OVERVIEW_EVERY_MS):
             return
         changed, self._sites = self._sites, {}
-        summaries = self._views.summaries(changed, self._active())
+        summaries = self._views.summaries(changed, self._service.active)
         self._to_all("overview", _frame("overview", {"sites": summaries, "totals": self._views.totals()}))
 
     def _tell_events(self) -> None:
@@ -274,7 +276,7 @@ class LiveHub:
             self._to_all("event", _frame("event", committed_event(event)))
 
     def _ping(self) -> bytes:
-        return _frame(PING, {"server_ms": self._clock.utc_ms(), "broker_connected": self._broker_connected()})
+        return _frame(PING, {"server_ms": self._clock.utc_ms(), "broker_connected": self._wire.connected})
 
     def _due(self, kind: str, every_ms: int) -> bool:
         now_ms = self._clock.mono_ms()

@@ -28,7 +28,7 @@ class Bench:
     def __init__(self, directory: Path) -> None:
         self.engine: Engine = open_records(sqlite_url(directory))
         self.history = History(self.engine)
-        self.ingest = Ingest(self.engine, acknowledge=lambda *_: None)
+        self.ingest = Ingest(self.engine)
         self.ingest.start()
         self.last: dict[tuple[str, str], int] = {}
 

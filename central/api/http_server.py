@@ -1,0 +1,95 @@
+"""Serves the application over HTTP or HTTPS, until it is ended. The routes are ``central.api.application``'s."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+from fastapi import FastAPI
+
+from central.settings import Settings, SettingsError
+
+LAST_REQUESTS_S = 2
+"""How long requests under way may still take when central ends."""
+
+
+class HttpServer:
+    """Listens from the beginning, so that its address is known; answers once :meth:`run` has set ``ready``."""
+
+    def __init__(self, application: FastAPI, settings: Settings) -> None:
+        """Raises SettingsError if nothing can listen there."""
+        self.ready = asyncio.Event()
+        self._scheme = "https" if settings.tls_cert is not None else "http"
+        self._socket = _listening(settings.http_host, settings.http_port)
+        self._server = _Server(
+            uvicorn.Config(
+                application,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                ssl_certfile=settings.tls_cert,
+                ssl_keyfile=settings.tls_key,
+                timeout_graceful_shutdown=LAST_REQUESTS_S,
+            ),
+            self.ready,
+        )
+
+    @property
+    def address(self) -> str:
+        """The URL of the console and the API."""
+        host, port = self._socket.getsockname()[:2]
+        return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+    async def run(self) -> None:
+        """Serve until :meth:`stop`."""
+        await self._server.serve(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """End, once the requests under way are answered."""
+        self._server.should_exit = True
+
+    def close(self) -> None:
+        """Give the port back, also of a server that never ran."""
+        self._socket.close()
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers, and leaves the process's signals to whoever runs it."""
+
+    def __init__(self, config: uvicorn.Config, ready: asyncio.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn."""
+        await super().startup(sockets)
+        self._ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """See uvicorn."""
+        yield
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A listening socket whose connections send at once: asyncio leaves that out where the protocol is not named, and
+    each answer then waits 40 ms for the other side's acknowledgement.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --http") from None
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening.bind(address)
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        raise SettingsError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --http") from None
+    return listening

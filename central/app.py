@@ -1,6 +1,6 @@
-"""Central put together: every part made once, given what it needs, started in order and ended in order.
+"""Builds central: makes every part once with its needs, starts them in order and ends them in order.
 
-Nothing is decided here.
+It decides nothing.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ from protocol.signing import SigningKey
 
 
 class Central:
-    """The whole service. Make it with :func:`build`, run it once."""
+    """The whole service. Make it with :func:`build` and run it once."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Central:
         self._server = HttpServer(self.application, settings)
 
     def _listen(self) -> None:
-        """Have each part hear of the others. Where one event has several listeners, they are in this order."""
+        """Connect the parts. The listeners of an event are called in this order."""
         record_presence(self.fleet, self.ingest)
         self.fleet.listen(self._hub.on_changes)
         self.wire.listen(self.declarations.receive)
@@ -160,7 +160,7 @@ class Central:
 
 
 def build(settings: Settings) -> Central:
-    """Central from its settings. Raises SettingsError, DirectoryError or RecordsError, which say what to do."""
+    """Build central from its settings. Raises SettingsError, DirectoryError or RecordsError, each with a cure."""
     inventory = load_directory(settings.district)
     try:
         key = SigningKey.load(settings.key_file)

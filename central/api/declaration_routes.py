@@ -1,4 +1,4 @@
-"""Declaring, releasing, and following how far the doors have got."""
+"""Routes to declare, to release, and to follow each door's closure."""
 
 from typing import Annotated, Literal
 
@@ -26,13 +26,13 @@ Id = Annotated[str, Path(description="A declaration's id", max_length=200)]
 
 
 class DistrictScope(StrictBody):
-    """All schools."""
+    """All schools of the district."""
 
     kind: Literal[ScopeKind.DISTRICT]
 
 
 class SiteScope(StrictBody):
-    """One school."""
+    """One school of the district."""
 
     kind: Literal[ScopeKind.SITE]
     site: Name
@@ -55,7 +55,7 @@ class DoorScope(StrictBody):
 
 
 class DeclareBody(StrictBody):
-    """What to declare. ``drill`` must be said: nobody may take the one for the other."""
+    """The declaration to make. ``drill`` has no default: a drill must never pass for a real one, nor the reverse."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -88,8 +88,8 @@ class DeclareBody(StrictBody):
     responses=documented(401, 403, 404, 409, 413),
 )
 async def declare(body: DeclareBody, central: CentralParts, who: Declarer) -> Response:
-    """Any role may. Committed and on its way to every agent when this answers; how far the doors have got is in
-    ``closure``, there and in the live stream. 404 ``no_such_scope``.
+    """Any role may. When this answers, the declaration is committed and on its way to every agent; ``closure``, here
+    and in the live stream, counts the doors proven so far. 404 ``no_such_scope``.
     """
     scope = Scope(**body.scope.model_dump())
     try:
@@ -111,7 +111,7 @@ async def declarations(
     ] = None,
     limit: Annotated[int, Query(ge=1, le=500), InDigits] = 100,
 ) -> Response:
-    """The newest first."""
+    """A page of declarations, newest first."""
     if active is True:
         return encoded([central.views.declaration(one) for one in reversed(central.declarations.active[-limit:])])
     records = await run_in_threadpool(central.declarations.latest, limit, ended_only=active is False)
@@ -128,7 +128,7 @@ async def declarations(
     responses=documented(401, 404),
 )
 async def declaration(id: Id, central: CentralParts, _: SignedIn) -> Response:  # noqa: A002 - the path's own word
-    """Each door it covers: proven, pending or failed, and why."""
+    """The declaration, and each door it covers: proven, pending or failed, and why."""
     try:
         record = await run_in_threadpool(central.declarations.get, id)
     except NoSuchDeclaration as missing:
@@ -144,7 +144,7 @@ async def declaration(id: Id, central: CentralParts, _: SignedIn) -> Response:  
     responses=documented(401, 403, 404, 409),
 )
 async def release(id: Id, central: CentralParts, who: Releaser) -> Response:  # noqa: A002
-    """A drill ends. A real one needs two: the first to ask requests it, a second, different person ends it.
+    """A drill ends at once. A real declaration needs two people: the first requests the release, a second ends it.
     409 ``same_person`` if the first asks again, 409 ``already_ended``.
     """
     try:
@@ -163,7 +163,7 @@ async def release(id: Id, central: CentralParts, who: Releaser) -> Response:  # 
     responses=documented(401, 403, 404, 409),
 )
 async def withdraw(id: Id, central: CentralParts, who: Releaser) -> Response:  # noqa: A002
-    """Whoever may release may also take a request back. 409 ``not_requested``, 409 ``already_ended``."""
+    """Any person with the right to release may withdraw a request. 409 ``not_requested``, ``already_ended``."""
     try:
         record = await central.declarations.withdraw(id, who.username)
     except NoSuchDeclaration as missing:
@@ -181,5 +181,5 @@ async def _view(central: Services, record: DeclarationRecord) -> DeclarationView
 
 
 def _printable(text: str) -> str:
-    """Without control characters, which no database or log needs."""
+    """Replace control characters by spaces: no database or log needs them."""
     return "".join(character if character.isprintable() else " " for character in text).strip()

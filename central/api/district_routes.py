@@ -1,4 +1,4 @@
-"""The district as it is now: overview, sites, doors; and momentary acts on a door."""
+"""Routes of the district as it is now (overview, sites, doors) and of momentary acts on a door."""
 
 from typing import Annotated, Literal
 
@@ -26,7 +26,7 @@ DoorName = Annotated[str, Path(description="A door's name, unique within its sit
 
 
 class HealthView(BaseModel):
-    """How central is. ``problems``: sentences, none if ok."""
+    """Central's own condition. ``problems``: sentences for people; none if ok."""
 
     ok: bool
     broker_connected: bool
@@ -47,19 +47,19 @@ class Grant(StrictBody):
 
 
 class TestLock(StrictBody):
-    """Command the lock again."""
+    """Command the lock again, and report its sensors."""
 
     kind: Literal[CommandKind.TEST_LOCK]
 
 
 class ClearDuress(StrictBody):
-    """Somebody has looked after the door's duress alarm."""
+    """Clear the door's duress alarm, once a person has dealt with it."""
 
     kind: Literal[CommandKind.CLEAR_DURESS]
 
 
 class ForgivePassback(StrictBody):
-    """The door's agent forgets where a cardholder is, or everybody."""
+    """Have the door's agent forget where one cardholder is, or all."""
 
     kind: Literal[CommandKind.FORGIVE_PASSBACK]
     cardholder: str | None = Field(
@@ -68,7 +68,7 @@ class ForgivePassback(StrictBody):
 
 
 class RotateReaderKey(StrictBody):
-    """Give a reader a new key."""
+    """Give a reader a new secure channel key."""
 
     kind: Literal[CommandKind.ROTATE_READER_KEY]
     reader: str = Field(max_length=48, description="Which reader")
@@ -77,11 +77,11 @@ class RotateReaderKey(StrictBody):
 CommandBody = Annotated[
     Grant | TestLock | ClearDuress | ForgivePassback | RotateReaderKey, Field(discriminator="kind")
 ]
-"""A shape for each kind: one for several would be read by tools as if it were for the last of them."""
+"""A shape for each kind: tools would read a shape for several as if it were for the last of them."""
 
 
 class CommandView(BaseModel):
-    """A command on its way. Its answer is a command_done or message_refused event that carries the id."""
+    """A command on its way. The agent answers with a command_done or message_refused event that carries the id."""
 
     id: str
     expires_ms: int = Field(description="UTC ms; not carried out later than this")
@@ -132,7 +132,7 @@ async def overview(central: CentralParts, _: SignedIn) -> Response:
     responses=documented(401, 404),
 )
 async def site(site: SiteName, central: CentralParts, _: SignedIn) -> Response:
-    """Everything that is known of a site now."""
+    """A site with every agent and door, as they are now."""
     if site not in central.inventory.sites:
         raise HttpProblem(404, f"There is no site {site!r}.")
     return encoded(central.views.site(site, central.clock.utc_ms()))
@@ -164,7 +164,7 @@ async def door(site: SiteName, door: DoorName, central: CentralParts, _: SignedI
 async def command(
     site: SiteName, door: DoorName, body: CommandBody, central: CentralParts, who: Commander
 ) -> CommandView:
-    """Send a momentary act. It is refused by the agent while a declaration holds the door."""
+    """Send a momentary act. The agent refuses it while a declaration holds the door."""
     if (site, door) not in central.inventory.doors:
         raise HttpProblem(404, f"{site} has no door {door!r}.")
     if body.kind is CommandKind.CLEAR_DURESS and not may(who.role, Right.RELEASE):

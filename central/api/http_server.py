@@ -1,4 +1,4 @@
-"""Serves the application over HTTP or HTTPS, until it is ended. The routes are ``central.api.application``'s."""
+"""Serves the application over HTTP or HTTPS. Knows no route: see ``central.api.application``."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ LAST_REQUESTS_S = 2
 
 
 class HttpServer:
-    """Listens from the beginning, so that its address is known; answers once :meth:`run` has set ``ready``."""
+    """Listens once made, so that its address is known; answers once :meth:`run` has set ``ready``."""
 
     def __init__(self, application: FastAPI, settings: Settings) -> None:
         """Raises SettingsError if nothing can listen there."""
@@ -43,7 +43,6 @@ class HttpServer:
         return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     async def run(self) -> None:
-        """Serve until :meth:`stop`."""
         await self._server.serve(sockets=[self._socket])
 
     def stop(self) -> None:
@@ -56,26 +55,24 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers, and leaves the process's signals to whoever runs it."""
+    """Reports when it answers, and leaves the process's signals to the command line."""
 
     def __init__(self, config: uvicorn.Config, ready: asyncio.Event) -> None:
         super().__init__(config)
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """See uvicorn."""
         await super().startup(sockets)
         self._ready.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """See uvicorn."""
         yield
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A listening socket whose connections send at once: asyncio leaves that out where the protocol is not named, and
-    each answer then waits 40 ms for the other side's acknowledgement.
+    """Open a listening socket whose connections send at once. Without a named protocol, asyncio would not set
+    TCP_NODELAY, and each answer would wait 40 ms for the client's acknowledgement.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

@@ -1,4 +1,4 @@
-"""The live stream, as server-sent events."""
+"""Route of the live stream, as server-sent events."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""The past: events as they came, and doors and agents over time."""
+"""Routes of the past: events as they came, and doors and agents over time."""
 
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from central.live.views import stored_event
 router = APIRouter(prefix="/api", tags=["history"])
 
 MOST_POINTS = 100_000
-"""Of one answer, all series together."""
+"""The most points of one answer, all series together."""
 
 DAY_MS = 24 * 3_600_000
 USUAL_POINTS = 288
@@ -72,7 +72,7 @@ class DoorHistory(TypedDict):
 
 
 class AgentPointView(TypedDict):
-    """An agent in one span of time; null where its health was not told."""
+    """An agent in one span of time; null where it reported no health."""
 
     t_ms: int
     alive_ms: int
@@ -90,7 +90,7 @@ class AgentSeriesView(TypedDict):
 
 
 class AgentHistory(TypedDict):
-    """Agents over time."""
+    """Agents over time, one series each."""
 
     resolution_ms: int
     series: list[AgentSeriesView]
@@ -110,7 +110,7 @@ async def events(
     before_id: Annotated[int | None, Query(ge=0, le=2**62, description="The last page's last id"), InDigits] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_EVENTS), InDigits] = 100,
 ) -> Response:
-    """Newest first. ``from_ms`` is included, ``to_ms`` is not."""
+    """A page of events, newest first. ``from_ms`` is included, ``to_ms`` is not."""
     found = await run_in_threadpool(
         central.history.events,
         site=site,
@@ -157,7 +157,7 @@ async def history_of_agents(
     to_ms: Utc = None,
     resolution_ms: Resolution = None,
 ) -> Response:
-    """When central heard agents, and what they said of their health. Without a range: the last day."""
+    """When central heard agents, and the health they reported. Without a range: the last day."""
     buckets = _buckets(central, from_ms, to_ms, resolution_ms)
     asked = sum(site in {None, of} and agent in {None, name} for of, name in central.inventory.agents)
     _check_points(buckets, asked)

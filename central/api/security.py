@@ -1,4 +1,4 @@
-"""Who is asking, and whether they may. A session is a cookie (the console) or a bearer token (machines)."""
+"""Finds a request's session and checks its rights: a cookie (the console) or a bearer token (machines)."""
 
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ async def token_of(
     cookie: Annotated[str | None, Depends(_cookie)],
     bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> str:
-    """The token a request carries; 401 if there is none, 403 if another site's page made a browser send it."""
+    """The token in a request; 401 without one, 403 if another site's page made a browser send it."""
     if bearer is not None:
         return bearer.credentials
     if cookie is None:
@@ -34,7 +34,7 @@ async def token_of(
 
 
 def refuse_foreign(request: Request) -> None:
-    """403 for an act that a page of another origin made a browser ask for. SameSite=Strict stops other sites only."""
+    """Answer 403 if a page of another origin made a browser send an act. SameSite=Strict stops other sites only."""
     origin = request.headers.get("origin")
     if request.method not in _SAFE and origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
         raise HttpProblem(
@@ -46,7 +46,7 @@ Token = Annotated[str, Depends(token_of)]
 
 
 async def signed_in(central: CentralParts, token: Token) -> Session:
-    """The session; 401 if it is over."""
+    """The request's session; 401 if it is over."""
     session = await run_in_threadpool(central.accounts.session, token)
     if session is None:
         raise HttpProblem(401, "The session is over.", headers={"WWW-Authenticate": "Bearer"})
@@ -57,7 +57,7 @@ SignedIn = Annotated[Session, Depends(signed_in)]
 
 
 class _Having:
-    """A session whose role gives a right; 403 otherwise."""
+    """Requires a session whose role gives a right; 403 otherwise."""
 
     def __init__(self, right: Right) -> None:
         self.right = right

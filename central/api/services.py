@@ -1,4 +1,4 @@
-"""What the routes work with, handed to them by the application they belong to."""
+"""The parts of central that the routes use; each route gets those of its application."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -19,14 +19,14 @@ from central.people.audit import AuditLog
 from ground.clock import Clock
 
 HASHING_AT_ONCE = 2
-"""Passwords judged at a time: each takes 64 MiB and tens of milliseconds of a processor."""
+"""Passwords hashed at a time: each takes 64 MiB and tens of milliseconds of a processor."""
 
 HASHING_WAITING = 20
 
 
 @dataclass(slots=True)
 class SignInGate:
-    """Keeps a flood of sign-ins from taking all of the machine."""
+    """Keeps a flood of sign-ins from using up the machine."""
 
     waiting: int = 0
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HASHING_AT_ONCE))
@@ -34,7 +34,7 @@ class SignInGate:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Central, as its API sees it."""
+    """The parts of central that its API uses."""
 
     clock: Clock
     inventory: Inventory
@@ -51,7 +51,7 @@ class Services:
 
 
 def of_request(request: Request) -> Services:
-    """The services of the application a request came to."""
+    """The services of the application that serves a request."""
     return cast("Services", request.app.state.services)
 
 

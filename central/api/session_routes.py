@@ -1,4 +1,4 @@
-"""Signing in and out."""
+"""Routes to sign in and out."""
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,7 +15,7 @@ router = APIRouter(prefix="/api/session", tags=["session"], route_class=StrictRo
 
 
 class SignIn(StrictBody):
-    """Who, and the proof of it."""
+    """A person's name and password."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"username": "duty-officer", "password": "…"}]})
 
@@ -24,7 +24,7 @@ class SignIn(StrictBody):
 
 
 class SessionView(BaseModel):
-    """Who is signed in. It ends at ``expires_ms`` (UTC), or after two hours without a request."""
+    """A person signed in. The session ends at ``expires_ms`` (UTC), or after two hours without a request."""
 
     username: str
     role: Role
@@ -39,8 +39,8 @@ class NewSession(SessionView):
 
 @router.post("", summary="Sign in", responses=documented(401, 403, 413, 429))
 async def sign_in(body: SignIn, request: Request, response: Response, central: CentralParts) -> NewSession:
-    """Begin a session. A wrong name and a wrong password cost the same time and get the same answer; repeated
-    failures must wait ever longer.
+    """Begin a session. A wrong name and a wrong password take the same time and get the same answer; after repeated
+    failures the wait grows.
     """
     refuse_foreign(request)
     source = request.client.host if request.client is not None else "unknown"
@@ -65,7 +65,7 @@ async def sign_in(body: SignIn, request: Request, response: Response, central: C
 
 @router.get("", summary="Who is signed in", responses=documented(401))
 async def session(who: SignedIn) -> SessionView:
-    """The session of the cookie or token."""
+    """The session behind the cookie or token."""
     return SessionView(username=who.username, role=who.role, expires_ms=who.expires_ms)
 
 

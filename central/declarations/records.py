@@ -1,7 +1,6 @@
-"""Declarations in the records: one row each, for ever, and the latest signed set of each topic. SQL only.
+"""Reads and writes declarations (one row each, for ever) and the latest signed set of each topic. SQL only.
 
-What may happen to a declaration is decided in ``central.declarations.release``; who is told, in
-``central.declarations.service``.
+``central.declarations.release`` decides what may happen to one, ``central.declarations.service`` sends it out.
 """
 
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from protocol.messages import Declaration, Scope
 from protocol.words import ScopeKind
 
 WIRE_REASON = 120
-"""Agents are told so much of a reason: it is for logs there, and a set has a limit of bytes."""
+"""Characters of a reason that agents get: only their logs use it, and a set has a limit of bytes."""
 
 
 class Origin(StrEnum):
@@ -30,13 +29,13 @@ class State(StrEnum):
     """How far a declaration has got."""
 
     ACTIVE = "active"
-    RELEASE_REQUESTED = "release_requested"  # one person asked; it holds until another agrees
+    RELEASE_REQUESTED = "release_requested"  # by one person; active until another agrees
     ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
 class DeclarationRecord:
-    """One declaration and what has become of it. ``revision``: of the topic's set that first carried it."""
+    """One declaration and its present state. ``revision``: of the topic's set that first carried it."""
 
     id: str
     action: str
@@ -57,11 +56,11 @@ class DeclarationRecord:
 
     @property
     def active(self) -> bool:
-        """Whether it holds, be its release asked for or not."""
+        """Not ended yet, its release requested or not."""
         return self.state is not State.ENDED
 
     def on_the_wire(self) -> Declaration:
-        """As agents are told of it."""
+        """The form that agents receive."""
         return Declaration(
             id=self.id,
             action=self.action,
@@ -83,7 +82,6 @@ class SetRecord:
 
 
 def insert(connection: Connection, record: DeclarationRecord) -> None:
-    """Add one."""
     scope = record.scope
     connection.execute(
         declarations.insert().values(
@@ -107,24 +105,24 @@ def insert(connection: Connection, record: DeclarationRecord) -> None:
 
 
 def save_state(connection: Connection, record: DeclarationRecord) -> None:
-    """Write what has become of one."""
+    """Update a declaration to its present state."""
     connection.execute(update(declarations).where(declarations.c.id == record.id).values(_of_state(record)))
 
 
 def get(connection: Connection, declaration_id: str) -> DeclarationRecord | None:
-    """One, by its id."""
+    """The declaration of an id, if any."""
     found = connection.execute(select(declarations).where(declarations.c.id == declaration_id)).mappings().first()
     return None if found is None else _record(found)
 
 
 def active(connection: Connection) -> list[DeclarationRecord]:
-    """All that hold, oldest first."""
+    """All active declarations, oldest first."""
     query = select(declarations).where(declarations.c.state != State.ENDED.value)
     return [_record(row) for row in connection.execute(query.order_by(declarations.c.at_ms)).mappings()]
 
 
 def latest(connection: Connection, *, ended_only: bool, limit: int) -> list[DeclarationRecord]:
-    """The newest first."""
+    """At most ``limit`` declarations, newest first."""
     query = select(declarations).order_by(declarations.c.at_ms.desc(), declarations.c.id).limit(limit)
     if ended_only:
         query = query.where(declarations.c.state == State.ENDED.value)
@@ -155,7 +153,7 @@ def revision_of(connection: Connection, topic: str) -> int:
 
 
 def save_set(connection: Connection, document: SetRecord, at_ms: int) -> None:
-    """Take a set in the place of the topic's last one."""
+    """Store a set in place of the topic's last one."""
     connection.execute(delete(declaration_sets).where(declaration_sets.c.topic == document.topic))
     connection.execute(
         declaration_sets.insert().values(

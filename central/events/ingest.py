@@ -1,9 +1,8 @@
 """Takes the agents' events into the records: each once, none lost, acknowledged only after the commit.
 
-The network side hands bytes over and never waits. One writer thread takes all that has come meanwhile into one
-transaction (so the dearer a commit, the more share it), then acknowledges, then passes on what is new. It is
-the only writer of ``events``, whose ids therefore rise in the order of commits. What an event means is not its
-business.
+The network side hands bytes over and never waits. One writer thread puts all waiting batches into one transaction (so
+a slow commit serves more of them), then calls its listeners. It is the only writer of ``events``, whose ids therefore
+rise in the order of commits. It does not interpret events.
 """
 
 import logging
@@ -30,23 +29,22 @@ from protocol.topics import TopicKind
 log = logging.getLogger(__name__)
 
 WAITING_BYTES = 64 * codec.KIB * codec.KIB
-"""What may wait for the writer. Beyond it batches are dropped unacknowledged: their agents send them again."""
+"""The most bytes waiting for the writer. Batches beyond are dropped unacknowledged: their agents send them again."""
 
 BATCHES_PER_COMMIT = 256
 BYTES_PER_COMMIT = 1024 * 1024
-"""Some 4,000 events. A declaration waits for the commit under way, so that must stay short."""
+"""Some 4,000 events. A declaration waits for the commit in progress, so a commit must stay short."""
 
 FIRST_RETRY_S = 0.2
 LONGEST_RETRY_S = 5.0
-"""How long the writer waits after a commit that failed (a full disk, a database gone), doubling in between."""
-
+"""The writer's wait after a failed commit (full disk, lost database); it doubles from one to the other."""
 
 _MAY_PASS = (OperationalError, InterfaceError, InternalError, PoolTimeout, OSError)
-"""Faults of the database or the disk. Others are the fault of what was to be written."""
+"""Faults of the database or the disk; any other fault lies in the events."""
 
 
 class CommittedEvent(NamedTuple):
-    """An event now in the records. ``id`` is its row, ``received_ns`` when it came (UTC, central's clock)."""
+    """An event in the records. ``id`` is its row; ``received_ns``: when it arrived (UTC, central's clock)."""
 
     id: int
     site: str
@@ -58,16 +56,16 @@ class CommittedEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class IngestHealth:
-    """What has been taken since the start, and what stands in the way."""
+    """Counts since the start, and the present obstacle."""
 
     committed: int  # events
-    duplicates: int  # events that had come before
+    duplicates: int  # events already in the records
     out_of_order: int  # batches refused because an earlier one is missing
-    gaps: int  # holes recorded, because the agent no longer had what was missing
+    gaps: int  # holes recorded, because the agent no longer had the missing events
     waiting: int  # batches not yet written
-    dropped: int  # batches dropped because too much waited
+    dropped: int  # batches dropped, over WAITING_BYTES
     refused: dict[str, int] = field(default_factory=dict)
-    failing: str | None = None  # why nothing can be committed just now
+    failing: str | None = None  # why it cannot commit just now
 
 
 class _Batch(NamedTuple):
@@ -131,13 +129,13 @@ class Ingest:
         self._listeners.append(listener)
 
     def start(self) -> None:
-        """Begin to write. Closes what the last run left open in the agents' presence."""
+        """Start the writer. Closes the presence of agents that the last run left open."""
         with writing(self._engine) as connection:
             connection.exec_driver_sql(self._sql.close_presence)
         self._thread.start()
 
     def offer(self, site: str, agent: str, payload: bytes) -> bool:
-        """Take a batch as it came from the network; never blocks. False: too much waits, it was dropped."""
+        """Queue a batch from the network; never blocks. False: dropped, because too much waits."""
         with self._changed:
             if self._closing or self._waiting_bytes + len(payload) > WAITING_BYTES:
                 self._counts["dropped"] += 1
@@ -148,18 +146,18 @@ class Ingest:
             return True
 
     def note_presence(self, site: str, agent: str, *, alive: bool, at_ms: int) -> None:
-        """Record that an agent is there, or no longer, as of ``at_ms`` (UTC)."""
+        """Record that an agent is alive, or no longer, as of ``at_ms`` (UTC)."""
         with self._changed:
             self._presence.append(_Presence(site, agent, at_ms, alive))
             self._changed.notify_all()
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until nothing waits to be written. False: the time was not enough."""
+        """Wait until everything queued is written. False: not within the time."""
         with self._changed:
             return self._changed.wait_for(lambda: self._idle and not self._batches and not self._presence, timeout_s)
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Write what waits, and end. What cannot be written in time stays with its agents."""
+        """Write the queue and stop. Agents keep what is not written in time."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -167,7 +165,7 @@ class Ingest:
             self._thread.join(timeout_s)
 
     def health(self) -> IngestHealth:
-        """How it goes. Safe from any thread."""
+        """The writer's counts. Safe from any thread."""
         with self._changed:
             counts = self._counts
             return IngestHealth(
@@ -198,7 +196,7 @@ class Ingest:
                 return
 
     def _next_group(self) -> list[_Batch]:
-        """The batches to commit together: at least one, if any waits."""
+        """The batches of the next commit: at least one, if any waits."""
         group: list[_Batch] = []
         taken = 0
         while self._batches and len(group) < BATCHES_PER_COMMIT and taken < BYTES_PER_COMMIT:
@@ -219,10 +217,9 @@ class Ingest:
         return decoded
 
     def _store(self, batches: list[_Decoded], presence: list[_Presence]) -> bool:
-        """Commit a group and announce it; False: closed before it could be committed.
+        """Commit a group and announce it; False: closed before the commit.
 
-        If the database will not have something in the group, each batch is committed by itself, and the one
-        at fault is refused: it must not keep the others' out.
+        If the database rejects the group, commit each batch alone and refuse the one at fault.
         """
         try:
             commit = self._commit(batches, presence)
@@ -240,7 +237,7 @@ class Ingest:
         return True
 
     def _commit(self, batches: list[_Decoded], presence: list[_Presence]) -> Commit | None:
-        """Commit, however long it takes; None: told to end meanwhile. Raises what no waiting will mend."""
+        """Commit, with as many tries as it takes; None: closed meanwhile. Raises if a retry cannot help."""
         wait_s = FIRST_RETRY_S
         while True:
             try:
@@ -309,7 +306,7 @@ class Ingest:
     def _insert(
         self, connection: Connection, rows: list[tuple[int | str | bool | None, ...]], commit: Commit
     ) -> None:
-        """Insert, and take out of the commit what the unique constraint, the second line, found to be there."""
+        """Insert, and remove from the commit the events that the unique constraint (the second line) rejects."""
         if connection.exec_driver_sql(self._sql.insert_event, rows).rowcount == len(rows):
             return
         new = set(connection.exec_driver_sql(self._sql.ids_from, (rows[0][0],)).scalars())

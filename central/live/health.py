@@ -1,4 +1,4 @@
-"""How central is, in few words: anyone may read them, and the log says more."""
+"""Reports central's own health, in few words: anyone may read them, and the log has the details."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class CentralHealth:
 
 
 class HealthCheck:
-    """Asks each part what stands in its way. Call it from any thread."""
+    """Collects the problems of each part. Call it from any thread."""
 
     def __init__(
         self,

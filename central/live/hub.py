@@ -1,7 +1,8 @@
-"""The live stream: tells every console what changed, a few times a second, each thing once and built once for all.
+"""The live stream: sends every console the changes, a few times a second, each built once for all.
 
-It gathers what the fleet, the closures and the declarations change, and puts it into each listener's bounded queue.
-Who reads too slowly is told to fetch anew, and costs the others nothing. It decides nothing.
+It gathers the changes of the fleet, the closures and the declarations, and puts them into each listener's bounded
+queue. A listener that reads too slowly gets ``resync``, fetches everything again, and delays no other. It decides
+nothing.
 """
 
 import asyncio
@@ -33,14 +34,14 @@ PING_EVERY_MS = 3_000
 EVENTS_EVERY_MS = 200
 
 MOST_WAITING_BYTES = 4 * 1024 * 1024
-"""Of one listener. Beyond it everything that waits is dropped, and the listener fetches anew."""
+"""The most bytes waiting for one listener. Beyond, they are dropped and the listener fetches everything again."""
 
 ROWS_A_FRAME = 1_000
 EVENTS_KEPT = 50
-"""Lines of one moment; an agent that returns from an outage brings thousands, and they are in the history."""
+"""Events sent at a time; an agent back from an outage brings thousands, and the history has them all."""
 
 OLD_NEWS_MS = 5 * 60_000
-"""What happened so long ago (by a trusted clock) is history, not news."""
+"""Events older than this (by a trusted clock) are history, not news."""
 
 WORTH_A_LINE = frozenset(
     {
@@ -76,7 +77,7 @@ class Listener:
         self._closed = False
 
     def put(self, kind: str, frame: bytes) -> None:
-        """Give it a frame; if too much waits, all is dropped for the word to fetch anew."""
+        """Queue a frame; if too much waits, drop everything and queue ``resync`` instead."""
         if self._bytes + len(frame) > MOST_WAITING_BYTES:
             self._frames.clear()
             kind, frame, self._bytes = "resync", _RESYNC, 0
@@ -85,7 +86,7 @@ class Listener:
         self._there.set()
 
     def close(self) -> None:
-        """End the stream once what waits is read."""
+        """End the stream once the queue is read."""
         self._closed = True
         self._there.set()
 
@@ -102,7 +103,7 @@ class Listener:
 
 
 class LiveHub:
-    """Call it on the event loop, but for :meth:`on_commit`."""
+    """Call it on the event loop, except :meth:`on_commit`."""
 
     def __init__(
         self,
@@ -130,10 +131,10 @@ class LiveHub:
         self._events: deque[CommittedEvent] = deque(maxlen=EVENTS_KEPT)
         self._events_lock = threading.Lock()
 
-    # --- who listens -----------------------------------------------------------------------------------------
+    # --- listeners -------------------------------------------------------------------------------------------
 
     def open(self, site: str | None = None, declaration: str | None = None) -> Listener:
-        """A new listener, greeted already. Give it back to :meth:`close`."""
+        """A new listener, with its first frames queued. Give it back to :meth:`close`."""
         listener = Listener(site, declaration)
         listener.put("hello", _frame("hello", {"server_ms": self._clock.utc_ms()}))
         listener.put(PING, self._ping())
@@ -141,21 +142,19 @@ class LiveHub:
         return listener
 
     def close(self, listener: Listener) -> None:
-        """It listens no more."""
         self._listeners.discard(listener)
 
     def close_all(self) -> None:
-        """End every stream."""
         for listener in self._listeners:
             listener.close()
 
     def __len__(self) -> int:
         return len(self._listeners)
 
-    # --- what changes ----------------------------------------------------------------------------------------
+    # --- events ----------------------------------------------------------------------------------------------
 
     def on_changes(self, changes: Changes) -> None:
-        """The fleet changed."""
+        """Gather the fleet's changes for the next frames."""
         if not self._listeners:
             return
         for live in changes.agents:
@@ -165,17 +164,17 @@ class LiveHub:
             self._doors.setdefault(door.site, {})[door] = None
 
     def on_declaration(self, record: DeclarationRecord, last_closure: str | None = None) -> None:
-        """A declaration was made, or became something else. ``last_closure``: of one that has ended."""
+        """Gather a declaration that is new or has changed. ``last_closure``: of one that has ended."""
         if not self._listeners:
             return
         self._declarations[record.id] = None
         if not record.active:
             self._ended[record.id] = (record, last_closure)
-        covered = record.scope.site  # may be gone from the district's file since
+        covered = record.scope.site  # may be missing from the district's file by now
         self._sites.update(dict.fromkeys(site for site in self._all_sites if covered in {None, site}))
 
     def on_commit(self, commit: Commit) -> None:
-        """Events were committed. From any thread."""
+        """Gather committed events worth a line. From any thread."""
         oldest_ns = (self._clock.utc_ms() - OLD_NEWS_MS) * 1_000_000
         news = [
             committed
@@ -186,17 +185,17 @@ class LiveHub:
         with self._events_lock:
             self._events.extend(news)
 
-    # --- telling ---------------------------------------------------------------------------------------------
+    # --- sending ---------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Tell, until cancelled. A fault here costs consoles news, never the doors their central."""
+        """Send until cancelled. A fault here costs consoles news, never the doors their central."""
         failing = False
         while True:
             try:
-                await self.tell()
+                await self.send_due()
             except Exception:
                 if not failing:
-                    log.exception("a fault of ours while telling the consoles; they fetch anew after it")
+                    log.exception("a fault of ours while updating the consoles; they fetch everything again after it")
                 failing = True
             else:
                 if failing:
@@ -204,8 +203,8 @@ class LiveHub:
                 failing = False
             await asyncio.sleep(TICK_S)
 
-    async def tell(self) -> None:
-        """Tell what is due now."""
+    async def send_due(self) -> None:
+        """Send the frames that are due now."""
         for declaration, doors in self._closure.take_changes().items():
             if self._listeners:
                 self._declarations[declaration] = None
@@ -213,15 +212,15 @@ class LiveHub:
         if not self._listeners:
             self._forget()
             return
-        self._tell_declarations()
-        await self._tell_rows()
-        self._tell_doors()
-        self._tell_overview()
-        self._tell_events()
+        self._send_declarations()
+        await self._send_rows()
+        self._send_doors()
+        self._send_overview()
+        self._send_events()
         if self._due(PING, PING_EVERY_MS):
             self._to_all(PING, self._ping())
 
-    def _tell_declarations(self) -> None:
+    def _send_declarations(self) -> None:
         if not self._declarations or not self._due("declaration", DECLARATIONS_EVERY_MS):
             return
         active = {record.id: record for record in self._service.active}
@@ -233,7 +232,7 @@ class LiveHub:
             if record is not None:
                 self._to_all("declaration", _frame("declaration", self._views.declaration(record, last)))
 
-    async def _tell_rows(self) -> None:
+    async def _send_rows(self) -> None:
         if not self._rows or not self._due("closure", DOORS_EVERY_MS):
             return
         changed, self._rows = self._rows, {}
@@ -249,7 +248,7 @@ class LiveHub:
                         listener.put("closure", frame)
                 await asyncio.sleep(0)  # thousands of rows must not keep the agents waiting
 
-    def _tell_doors(self) -> None:
+    def _send_doors(self) -> None:
         if not self._doors or not self._due("doors", DOORS_EVERY_MS):
             return
         changed, self._doors = self._doors, {}
@@ -259,14 +258,14 @@ class LiveHub:
                 if listener.site == site:
                     listener.put("doors", frame)
 
-    def _tell_overview(self) -> None:
+    def _send_overview(self) -> None:
         if not self._sites or not self._due("overview", OVERVIEW_EVERY_MS):
             return
         changed, self._sites = self._sites, {}
         summaries = self._views.summaries(changed, self._service.active)
         self._to_all("overview", _frame("overview", {"sites": summaries, "totals": self._views.totals()}))
 
-    def _tell_events(self) -> None:
+    def _send_events(self) -> None:
         if not self._events or not self._due("event", EVENTS_EVERY_MS):
             return
         with self._events_lock:
@@ -290,7 +289,7 @@ class LiveHub:
             listener.put(kind, frame)
 
     def _forget(self) -> None:
-        """Nobody listens: who comes fetches everything."""
+        """Drop the changes if no client is connected: a new one fetches everything."""
         for gathered in (self._sites, self._doors, self._declarations, self._ended, self._rows):
             gathered.clear()
         with self._events_lock:

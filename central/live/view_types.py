@@ -1,7 +1,7 @@
-"""The shapes of central's answers, once: for the API's document, for the type checker, and for whoever reads.
+"""The shapes of central's answers, declared once: for the API's document, for the type checker, for readers.
 
 Plain dictionaries: a view of 32,000 doors is built and encoded without a detour over objects. Times named ``*_ms``
-are UTC milliseconds since 1970 on central's clock, unless they say what they last.
+are UTC milliseconds since 1970 on central's clock, unless they are durations.
 """
 
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ Utc = Annotated[int, Field(description="UTC milliseconds since 1970, on central'
 
 
 class EvidenceView(TypedDict):
-    """What a door's sensors say."""
+    """The readings of a door's sensors."""
 
     contact: Annotated[str | None, Field(description="closed or open; null: no reading")]
     bolt: Annotated[str | None, Field(description="thrown or retracted; null: no reading, or none fitted")]
@@ -46,7 +46,7 @@ class DoorView(TypedDict):
 
 
 class OutboxView(TypedDict):
-    """How far an agent's events have got."""
+    """The queue of an agent's events that central has not acknowledged."""
 
     depth: int
     capacity: int
@@ -70,7 +70,7 @@ class AgentView(TypedDict):
 
 
 class SiteSummary(TypedDict):
-    """A site in a line."""
+    """A site on one line."""
 
     site: str
     name: str
@@ -87,7 +87,7 @@ class SiteSummary(TypedDict):
 
 
 class TotalsView(TypedDict):
-    """The district's sums."""
+    """Sums over the whole district."""
 
     doors: int
     proven: int
@@ -106,7 +106,7 @@ class ScopeView(TypedDict):
 
 
 class ClosureView(TypedDict):
-    """How far a declaration's doors have got; for one that has ended, as it was at its end."""
+    """How many of a declaration's doors are proven; of an ended one, as at its end."""
 
     doors: int
     proven: int
@@ -116,7 +116,7 @@ class ClosureView(TypedDict):
 
 
 class DeclarationView(TypedDict):
-    """A declaration, and what has become of it."""
+    """A declaration and its present state."""
 
     id: str
     action: str
@@ -190,7 +190,7 @@ class SiteView(TypedDict):
 
 
 class Overview(TypedDict):
-    """The district in a screen."""
+    """The district on one screen."""
 
     server_ms: Utc
     broker_connected: bool

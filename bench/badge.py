@@ -1,4 +1,4 @@
-"""A card at a simulated OSDP reader to the strike's pin energised, through the whole real agent.
+"""Measures a badge: from the card at a simulated OSDP reader to the strike's pin, through the whole real agent.
 
 The readers are libosdp's peripheral side on a pty in a process of their own, two on one line, with the wire's time
 simulated. The bus's own share (card at the reader to the read handed over) stands beside it.
@@ -42,7 +42,7 @@ def measure() -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class VirtualReaders:
-    """Virtual readers in another process."""
+    """A line of virtual readers in another process."""
 
     process: subprocess.Popen[bytes]
     path: str
@@ -56,7 +56,7 @@ class VirtualReaders:
         self.process.stdin.flush()
 
     def on_line(self, baud: int) -> tuple[ReaderOnLine, ...]:
-        """The readers, as an agent is told of them: the nth at the nth door."""
+        """The readers in the form of the agent's configuration: the nth at the nth door."""
         return tuple(
             ReaderOnLine(self.path, baud, reader["address"], bytes.fromhex(reader["key"]), door_name(number))
             for number, reader in enumerate(self.readers)
@@ -65,7 +65,7 @@ class VirtualReaders:
 
 @contextlib.contextmanager
 def virtual_readers(count: int, baud: int) -> Iterator[VirtualReaders]:
-    """A line of virtual readers in a process of its own."""
+    """Run a line of virtual readers in a process of its own."""
     command = [
         sys.executable,
         "-m",
@@ -85,7 +85,7 @@ def virtual_readers(count: int, baud: int) -> Iterator[VirtualReaders]:
 
 
 class _Swipes:
-    """Waits for the three moments of a swipe: said by the readers' process, the bus and the strike's pin."""
+    """Receives the three moments of a swipe: from the readers' process, the bus and the strike's pin."""
 
     def __init__(self, rig: AgentRig, line: VirtualReaders) -> None:
         self.swiped: asyncio.Queue[float] = asyncio.Queue()

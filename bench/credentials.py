@@ -1,9 +1,9 @@
-"""A quarter of a million credentials on one agent: how long a decision takes, and what memory the agent needs.
+"""Measures a quarter of a million credentials on one agent: the time of a decision, and the agent's memory.
 
 One process makes the pages, as central does, and puts them into the agent's folder, as its fetching does. Another
-(the agent alone, so that only it is measured) is shown cards, half of them unknown: the time is that of the whole
-call that a reader makes, from the card's bits to the lock driven and the event handed over. The floor is SQLite's
-bare look-up of a primary key in the same file.
+(the agent alone, so that only it is measured) reads cards, half of them unknown: the time is that of a reader's whole
+call, from the card's bits to the lock driven and the event handed over. The floor is SQLite's bare query of a primary
+key in the same file.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def measure() -> dict[str, float]:
 
 
 def card(number: int) -> bytes:
-    """What is on the nth cardholder's card."""
+    """The bits on the nth cardholder's card."""
     return number.to_bytes(BITS // 8, "big")
 
 
@@ -148,7 +148,7 @@ class _Decisions:
 
 
 def _forget(store: CredentialStore, folder: Path) -> None:
-    """Drop what SQLite and the kernel have cached of the file, so that the next look-up reads the disk."""
+    """Drop the file from SQLite's and the kernel's caches, so that the next query reads the disk."""
     reader = store._view.reader  # noqa: SLF001 - a probe on the real thing
     if reader is not None:
         reader.execute("PRAGMA shrink_memory")
@@ -157,7 +157,7 @@ def _forget(store: CredentialStore, folder: Path) -> None:
 
 
 def _floor(folder: Path, pages: list[int]) -> list[float]:
-    """How long SQLite takes to find a row by its primary key, in ms."""
+    """The times that SQLite takes to find a row by its primary key, in ms."""
     rng, found = random.Random(2), []
     shift = 12 - (len(pages).bit_length() - 1)
     with contextlib.closing(sqlite3.connect(folder / "credentials.db", isolation_level=None)) as db:
@@ -171,7 +171,7 @@ def _floor(folder: Path, pages: list[int]) -> list[float]:
 
 
 def main() -> None:
-    """One of the two processes."""
+    """Run one of the two processes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("role", choices=("prepare", "decide"))
     parser.add_argument("folder", type=Path)

@@ -1,4 +1,4 @@
-"""A district of agents that answer a declaration at once, as fast as a client can: ``python -m bench.replayers``.
+"""Replays a district of agents that answer a declaration as fast as a client can: ``python -m bench.replayers``.
 
 Each stands for one site: it holds a realistic snapshot of its doors ready, and at a declaration sends it back with
 the declaration's id and revision, its own next number, and every door proven. Between declarations it sends its
@@ -54,7 +54,7 @@ def doors_json(doors: int, ids: tuple[str, ...]) -> bytes:
 
 
 class Replayer:
-    """One site's agent."""
+    """The agent of one site."""
 
     def __init__(self, number: int) -> None:
         self.site = site_name(number)
@@ -97,7 +97,7 @@ class ReplayedDistrict:
         self._clients: list[RawClient] = []
 
     async def run(self) -> None:
-        """Connect, say hello, and answer until the process is ended."""
+        """Connect, publish each status, and answer until the process is ended."""
         filters = [(topics.district_declarations(), 1)]
         for replayer in self._replayers:
 

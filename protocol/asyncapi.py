@@ -14,7 +14,7 @@ from protocol.messages import Message
 
 
 class WireChannel(NamedTuple):
-    """One kind of topic: who says it to whom, how, and in what form."""
+    """One kind of topic: its sender, its message, and how it travels."""
 
     name: str
     address: str

@@ -1,4 +1,4 @@
-"""The rule by which sensor readings prove a door secure: for the agent that says it and for central, which checks.
+"""The rule by which sensor readings prove a door secure: the agent applies it, and central checks it.
 
 Pure: evidence and ages in, a verdict out.
 """
@@ -7,7 +7,7 @@ from protocol.messages import Evidence
 from protocol.words import Bolt, Contact
 
 FRESH_MS = 3_000
-"""Readings older than this, when their snapshot was made, prove nothing. Sensors are read twice a second."""
+"""Readings older than this when their snapshot is made prove nothing. Agents read their sensors twice a second."""
 
 SILENT_MS = 12_000
 """An agent not heard for this long is unknown, and so are its doors."""

@@ -20,7 +20,7 @@ from typing import Any
 from bench import children
 from bench.agent_rig import AgentRig, ReaderOnLine, door_name
 from bench.figures import p50_p99
-from drivers.osdp import CardRead
+from drivers.readers import CardRead
 from ground.free_port import free_port
 from protocol import credentials
 from protocol.words import Condition
@@ -136,7 +136,7 @@ async def _measure(folder: Path, line: VirtualReaders) -> tuple[list[float], lis
         swipes = _Swipes(rig, line)
         bus = next(iter(rig.agent.readers.buses.values()))
         await _until(lambda: all(bus.online(reader) for reader in rig.agent.readers.buses))
-        door = rig.agent.controller.doors[rig.names[0]]
+        door = rig.agent.doors.held[rig.names[0]]
         whole, share = [], []
         for _ in range(WARM_UP + SWIPES):
             await _until(lambda: door.state.condition is Condition.SECURE and not door.state.released)

@@ -25,6 +25,9 @@ from pathlib import Path
 from bench import children
 from bench.agent_rig import AGENT, SITE, AgentRig
 from bench.figures import percentile
+from drivers.readers import CardRead
+from edge_agent.access.desk import ReaderPlace
+from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.host.health import resident_mib
 from edge_agent.storage.credential_store import CredentialStore
 from ground.free_port import free_port
@@ -128,20 +131,21 @@ class _Decisions:
         self._rig = rig
         self._rng = random.Random(1)
         self.opened = 0
+        rig.agent.desk.places.update({f"{door}-in": ReaderPlace(door, Passage.IN) for door in rig.names})
 
     async def times(self, count: int, *, before: Callable[[], None] = lambda: None) -> list[float]:
         """How long each decision took, in ms."""
-        controller, found = self._rig.agent.controller, []
+        agent, found = self._rig.agent, []
         for number in range(count):
             data = card(self._rng.randrange(2 * CREDENTIALS))
             door = self._rig.names[number % DOORS]
             before()
-            now_ms = self._rig.agent.clock.mono_ms()
+            read = CardRead(f"{door}-in", BITS, data, agent.clock.mono_ms() / 1000)
             began = time.perf_counter()
-            controller.card_read(f"{door}-in", door, BITS, data, now_ms)
+            agent.desk.hear_reader(read)
             found.append((time.perf_counter() - began) * 1e3)
             known = int.from_bytes(data, "big") < CREDENTIALS
-            self.opened += known and controller.doors[door].state.released
+            self.opened += known and agent.doors.held[door].state.released
             if number % 10 == 0:
                 await asyncio.sleep(0.001)  # the outbox gets its turn
         return found

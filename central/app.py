@@ -160,7 +160,7 @@ class Central:
 
 
 def build(settings: Settings) -> Central:
-    """Build central from its settings. Raises SettingsError, DirectoryError or RecordsError, each with a cure."""
+    """Build central from its settings. Raises SettingsError, ConfigError or RecordsError, each with a cure."""
     inventory = load_directory(settings.district)
     try:
         key = SigningKey.load(settings.key_file)

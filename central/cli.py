@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError
 from central import token_cli
 from central.agents.bundles import publish_again
 from central.app import Central, build
-from central.district.directory import DirectoryError, load_directory
+from central.district.directory import ConfigError, load_directory
 from central.embedded_broker import BrokerEnded, run_broker
 from central.people.accounts import AccountError, Accounts
 from central.people.audit import AuditLog
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     }
     try:
         return run_it[arguments.central_command](arguments)
-    except (SettingsError, DirectoryError, RecordsError, AccountError) as error:
+    except (SettingsError, ConfigError, RecordsError, AccountError) as error:
         _say(f"doorward central {arguments.central_command}: {error}")
         return USAGE
 

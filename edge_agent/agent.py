@@ -13,38 +13,37 @@ from typing import Any
 
 from drivers.timed_outputs import TimedOutputs
 from drivers.wiegand.edges import EdgeSource
-from edge_agent.access.display import Show
+from edge_agent.access.desk import AccessDesk, reader_places
 from edge_agent.agent_yaml.config_file import AgentFile
-from edge_agent.bundle.bundle import Configuration
+from edge_agent.alarms.desk import AlarmDesk
+from edge_agent.bundle.bundle import Configuration, ConfigurationChanged
 from edge_agent.declarations.held import Declarations, keyring
-from edge_agent.doors.controller import Controller
+from edge_agent.doors.doors import Doors
+from edge_agent.doors.happenings import DoorsChanged
 from edge_agent.doors.hardware import Hardware
-from edge_agent.doors.pulse import Pulse
+from edge_agent.doors.pulse import Beat, Pulse, Settled
 from edge_agent.events.journal import Journal
 from edge_agent.events.outbox import Outbox
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock, SystemClock, stamp
-from edge_agent.host.health import Health
+from edge_agent.host.clock import Clock, SystemClock
 from edge_agent.host.watchdog import Watchdog
 from edge_agent.link.commands import Commands
+from edge_agent.link.event_sender import EventSender
+from edge_agent.link.health_report import HealthReport
 from edge_agent.link.inbox import Inbox
 from edge_agent.link.link import AgentLink
-from edge_agent.readers.keys import ReaderKeys
-from edge_agent.readers.osdp import Readers
-from edge_agent.readers.wiegand_serial import WiredReaders
+from edge_agent.link.snapshots import Snapshots
+from edge_agent.readers.readers import Readers
 from edge_agent.storage.credential_store import CredentialStore
-from edge_agent.storage.disk_watch import Storage
+from edge_agent.storage.disk_watch import Disk, DiskChanged
 from edge_agent.storage.presence import Presence
 from edge_agent.storage.state_db import Store
 from ground.loop_poster import poster
 from ground.version import VERSION
-from protocol.messages import EventAck, StateSnapshot
 from protocol.signing import Keyring
-from protocol.words import EventKind, KeyRole
+from protocol.words import Alarm, EventKind, KeyRole
 
 log = logging.getLogger(__name__)
-
-HEALTH_EVERY_MS = 60_000
 
 
 class Agent:
@@ -54,7 +53,7 @@ class Agent:
     ``pin_factory`` is gpiozero's: LGPIOFactory on a Pi, MockFactory in a simulator. ``clock`` must be monotonic in
     step with ``time.monotonic``, which the drivers use. For a simulator's serial lines and broker see
     ``AgentFile.with_devices`` and ``with_broker``. ``edges`` are those of Wiegand readers: None for the kernel's, a
-    simulator's ``PinEdges`` of its pin factory. ``watchdog`` is told that the doors are held, and of every beat.
+    simulator's ``PinEdges`` of its pin factory. ``watchdog`` hears that the doors are held, and every beat.
     """
 
     def __init__(
@@ -76,98 +75,22 @@ class Agent:
         self._watchdog = watchdog or Watchdog(None)
         self._hardware: Hardware | None = None
         self._timer: TimedOutputs | None = None
-        self._turn_pending = False
-        self._tasks: list[asyncio.Task[None]] = []
-        self._snapshots = 0
-        self._own_key = config.signing_key.trusted(KeyRole.AGENT, site=config.site, agent=config.agent)
-        self._keys = keyring(config.trust, (), self._own_key)
-        self.store = Store(config.data / "state.db")
-        self.presence = Presence(config.data / "presence.db")
-        self.journal = Journal(Outbox(config.data / "outbox.db"), self.clock, on_written=self._events_written)
-        self.refusals = Refusals(self.clock, self.journal)
-        self.controller = Controller(
-            config,
-            clock=self.clock,
-            journal=self.journal,
-            presence=self.presence,
-            on_change=self._changed,
-            on_show=self._show,
-            on_panic=self._panic,
-        )
-        self.credentials = CredentialStore(config.data / "credentials.db", on_lost=self._credentials_lost)
-        self.configuration = Configuration(
-            config.site,
-            config.agent,
-            anchor=Keyring(config.trust),
-            wired=frozenset(door.door for door in config.doors),
-            store=self.store,
-            credentials=self.credentials,
-            clock=self.clock,
-            journal=self.journal,
-            refusals=self.refusals,
-            on_change=self._configured,
-            on_pages_wanted=self._pages_wanted,
-        )
-        self.declarations = Declarations(
-            site=config.site,
-            agent=config.agent,
-            key=config.signing_key,
-            store=self.store,
-            clock=self.clock,
-            journal=self.journal,
-            refusals=self.refusals,
-            on_change=self.controller.set_declarations,
-            on_own_set=self._own_set_signed,
-        )
-        self.storage = Storage(
-            store=self.store,
-            credentials=self.credentials,
-            journal=self.journal,
-            declarations=self.declarations,
-            configuration=self.configuration,
-            on_change=self._changed,
-        )
-        self.readers = Readers(
-            config.reader_lines,
-            controller=self.controller,
-            journal=self.journal,
-            keys=ReaderKeys(config.data / "reader-keys"),
-            unkeyed=config.unkeyed,
-        )
-        self.inbox = self._make_inbox()
-        self.link = AgentLink(
-            config.site,
-            config.agent,
-            config.broker,
-            session=self.session,
-            versions={"agent": VERSION},
-            journal=self.journal,
-            on_message=self.inbox.receive,
-            snapshot=self.snapshot,
-            own_set=lambda: self.declarations.own_signed,
-            pages=lambda: self.configuration.pages,
-            rng=rng or random.Random(),  # noqa: S311 - jitter, not a secret
-        )
-        self.wired_readers = WiredReaders(
-            config, controller=self.controller, journal=self.journal, pin_factory=pin_factory, edges=edges
-        )
-        self._pulse = Pulse(self.controller, self.clock, on_beat=self._beat)
-        self._health = Health()
-        self._health_due_ms = self.clock.mono_ms() + HEALTH_EVERY_MS
-
-    @property
-    def snapshots(self) -> int:
-        """How many snapshots this session has made."""
-        return self._snapshots
+        self._open_files()
+        self._make_doors()
+        self._make_readers(edges)
+        self._make_link(rng or random.Random())  # noqa: S311 - jitter, not a secret
+        self._connect()
 
     async def run(self) -> None:
         """Hold the doors until cancelled. On the way out the doors are locked, and their outputs stay driven."""
+        tasks: list[asyncio.Task[None]] = []
         try:
             timer = self._hold_doors()
-            self.readers.start()
-            self.wired_readers.start(timer)
+            self.readers.start(timer)
+            self.desk.show_modes()
             self._pulse.start()
-            self._tasks = [asyncio.create_task(one) for one in (self.credentials.look_through(), self.storage.run())]
+            watching = self.disk.run(self.store.try_again, self.journal.try_disk, self.credentials.try_again)
+            tasks += [asyncio.create_task(one) for one in (self.credentials.look_through(), watching)]
             await self.link.run()
         except asyncio.CancelledError:
             self.configuration.stopped_well()
@@ -175,10 +98,9 @@ class Agent:
         finally:
             self._pulse.stop()
             self.readers.stop()
-            self.wired_readers.stop()
-            self.controller.stop()
+            self.doors.stop()
             self.configuration.stop()
-            for task in self._tasks:
+            for task in tasks:
                 task.cancel()
             self.credentials.close()
             await self.journal.close()
@@ -194,20 +116,123 @@ class Agent:
             self._timer.close()
             self._timer = None
 
-    def snapshot(self) -> StateSnapshot:
-        """What may be said of the doors at this moment."""
-        self._snapshots += 1
-        return StateSnapshot(
-            session=self.session,
-            seq=self._snapshots,
-            at=stamp(self.clock),
-            applied=self.declarations.book.applied,
-            doors=self.controller.reports(),
-            config_version=self.configuration.rules.version,
-            fire=self.controller.fire,
-            alarms=(*self.controller.alarms(), *self.configuration.alarms, *self.storage.alarms),
-            outbox=self.journal.outbox.state(),
+    # --- the parts, each made of those before it ----------------------------------------------------------------
+
+    def _open_files(self) -> None:
+        data = self.config.data
+        self.disk = Disk()
+        self.store = Store(data / "state.db", self.disk)
+        self.presence = Presence(data / "presence.db", self.disk)
+        self.journal = Journal(Outbox(data / "outbox.db", self.disk), self.clock)
+        self.credentials = CredentialStore(data / "credentials.db", self.disk)
+        self.refusals = Refusals(self.clock, self.journal)
+
+    def _make_doors(self) -> None:
+        config, clock, journal = self.config, self.clock, self.journal
+        self.alarms = AlarmDesk(journal, now_ms=clock.mono_ms)
+        self.doors = Doors(
+            config, clock=clock, journal=journal, alarms=self.alarms, first_came=self.presence.first_person
         )
+        self.configuration = Configuration(
+            config.site,
+            config.agent,
+            anchor=Keyring(config.trust),
+            wired=frozenset(door.door for door in config.doors),
+            store=self.store,
+            credentials=self.credentials,
+            clock=clock,
+            journal=journal,
+            refusals=self.refusals,
+        )
+        self.declarations = Declarations(
+            site=config.site,
+            agent=config.agent,
+            key=config.signing_key,
+            store=self.store,
+            clock=clock,
+            journal=journal,
+            refusals=self.refusals,
+        )
+
+    def _make_readers(self, edges: EdgeSource | None) -> None:
+        config, doors, journal = self.config, self.doors, self.journal
+        self.readers = Readers(config, doors=doors, journal=journal, pin_factory=self._pin_factory, edges=edges)
+        self.desk = AccessDesk(
+            doors=doors,
+            display=self.readers,
+            places=reader_places(config),
+            key=config.credential_key,
+            presence=self.presence,
+            clock=self.clock,
+            journal=journal,
+        )
+        self._pulse = Pulse(doors, self.clock, self.desk)
+
+    def _make_link(self, rng: random.Random) -> None:
+        config, clock, journal = self.config, self.clock, self.journal
+        sender = EventSender(journal)
+        commands = Commands(
+            doors=self.doors,
+            desk=self.desk,
+            readers=self.readers,
+            store=self.store,
+            clock=clock,
+            journal=journal,
+            refusals=self.refusals,
+        )
+        self.inbox = Inbox(
+            config.site,
+            config.agent,
+            declarations=self.declarations,
+            configuration=self.configuration,
+            commands=commands,
+            sender=sender,
+            refusals=self.refusals,
+        )
+        self.snapshots = Snapshots(
+            self.session,
+            clock=clock,
+            doors=self.doors,
+            alarms=self.alarms,
+            declarations=self.declarations,
+            configuration=self.configuration,
+            disk=self.disk,
+            outbox=journal.outbox,
+        )
+        self.link = AgentLink(
+            config.site,
+            config.agent,
+            config.broker,
+            session=self.session,
+            versions={"agent": VERSION},
+            inbox=self.inbox,
+            sender=sender,
+            snapshots=self.snapshots,
+            declarations=self.declarations,
+            pages=self.configuration.pages,
+            rng=rng,
+        )
+        self.health = HealthReport(clock, journal, self.refusals, self.link.mqtt)
+
+    def _connect(self) -> None:
+        """Who hears whom. The doors follow a declaration before it is published."""
+        self.readers.listen(self.desk.hear_reader)
+        self.doors.listen(self.desk.hear)
+        self.doors.when(DoorsChanged, self.link.state_changed)
+        self.doors.when(DoorsChanged, self._pulse.settle_soon)
+        self.disk.listen(self._disk_changed)
+        self.configuration.listen(self._configured)
+        self.configuration.pages.listen(lambda _: self.link.pages_wanted())
+        self.declarations.listen(lambda held: self.doors.set_declarations(held.sets))
+        self.declarations.listen(self.link.hear_declarations)
+        self._pulse.when(Settled, self.desk.show_modes)
+        for follow in (
+            self._watchdog.beat,
+            self.configuration.watch_pages,
+            self.configuration.beat,
+            self.health.follow,
+        ):
+            self._pulse.when(Beat, follow)
 
     # --- coming up --------------------------------------------------------------------------------------------
 
@@ -215,20 +240,21 @@ class Agent:
         """From the disk to the locks. No await in here: nothing else runs before the doors are held."""
         former = self.configuration.kept_keys()
         self.configuration.load()
-        self._keys = self._make_keys()
-        self.declarations.load(self._keys, former)
+        self.declarations.load(self._keys(), former)
         timer = self._timer = TimedOutputs()
         self._hardware = Hardware(
             self.config,
             pin_factory=self._pin_factory,
             timer=timer,
             post=poster(asyncio.get_running_loop()),
-            listener=self.controller,
+            listener=self.doors,
+            panic=self.declarations.declare_panic,
         )
-        self.controller.start(self._hardware, self.configuration.rules, self.declarations.book)
+        self.doors.start(self._hardware, self.configuration.rules, self.declarations.book)
+        self.desk.start()
         if self._hardware.panic():
             self.declarations.declare_panic()
-        held = len(self.controller.doors)
+        held = len(self.doors.held)
         log.info("doors held: %d, declarations %s", held, self.declarations.book.applied)
         self.journal.add(
             EventKind.AGENT_STARTED,
@@ -239,95 +265,19 @@ class Agent:
                 "applied": self.declarations.book.applied,
             },
         )
-        self.storage.look()
+        self.disk.check()
         self.ready.set()
         self._watchdog.ready(f"{held} doors held")
         return timer
 
-    def _make_inbox(self) -> Inbox:
-        commands = Commands(
-            controller=self.controller,
-            readers=self.readers,
-            store=self.store,
-            clock=self.clock,
-            journal=self.journal,
-            refusals=self.refusals,
-        )
-        return Inbox(
-            self.config.site,
-            self.config.agent,
-            declarations=self.declarations,
-            configuration=self.configuration,
-            commands=commands,
-            keys=lambda: self._keys,
-            on_ack=self._acknowledged,
-            refusals=self.refusals,
-        )
+    def _configured(self, change: ConfigurationChanged) -> None:
+        self.doors.set_rules(change.rules)
+        self.declarations.trust(self._keys())
 
-    def _make_keys(self) -> Keyring:
-        return keyring(self.config.trust, self.configuration.trusted_keys, self._own_key)
-
-    # --- what the parts tell each other -----------------------------------------------------------------------
-
-    def _configured(self) -> None:
-        """Another bundle is on the disk."""
-        self._keys = self._make_keys()
-        self.controller.set_rules(self.configuration.rules)
-        self.declarations.trust(self._keys)
-
-    def _changed(self) -> None:
-        """A snapshot would look different: one goes out, once this turn of the loop is over."""
+    def _disk_changed(self, change: DiskChanged) -> None:
+        self.journal.alarm(Alarm.STORAGE_FAILED, {"files": list(change.files)}, raised=bool(change.files))
         self.link.state_changed()
-        if not self._turn_pending:
-            self._turn_pending = True
-            asyncio.get_running_loop().call_soon(self._turn_over)
 
-    def _turn_over(self) -> None:
-        self._turn_pending = False
-        if self.ready.is_set():
-            self.readers.show_modes()
-            self.wired_readers.show_modes()
-            self._pulse.rearm()
-
-    def _show(self, reader: str, what: Show) -> None:
-        for display in (self.readers, self.wired_readers):
-            display.show(reader, what)
-
-    def _panic(self) -> None:
-        self.declarations.declare_panic()
-
-    def _own_set_signed(self) -> None:
-        self.link.own_set_changed()
-
-    def _pages_wanted(self) -> None:
-        self.link.pages_wanted()
-
-    def _credentials_lost(self) -> None:
-        self.configuration.fetch_missing()
-
-    def _acknowledged(self, ack: EventAck) -> None:
-        self.link.sender.acknowledged(ack)
-
-    def _events_written(self) -> None:
-        self.link.sender.wake()
-
-    def _beat(self) -> None:
-        self.controller.reports()  # an agent that cannot say what its doors are is not well
-        self._watchdog.beat()
-        self.configuration.watch_pages()
-        if self.configuration.trial is not None:
-            self.configuration.beat()
-        now = self.clock.mono_ms()
-        if now < self._health_due_ms:
-            return
-        self._health_due_ms = now + HEALTH_EVERY_MS
-        self.journal.add(
-            EventKind.AGENT_HEALTH,
-            {
-                **self._health.measure(),
-                "outbox_depth": self.journal.outbox.depth,
-                "dropped": self.journal.outbox.dropped,
-                "refused": dict(self.refusals.counts),
-                "connected": self.link.mqtt.connected,
-            },
-        )
+    def _keys(self) -> Keyring:
+        own = self.config.signing_key.trusted(KeyRole.AGENT, site=self.config.site, agent=self.config.agent)
+        return keyring(self.config.trust, self.configuration.trusted_keys, own)

@@ -122,7 +122,7 @@ async def _until_told(agent: Agent, watchdog: Watchdog) -> None:
         # The locks' own timers end with the process: who is on the way out is let out first.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LETTING_OUT_S):
-                while agent.controller.letting_out:  # noqa: ASYNC110 - a timer's thread ends it
+                while agent.doors.letting_out:  # noqa: ASYNC110 - a timer's thread ends it
                     await asyncio.sleep(0.05)
         log.info("stopped; the doors are locked")
 

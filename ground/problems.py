@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+MOST_TOLD = 100
+"""Problems in one message; one mistake in a district may make ten thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,15 @@ class ConfigError(ValueError):
 
 
 class Report:
-    """Gathers the problems of one file. ``lines`` says on which line each field stands."""
+    """Gathers the problems of one file.
+
+    ``lines`` says on which line a field stands, and ``locate`` where those stand that are not among them.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.lines: dict[str, int] = {"": 1}
+        self.locate: Callable[[str], int] | None = None
         self._problems: list[Problem] = []
         self._broken: set[str] = set()
 
@@ -64,7 +71,7 @@ class Report:
 
     def broken(self, field: str) -> bool:
         """Whether a field, or what it stands in, is known to be wrong; its value then means nothing."""
-        return any(field == bad or field.startswith((f"{bad}.", f"{bad}[")) for bad in self._broken)
+        return any(each in self._broken for each in _around(field))
 
     def broken_within(self, field: str) -> bool:
         """Whether a field or anything in it is known to be wrong."""
@@ -72,10 +79,9 @@ class Report:
 
     def line(self, field: str) -> int:
         """The line of a field, or of the innermost thing around it that is there."""
-        while field not in self.lines:
-            cut = max(field.rfind("."), field.rfind("["), 0)
-            field = field[:cut]
-        return self.lines[field]
+        if self.locate is not None and field not in self.lines:
+            return self.locate(field)
+        return next(self.lines[each] for each in _around(field) if each in self.lines)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -89,11 +95,22 @@ class Report:
 
     def refuse_errors(self) -> None:
         """Raise :class:`ConfigError` with all errors, if there are any."""
-        if self.errors:
-            raise ConfigError("\n".join(map(str, self.errors)), self.errors)
+        if errors := self.errors:
+            told = [str(each) for each in errors[:MOST_TOLD]]
+            if len(errors) > MOST_TOLD:
+                told.append(f"{self.file}: and {len(errors) - MOST_TOLD} more")
+            raise ConfigError("\n".join(told), errors)
 
     def _add(self, field: str, problem: str, cure: str, *, warning: bool) -> None:
         self._problems.append(Problem(self.file, self.line(field), field, problem, cure, warning))
+
+
+def _around(field: str) -> Iterator[str]:
+    """A field, then what it stands in, from the inside out, to the whole file."""
+    while field:
+        yield field
+        field = field[: max(field.rfind("."), field.rfind("["), 0)]
+    yield ""
 
 
 def as_json(problems: Iterable[Problem]) -> list[Mapping[str, object]]:

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import TextIO
 
-from edge_agent.agent_yaml.yaml_fields import ConfigError
+from ground.problems import ConfigError
 from simulators.demo import CONSOLE_PORT, HOST, ROLES, Demo, begin_the_day, running_demo, unless_a_child_dies
 from simulators.district.api import ApiError
 from simulators.district.children import ChildFailed

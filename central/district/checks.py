@@ -18,15 +18,15 @@ from central.district.directory_file import (
 from protocol.words import DoorMode, Identification, Passback
 
 Problem = tuple[str, str]
-"""Where (``.sites[0].name``) and what."""
+"""Where (``sites[0].name``) and what; after the first semicolon, the cure."""
 
 
 def problems(file: DistrictFile) -> Iterator[Problem]:
     """Every one, in the order of the file."""
-    yield from _holidays(file.holidays, ".holidays")
+    yield from _holidays(file.holidays, "holidays")
     some_pin = any(credential.pin is not None for credential in file.credentials)
     for place, site in enumerate(file.sites):
-        at = f".sites[{place}]"
+        at = f"sites[{place}]"
         yield from _holidays(site.holidays, f"{at}.holidays")
         for number, agent in enumerate(site.agents):
             for index, door in enumerate(agent.doors):
@@ -40,7 +40,7 @@ def problems(file: DistrictFile) -> Iterator[Problem]:
                         "asks for a PIN, and no credential has one; give credentials a pin, or ask for a card",
                     )
     for place, credential in enumerate(file.credentials):
-        yield from _credential(credential, f".credentials[{place}]")
+        yield from _credential(credential, f"credentials[{place}]")
 
 
 def _holidays(holidays: Iterable[HolidayEntry], at: str) -> Iterator[Problem]:
@@ -127,13 +127,7 @@ def _interlock(door: DoorEntry, agent: AgentEntry, _site: SiteEntry, file: Distr
 
 
 def _opens_by_schedule(door: DoorEntry, file: DistrictFile) -> bool:
-    periods = file.schedules.get(door.schedule or "", ())
-    return isinstance(periods, list) and any(_unlocks(period) for period in periods)
-
-
-def _unlocks(period: object) -> bool:
-    """Of a period as it stands in the file, not yet checked."""
-    return isinstance(period, dict) and period.get("mode", DoorMode.UNLOCKED) == DoorMode.UNLOCKED
+    return any(period.mode is DoorMode.UNLOCKED for period in file.schedules.get(door.schedule or "", ()))
 
 
 def _list(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""district.yaml to inventory: all is checked before any is used, and every problem told by file, line and field."""
+"""district.yaml to inventory: everything is checked before anything is used, every problem reported at once."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,35 +8,33 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from central.district import checks
-from central.district.directory_file import DistrictFile, DoorEntry, PeriodEntry, RuleEntry, SiteEntry
+from central.district.directory_file import DistrictFile, DoorEntry, RuleEntry, SiteEntry
 from central.district.inventory import Agent, Door, Inventory, Site
-from central.district.yaml_source import DirectoryError, YamlSource
-from protocol import topics
+from ground import yaml_forms
+from ground.problems import ConfigError, Report
 from protocol.messages import AccessRule, Credential, DoorSettings, Holiday, Period, PinPolicy, TrustedKey
 from protocol.public_keys import check_public_key
 from protocol.words import KeyRole
 
-__all__ = ["DirectoryError", "load_directory"]
+__all__ = ["ConfigError", "load_directory"]
 
 T = TypeVar("T", bound=msgspec.Struct)
 
-MOST_PROBLEMS = 20
-"""Told at once; one mistake may make a thousand."""
+LARGEST = 256 << 20
+"""Bytes. 32,000 doors and 60,000 credentials are 15 MiB."""
 
 
 def load_directory(path: Path) -> Inventory:
-    """The district in a file. :class:`DirectoryError` tells up to MOST_PROBLEMS problems, one a line."""
-    source = YamlSource(path)
-    file = source.convert(source.value, DistrictFile, "")
-    checker = _Checker(source, file)
-    checker.check()
-    if checker.problems:
-        raise DirectoryError("\n".join(checker.problems[:MOST_PROBLEMS]))
+    """The district in a file. :class:`ConfigError` has all that is wrong with it, one problem a line."""
+    report = Report(path)
+    file = yaml_forms.read(path, DistrictFile, report, largest=LARGEST)
+    _Checker(report, file).check()
+    report.refuse_errors()
     return Inventory(
         file.district.name,
         tuple(_site(entry, file) for entry in file.sites),
         pin_policy=_plain(file.pin_policy, PinPolicy),
-        schedules=checker.schedules,
+        schedules={name: tuple(_plain(each, Period) for each in periods) for name, periods in file.schedules.items()},
         credentials=tuple(_plain(entry, Credential) for entry in file.credentials),
     )
 
@@ -44,43 +42,29 @@ def load_directory(path: Path) -> Inventory:
 class _Checker:
     """What the types cannot say: names that must differ, and names that must exist."""
 
-    def __init__(self, source: YamlSource, file: DistrictFile) -> None:
-        self.problems: list[str] = []
-        self.schedules: dict[str, tuple[Period, ...]] = {}
-        self._source = source
+    def __init__(self, report: Report, file: DistrictFile) -> None:
+        self._report = report
         self._file = file
         self._first: dict[tuple[str, str], str] = {}
 
     def check(self) -> None:
         for name, periods in self._file.schedules.items():
-            self._schedule(name, periods)
-        self._timezone(self._file.district.timezone, ".district.timezone")
+            for place, period in enumerate(periods):
+                at = f"schedules.{name}[{place}]"
+                if period.start >= period.end:
+                    what = f"{period.end} is not after {period.start}; write two periods"
+                    self._tell(f"{at}.end", what, of=[f"{at}.start"])
+        self._timezone(self._file.district.timezone, "district.timezone")
         for place, site in enumerate(self._file.sites):
-            self._site(site, f".sites[{place}]")
+            self._site(site, f"sites[{place}]")
         for place, credential in enumerate(self._file.credentials):
-            at = f".credentials[{place}]"
+            at = f"credentials[{place}]"
             self._once("token", credential.token, f"{at}.token", "credentials")
             begin, end = credential.valid_from_ms, credential.valid_until_ms
             if begin is not None and end is not None and begin >= end:
-                self._tell(f"{at}.valid_until_ms", "is not after valid_from_ms")
+                self._tell(f"{at}.valid_until_ms", "is not after valid_from_ms; write a later time")
         for at, what in checks.problems(self._file):
             self._tell(at, what)
-
-    def _schedule(self, name: str, value: object) -> None:
-        at = f".schedules.{name}"
-        try:
-            topics.check_name(name)
-            periods = self._source.convert(value, list[PeriodEntry], at)
-        except DirectoryError as error:
-            self.problems.append(str(error))
-            return
-        except ValueError as error:
-            self._tell(at, str(error))
-            return
-        for place, period in enumerate(periods):
-            if period.start >= period.end:
-                self._tell(f"{at}[{place}].end", f"{period.end} is not after {period.start}; write two periods")
-        self.schedules[name] = tuple(_plain(period, Period) for period in periods)
 
     def _site(self, site: SiteEntry, at: str) -> None:
         self._once("site", site.site, f"{at}.site", "sites")
@@ -130,10 +114,11 @@ class _Checker:
     def _once(self, kind: str, name: str, at: str, where: str) -> None:
         first = self._first.setdefault((kind, name), at)
         if first != at:
-            self._tell(at, f"{name!r} stands twice among the {where}, first at {first.removeprefix('.')}")
+            self._tell(at, f"{name!r} stands twice among the {where}, first at {first}; change one of them")
 
-    def _tell(self, at: str, what: str) -> None:
-        self.problems.append(self._source.problem(at, what))
+    def _tell(self, at: str, what: str, of: Iterable[str] = ()) -> None:
+        problem, _, cure = what.partition("; ")
+        self._report.error(at, problem, cure, of=of)
 
 
 def _site(entry: SiteEntry, file: DistrictFile) -> Site:

@@ -4,14 +4,20 @@ Doors, periods and credentials have the limits of the wire's own messages, so th
 accepted by the agents.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
 from protocol.messages import AccessRule, Credential, DoorSettings, Holiday, Name, Period, PinPolicy, ShortText
 
-KeyX = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}$")]
-Group = Annotated[str, Meta(pattern=r"^(\*|[a-z0-9][a-z0-9-]{0,47})$")]
+KeyX = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_-]{43}$",
+        description="a public key of 43 characters, as 'doorward agent keygen' prints it",
+    ),
+]
+DoorOrAll = Annotated[str, Meta(pattern=r"^(\*|[a-z0-9][a-z0-9-]{0,47})$", description="a door's name, or '*'")]
 
 MOST_DOORS_PER_AGENT = 128
 
@@ -61,7 +67,7 @@ class AgentEntry(Entry, frozen=True, kw_only=True):
 class RuleEntry(AccessRule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One access rule; a door may be ``'*'``, all doors of the site."""
 
-    doors: tuple[Group, ...]
+    doors: tuple[DoorOrAll, ...]
 
 
 class SiteEntry(Entry, frozen=True, kw_only=True):
@@ -81,11 +87,11 @@ class CredentialEntry(Credential, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class DistrictFile(Entry, frozen=True, kw_only=True):
-    """The whole file. Schedules are looked at one by one, so that an error in one can be told by its line."""
+    """The whole file."""
 
     district: DistrictEntry
     sites: list[SiteEntry]
-    schedules: dict[str, Any] = field(default_factory=dict)
+    schedules: dict[Name, tuple[PeriodEntry, ...]] = field(default_factory=dict)
     holidays: list[HolidayEntry] = field(default_factory=list)
     pin_policy: PinPolicyEntry = field(default_factory=PinPolicyEntry)
     credentials: list[CredentialEntry] = field(default_factory=list)

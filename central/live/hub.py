@@ -20,8 +20,10 @@ from central.declarations.records import DeclarationRecord
 from central.declarations.service import DeclarationService
 from central.events.ingest import Commit, CommittedEvent
 from central.fleet.state import Changes, LiveDoor
+from central.live.view_types import Hello
 from central.live.views import Views, committed_event
 from ground.clock import Clock
+from protocol.proof import SILENT_MS
 from protocol.words import EventKind
 
 log = logging.getLogger(__name__)
@@ -32,6 +34,9 @@ DOORS_EVERY_MS = 200
 DECLARATIONS_EVERY_MS = 200
 PING_EVERY_MS = 3_000
 EVENTS_EVERY_MS = 200
+
+STREAM_SILENT_MS = 10_000
+"""A console whose stream is silent for this long trusts nothing it shows: three pings are lost by then."""
 
 MOST_WAITING_BYTES = 4 * 1024 * 1024
 """The most bytes waiting for one listener. Beyond, they are dropped and the listener fetches everything again."""
@@ -136,7 +141,7 @@ class LiveHub:
     def open(self, site: str | None = None, declaration: str | None = None) -> Listener:
         """A new listener, with its first frames queued. Give it back to :meth:`close`."""
         listener = Listener(site, declaration)
-        listener.put("hello", _frame("hello", {"server_ms": self._clock.utc_ms()}))
+        listener.put("hello", _frame("hello", self._hello()))
         listener.put(PING, self._ping())
         self._listeners.add(listener)
         return listener
@@ -273,6 +278,13 @@ class LiveHub:
             self._events.clear()
         for event in events:
             self._to_all("event", _frame("event", committed_event(event)))
+
+    def _hello(self) -> Hello:
+        return {
+            "server_ms": self._clock.utc_ms(),
+            "evidence_lasts_ms": SILENT_MS,  # as the fleet judges it
+            "stream_silent_ms": STREAM_SILENT_MS,
+        }
 
     def _ping(self) -> bytes:
         return _frame(PING, {"server_ms": self._clock.utc_ms(), "broker_connected": self._wire.connected})

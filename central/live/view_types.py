@@ -13,6 +13,14 @@ Counts = dict[str, int]
 Utc = Annotated[int, Field(description="UTC milliseconds since 1970, on central's clock")]
 
 
+class Hello(TypedDict):
+    """The live stream's first message: central's time, and how long evidence and silence may last."""
+
+    server_ms: Utc
+    evidence_lasts_ms: Annotated[int, Field(description="Evidence older than this proves nothing (ms)")]
+    stream_silent_ms: Annotated[int, Field(description="After so long without a word, believe nothing shown (ms)")]
+
+
 class EvidenceView(TypedDict):
     """The readings of a door's sensors."""
 

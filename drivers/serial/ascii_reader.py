@@ -18,7 +18,7 @@ from operator import xor
 from types import MappingProxyType
 
 from drivers.osdp.events import OsdpEvent, PortDown, PortUp
-from drivers.reads import CardRead, ReaderEvent, ReadRefused, Refusal
+from drivers.readers import CardRead, ReaderEvent, ReadRefused, Refusal
 from drivers.serial.port import Line
 from drivers.serial.port_keeper import PortKeeper
 

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from drivers.reads import Refusal
+from drivers.readers import Refusal
 from drivers.wiegand.edges import Line
 from drivers.wiegand.formats import MAX_BITS
 

@@ -7,7 +7,7 @@ the complement of the low one.
 
 from __future__ import annotations
 
-from drivers.reads import Refusal
+from drivers.readers import Refusal
 
 FOUR_BIT = 4
 EIGHT_BIT = 8

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from drivers.reads import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
+from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
 from drivers.wiegand.edges import EdgeSource, Line, Watch
 from drivers.wiegand.formats import CardFormat, check_together, decode
 from drivers.wiegand.frames import Edge, Frame, split

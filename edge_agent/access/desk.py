@@ -1,4 +1,4 @@
-"""From what a reader read to what its door does: looks up, judges, opens, tells; the state of every attempt.
+"""From what a reader read to what its door does: looks up, judges, grants, shows; the state of every attempt.
 
 The judging is pure and elsewhere (edge_agent.policy.decision and the rules it names). It all runs on the loop and
 waits for nothing. PINs and card numbers are never logged: events name cardholders.
@@ -6,60 +6,45 @@ waits for nothing. PINs and card numbers are never logged: events name cardholde
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from drivers.osdp.events import ReplyRefused
+from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Show
 from edge_agent.access.areas import Areas
-from edge_agent.access.display import Show
+from edge_agent.access.attempts import Attempts
+from edge_agent.access.duress import DuressAlarms
 from edge_agent.access.movements import Movements
 from edge_agent.access.noise import ReaderNoise
+from edge_agent.access.pairs import Pairs
 from edge_agent.access.pin_desk import Guessing, PinDesk
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.agent_yaml.wiring import Passage, ReaderWiring, SerialReaderWiring, WiegandWiring
-from edge_agent.doors.state import DoorState
-from edge_agent.doors.state import Granted as Grant
+from edge_agent.doors.doors import Doors
+from edge_agent.doors.happenings import (
+    DoorOpened,
+    FireAlarm,
+    Happening,
+    HeldWarning,
+    RulesChanged,
+    SensorsRead,
+)
 from edge_agent.events.journal import Journal
 from edge_agent.host.clock import Clock
-from edge_agent.policy import first_person, identification, second_person
+from edge_agent.policy import first_person, identification
 from edge_agent.policy.decision import MAX_READ_AGE_MS, Attempt, Denied, Granted, decide
 from edge_agent.policy.identification import Shown
-from edge_agent.policy.rules import Rules
 from edge_agent.policy.second_person import Waiting
 from edge_agent.storage.presence import Presence
 from protocol import credentials
-from protocol.messages import Credential
-from protocol.words import Alarm, Denial, DoorMode, EventKind
-
-log = logging.getLogger(__name__)
+from protocol.words import Denial, DoorMode, EventKind
 
 
-class Doors(Protocol):
-    """What the badge path needs of the doors."""
+class Display(Protocol):
+    """The readers of an agent, as far as they can show something."""
 
-    @property
-    def rules(self) -> Rules:
-        """The configuration in use."""
-
-    @property
-    def fire(self) -> bool:
-        """Whether the fire alarm is on."""
-
-    def door_state(self, door: str) -> DoorState:
-        """What is known of a door."""
-
-    def interlock_free(self, door: str) -> bool:
-        """Whether the doors it is interlocked with are proven secure, on evidence of this moment."""
-
-    def open_for(self, door: str, granted: Grant) -> None:
-        """Somebody may pass."""
-
-    def follow_schedules(self) -> None:
-        """Bring every door to the mode it should have by now."""
-
-    def set_reader_alarm(self, reader: str, door: str, alarm: Alarm, *, on: bool) -> None:
-        """A reader of a door raises or clears an alarm."""
+    def show(self, reader: str, what: Show) -> None:
+        """Have a reader show it; at once, and without waiting for the reader. Ignored by one that cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,90 +64,124 @@ def reader_places(config: AgentFile) -> dict[str, ReaderPlace]:
     return {reader.reader: ReaderPlace(reader.door, reader.passage) for reader in readers}
 
 
-class BadgePath:
-    """The readers' side of an agent's doors. ``on_show(reader, what)`` tells a reader what to show."""
+class AccessDesk:
+    """The desk of one agent: its readers report to :meth:`hear_reader`, its doors to :meth:`hear`.
+
+    ``places`` says where each reader is, ``key`` is the credential key.
+    """
 
     def __init__(
         self,
         *,
         doors: Doors,
+        display: Display,
+        places: dict[str, ReaderPlace],
         key: bytes,
-        places: Mapping[str, ReaderPlace],
         presence: Presence,
         clock: Clock,
         journal: Journal,
-        on_show: Callable[[str, Show], None],
     ) -> None:
         self._doors = doors
+        self._display = display
+        self.places = places
         self._key = key
-        self._places = dict(places)
         self._presence = presence
         self._clock = clock
         self._journal = journal
-        self._on_show = on_show
-        self._pins = PinDesk(key, self._guessing)
+        self._pins = PinDesk(key)
+        self._pairs = Pairs()
         self._movements = Movements(presence)
-        self._areas = Areas(((place.door, place.passage) for place in self._places.values()), presence, journal)
-        self._waiting: dict[tuple[str, Passage], Waiting] = {}  # the first of two, on one side of a door
+        self._areas = Areas(((place.door, place.passage) for place in places.values()), presence, journal)
+        self._attempts = Attempts(doors=doors, presence=presence, clock=clock, areas=self._areas, pairs=self._pairs)
+        self._shown: dict[str, Show] = {}  # what lasts, by reader
         self.noise = ReaderNoise(clock, journal)
+        self.duress = DuressAlarms(doors, presence, journal)
 
-    def start(self, doors: Collection[str]) -> None:
-        """Take up what was left at these doors: a duress that nobody has cleared is one still, though its reader may
-        be gone. One at a door that is wired to this agent no longer is kept: its door may come back."""
+    def start(self) -> None:
+        """Restore what was left at the doors, which have started."""
         self._areas.follow(self._doors.rules)
-        for door, reader in sorted(self._presence.duress()):
-            if door in doors:
-                self._doors.set_reader_alarm(reader, door, Alarm.DURESS, on=True)
+        self.duress.restore()
 
-    def readers_of(self, door: str) -> tuple[str, ...]:
-        """The names of a door's readers."""
-        return tuple(name for name, place in self._places.items() if place.door == door)
+    # --- what readers report ------------------------------------------------------------------------------------
 
-    # --- what readers say ---------------------------------------------------------------------------------------
+    def hear_reader(self, report: ReaderEvent | ReplyRefused) -> None:
+        """Judge what a reader read, and have its door and the reader act on it."""
+        match report:
+            case CardRead():
+                self.read(report)
+            case KeyPress():
+                self.press(report)
+            case ReadRefused(reader, reason) | ReplyRefused(reader, reason):
+                self.noise.refused(reader, self.places[reader].door, reason)
 
-    def card_read(self, reader: str, door: str, bits: int, data: bytes, read_ms: int) -> None:
-        """A card at a reader (``bits`` left-aligned in ``data``), read at ``read_ms`` of the monotonic clock."""
+    def read(self, card: CardRead) -> None:
+        """A card at a reader."""
         self.follow()
-        token, awaited = credentials.token(self._key, bits, data), self._pins.drop(reader)
+        reader, read_ms = card.reader, int(card.at * 1000)
+        place = self.places[reader]
+        token, awaited = credentials.token(self._key, card.bits, card.data), self._pins.drop(reader)
         if awaited != token:  # one that is held to the reader is read again and again
-            self._pin_missing(reader, door, awaited)
-        attempt = self._attempt(reader, door, self._doors.rules.credentials.find(token), Shown.CARD, read_ms)
+            self._pin_missing(reader, awaited)
+        known = self._doors.rules.credentials.find(token)
+        attempt = self._attempts.at(place.door, place.passage, known, Shown.CARD, read_ms)
         decision = decide(attempt)
         asked = isinstance(decision, Denied) and decision.reason is Denial.PIN_MISSING
         if asked and identification.wants_pin(attempt.door, card_suffices=attempt.card_suffices):
             now = self._clock.mono_ms()
             if not self._pins.resting(reader, token, now):
                 self._pins.await_pin(reader, token, now)
-                self._on_show(reader, Show.ENTER_PIN)
+                self._display.show(reader, Show.ENTER_PIN)
                 return
             attempt = replace(attempt, shown=Shown.CARD_AT_REST)
             decision = decide(attempt)
         self._act(reader, attempt, decision)
 
-    def keys_pressed(self, reader: str, door: str, keys: str, read_ms: int) -> None:
+    def press(self, pressed: KeyPress) -> None:
         """Keys at a reader: '0' to '9', '*' clears, '#' enters. Ignored at a door that asks for no PIN."""
         self.follow()
-        now, rules = self._clock.mono_ms(), self._doors.rules
-        settings = rules.settings(door)
+        reader, read_ms = pressed.reader, int(pressed.at * 1000)
+        place, now, rules = self.places[reader], self._clock.mono_ms(), self._doors.rules
+        settings = rules.settings(place.door)
         if now - read_ms > MAX_READ_AGE_MS:
-            self._pin_missing(reader, door, self._pins.drop(reader))
+            self._pin_missing(reader, self._pins.drop(reader))
             return
         if not identification.takes_keys(settings) and not self._pins.begun(reader):
             return
-        for entered in self._pins.press(reader, keys, now):
-            credential, shown = self._pins.judge(reader, entered, settings, rules, now)
-            attempt = self._attempt(reader, door, credential, shown, read_ms)
+        for entered in self._pins.press(reader, pressed.keys, now):
+            judged = self._pins.judge(reader, entered, settings, rules, now)
+            for guessing in judged.guessing:
+                self._note_guessing(guessing)
+            attempt = self._attempts.at(place.door, place.passage, judged.credential, judged.shown, read_ms)
             self._act(reader, attempt, decide(attempt))
-
-    def read_refused(self, reader: str, door: str, reason: str) -> None:
-        """A reader sent what is no card and no key. Counted, and told at most once a minute a reader."""
-        self.noise.refused(reader, door, reason)
 
     # --- what else happens --------------------------------------------------------------------------------------
 
-    def door_opened(self, door: str, closed_seen_ms: int) -> None:
-        """A door's contact shows it open; it was last seen closed at ``closed_seen_ms``."""
-        self._movements.opened(door, closed_seen_ms=closed_seen_ms, now_ms=self._clock.mono_ms())
+    def hear(self, happening: Happening) -> None:
+        """Follow what the doors report."""
+        match happening:
+            case SensorsRead():
+                self.follow()
+            case DoorOpened(door, closed_seen_ms):
+                self._movements.opened(door, closed_seen_ms=closed_seen_ms, now_ms=self._clock.mono_ms())
+            case HeldWarning(at):
+                for reader in [name for name, place in self.places.items() if place.door == at]:
+                    self._display.show(reader, Show.WARNING)
+            case FireAlarm(active=True):  # people leave by every door, and nobody shows a badge
+                self._movements.forget()
+                if self._presence.knows_positions:
+                    self.forgive(None, "the fire alarm")
+            case RulesChanged():
+                self._pairs.clear()
+                self._areas.follow(self._doors.rules)
+
+    def show_modes(self) -> None:
+        """Have every reader show whether its door is secured, if it does not yet."""
+        for reader, place in self.places.items():
+            secured = self._doors.held[place.door].state.mode is DoorMode.SECURED
+            wanted = Show.LOCKDOWN if secured else Show.IDLE
+            if self._shown.get(reader) is not wanted:
+                self._shown[reader] = wanted
+                self._display.show(reader, wanted)
 
     def forgive(self, cardholder: str | None, by: str) -> int:
         """Forget where a cardholder is, or everybody (None). How many were known."""
@@ -170,75 +189,22 @@ class BadgePath:
         self._journal.add(EventKind.PASSBACK_FORGIVEN, {"cardholder": cardholder, "known": known, "by": by})
         return known
 
-    def rules_changed(self) -> None:
-        """Another configuration. Whoever waits for a second person was judged by the former one: they ask again."""
-        self._waiting.clear()
-        self._areas.follow(self._doors.rules)
-
-    def fire_started(self) -> None:
-        """People leave by every door, and nobody shows a badge: where they are is known no longer, and not learned
-        before it is over.
-        """
-        self._movements.forget()
-        if self._presence.knows_positions:
-            self.forgive(None, "the fire alarm")
-
-    def clear_duress(self, door: str) -> bool:
-        """Somebody has looked after a door's duress alarm; whether there was one."""
-        readers = sorted(reader for at, reader in self._presence.duress() if at == door)
-        for reader in readers:
-            self._doors.set_reader_alarm(reader, door, Alarm.DURESS, on=False)
-            self._presence.duress_cleared(door, reader)
-        return bool(readers)
-
     def due_ms(self) -> int | None:
         """Until when (monotonic) nothing changes by time alone."""
-        deadlines = [waiting.until_ms for waiting in self._waiting.values()]
-        entry = self._pins.due_ms()
-        return min(deadlines if entry is None else [*deadlines, entry], default=None)
+        return min((at for at in (self._pairs.due_ms(), self._pins.due_ms()) if at is not None), default=None)
 
     def follow(self) -> None:
-        """Do what is due by now: PINs and second people that did not come, noise not yet told."""
-        now = self._clock.mono_ms()
+        """Do what is due by now: PINs and second people that did not come, noise not yet reported."""
+        now, held = self._clock.mono_ms(), self._doors.held
         for reader, card in self._pins.overdue(now):
-            self._pin_missing(reader, self._places[reader].door, card)
-        for (door, passage), waiting in list(self._waiting.items()):
-            if now >= waiting.until_ms or self._doors.door_state(door).mode is DoorMode.SECURED:
-                del self._waiting[door, passage]
-                self._deny(waiting.reader, door, waiting.cardholder, Denial.SECOND_PERSON_MISSING)
+            self._pin_missing(reader, card)
+        for door, waiting in self._pairs.overdue(lambda door: held[door].state.mode is DoorMode.SECURED, now):
+            self._deny(waiting.reader, door, waiting.cardholder, Denial.SECOND_PERSON_MISSING)
         self._pins.forget(self._doors.rules.pin_policy, now)
         self._presence.follow(now)
         self.noise.follow()
 
-    def _place(self, reader: str, door: str) -> ReaderPlace:
-        return self._places.setdefault(reader, ReaderPlace(door, Passage.IN))
-
-    # --- judging ------------------------------------------------------------------------------------------------
-
-    def _attempt(self, reader: str, door: str, credential: Credential | None, shown: Shown, read_ms: int) -> Attempt:
-        rules, now, utc_ns = self._doors.rules, self._clock.mono_ms(), self._clock.utc_ns()
-        settings, trusted, newer = rules.settings(door), self._clock.trusted(), rules.no_looser_than
-        came = trusted and first_person.came_today(self._presence.first_person(door), utc_ns, rules.timezone)
-        passage = self._place(reader, door).passage
-        waiting = self._waiting.get((door, passage))  # if a member, they come in with whoever is judged here
-        return Attempt(
-            credential=credential,
-            door=self._areas.in_force(settings, passage),
-            mode=self._doors.door_state(door).mode,
-            calendar=rules.calendar(utc_ns, clock_trusted=trusted),
-            rules=rules.access,
-            shown=shown,
-            passage=passage,
-            read_age_ms=max(0, now - read_ms),
-            now_ms=now,
-            fire=self._doors.fire,
-            position=None if credential is None else self._presence.position(credential.cardholder),
-            first_person_came=came or (waiting is not None and waiting.member and now < waiting.until_ms),
-            interlock_free=settings.interlock is None or self._doors.interlock_free(door),
-            rolled_back=(newer.access, newer.calendar(utc_ns, clock_trusted=trusted))
-            if newer and newer.version
-            else None,
-        )
+    # --- acting -------------------------------------------------------------------------------------------------
 
     def _act(self, reader: str, attempt: Attempt, decision: Granted | Denied) -> None:
         door, credential = attempt.door.door, attempt.credential
@@ -253,23 +219,20 @@ class BadgePath:
         else:
             opened = self._open(reader, attempt, decision)
         if decision.duress:
-            self._duress(reader, door, cardholder, opened=opened)
+            self.duress.begin(reader, door, cardholder, opened=opened)
 
     def _one_of_two(self, reader: str, attempt: Attempt, decision: Granted) -> bool:
         """Open for the second of two people; have the first wait. Whether it opened."""
         door, now = attempt.door.door, self._clock.mono_ms()
-        side = (door, attempt.passage)
-        before = self._waiting.pop(side, None)
+        before = self._pairs.waiting((door, attempt.passage))
         member = attempt.credential is not None and first_person.is_one(attempt.door, attempt.credential)
-        waiting, first = second_person.arrive(before, attempt.door, decision.cardholder, reader, now, member=member)
+        first = self._pairs.arrive(attempt.door, attempt.passage, decision.cardholder, reader, now, member=member)
         if first is not None:
             return self._open(reader, attempt, decision, first)
-        if waiting is not None:
-            self._waiting[side] = waiting
         if before is None or before.cardholder != decision.cardholder:  # and not one held to the reader
             data = {"reader": reader, "cardholder": decision.cardholder}
             self._journal.add(EventKind.SECOND_PERSON_AWAITED, data, door=door)
-        self._on_show(reader, Show.SECOND_PERSON)
+        self._display.show(reader, Show.SECOND_PERSON)
         return False
 
     def _open(self, reader: str, attempt: Attempt, decision: Granted, first: Waiting | None = None) -> bool:
@@ -279,8 +242,8 @@ class BadgePath:
         others = () if first is None else (first.cardholder,)
         together = {"with": list(others)} if others else {}
         by = {**who, "override": decision.override, **_shown(attempt.shown), **together}
-        self._doors.open_for(door, Grant(by, override=decision.override))
-        self._on_show(reader, Show.GRANTED)
+        self._doors.grant(door, by, override=decision.override)
+        self._display.show(reader, Show.GRANTED)
         if decision.override:
             doubt = {} if attempt.calendar.clock_trusted else {"clock_trusted": False}  # nothing timed was checked
             self._journal.add(EventKind.OVERRIDE_USED, {**who, **doubt}, door=door)
@@ -289,7 +252,7 @@ class BadgePath:
             self._journal.add(EventKind.PASSBACK_NOTED, {**who, "known_in": area}, door=door)
         if not attempt.fire:  # who is out by another door a minute later is known to be nowhere
             people = (decision.cardholder, *others)
-            self._movements.granted(attempt.door, attempt.passage, people, self._doors.door_state(door), now)
+            self._movements.granted(attempt.door, attempt.passage, people, self._doors.held[door].state, now)
         self._note_first_person(reader, attempt, first)
         return True
 
@@ -309,40 +272,34 @@ class BadgePath:
             self._journal.add(EventKind.FIRST_PERSON_CAME, data, door=door.door)
             self._doors.follow_schedules()
 
-    def _guessing(self, told: Guessing) -> None:
-        """Somebody seems to try PINs out."""
-        known = None if told.card is None else self._doors.rules.credentials.find(told.card)
+    def _note_guessing(self, guessing: Guessing) -> None:
+        """Report that somebody seems to try PINs out."""
+        known = None if guessing.card is None else self._doors.rules.credentials.find(guessing.card)
         data = {
-            "reader": told.reader,
+            "reader": guessing.reader,
             "cardholder": None if known is None else known.cardholder,
-            "rests": told.rests,
-            "rest_ms": told.rest_ms,
+            "rests": guessing.rests,
+            "rest_ms": guessing.rest_ms,
         }
-        self._journal.add(EventKind.PIN_GUESSING, data, door=self._places[told.reader].door)
+        self._journal.add(EventKind.PIN_GUESSING, data, door=self.places[guessing.reader].door)
 
-    def _duress(self, reader: str, door: str, cardholder: str | None, *, opened: bool) -> None:
-        """Tell officers and nobody at the door. The alarm stays until one of them clears it."""
-        self._journal.add(EventKind.DURESS, {"reader": reader, "cardholder": cardholder, "opened": opened}, door=door)
-        self._presence.duress_began(door, reader)
-        self._doors.set_reader_alarm(reader, door, Alarm.DURESS, on=True)
-
-    def _pin_missing(self, reader: str, door: str, card: str | None) -> None:
+    def _pin_missing(self, reader: str, card: str | None) -> None:
         """The PIN of a card did not come. Digits without a card are forgotten in silence."""
         if card is None:
             return
-        known = self._doors.rules.credentials.find(card)
+        known, door = self._doors.rules.credentials.find(card), self.places[reader].door
         cardholder = None if known is None else known.cardholder
         if known is not None and known.duress:
-            self._duress(reader, door, cardholder, opened=False)
+            self.duress.begin(reader, door, cardholder, opened=False)
         self._deny(reader, door, cardholder, Denial.PIN_MISSING)
 
     def _deny(self, reader: str, door: str, cardholder: str | None, reason: Denial, **more: str | None) -> None:
         data = {"reader": reader, "reason": reason, "cardholder": cardholder, **more}
         self._journal.add(EventKind.ACCESS_DENIED, data, door=door)
-        self._on_show(reader, Show.DENIED)
+        self._display.show(reader, Show.DENIED)
 
 
 def _shown(shown: Shown) -> dict[str, str]:
-    """What a grant says of what was shown besides a card. A duress is told by its own event alone."""
+    """What a grant says of what was shown besides a card. A duress is in its own event alone."""
     plain = Shown.CARD_AND_PIN if shown is Shown.CARD_AND_DURESS_PIN else shown
     return {} if plain is Shown.CARD else {"shown": plain}

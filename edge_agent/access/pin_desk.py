@@ -7,7 +7,7 @@ its matter. In memory only.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from edge_agent.access import pin_entry, throttle
@@ -29,15 +29,21 @@ class Guessing:
     rest_ms: int  # how long the one lasts that begins now
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Whose PIN was entered (None: nobody's known), what of it is right, and whether somebody seems to try PINs out,
+    so many rests have begun within a day."""
+
+    credential: Credential | None
+    shown: Shown
+    guessing: tuple[Guessing, ...] = ()
+
+
 class PinDesk:
-    """All readers' entries. ``key`` is the credential key; times are monotonic milliseconds.
+    """All readers' entries. ``key`` is the credential key; times are monotonic milliseconds."""
 
-    ``on_guessing`` is called when so many rests have begun within a day that somebody seems to try PINs out.
-    """
-
-    def __init__(self, key: bytes, on_guessing: Callable[[Guessing], None]) -> None:
+    def __init__(self, key: bytes) -> None:
         self._key = key
-        self._on_guessing = on_guessing
         self._entries: dict[str, Entry] = {}
         self._tries: dict[tuple[str, str], Tries] = {}
 
@@ -73,49 +79,46 @@ class PinDesk:
         return [(reader, self.drop(reader)) for reader in over]
 
     def resting(self, reader: str, card: str | None, now_ms: int) -> bool:
-        """Whether no PIN is looked at: at this reader, or of this card anywhere."""
+        """Whether no PIN is compared: at this reader, or of this card anywhere."""
         tries = self._tries.get(("reader", reader)), self._tries.get(("card", card or ""))
         return any(one is not None and one.resting(now_ms) for one in tries)
 
-    def judge(
-        self, reader: str, entered: Entered, door: DoorSettings, rules: Rules, now_ms: int
-    ) -> tuple[Credential | None, Shown]:
+    def judge(self, reader: str, entered: Entered, door: DoorSettings, rules: Rules, now_ms: int) -> Judged:
         """Whose PIN was entered, and what of it is right. A wrong one is counted, a right one of a card forgives."""
-        card = entered.card
+        card, policy = entered.card, rules.pin_policy
         if card is None and not takes_loose_pins(door):
-            return None, Shown.PIN_FIRST
+            return Judged(None, Shown.PIN_FIRST)
         resting = self.resting(reader, card, now_ms)
         if card is None:
             if resting:
-                return None, Shown.PIN_AT_REST
+                return Judged(None, Shown.PIN_AT_REST)
             token = _token(self._key, None, entered.digits)
             known = rules.credentials.find(token) if token else None
-            if known is None:
-                self._wrong(reader, None, rules.pin_policy, now_ms)
-            return known, Shown.PIN
+            guessing = () if known else self._wrong(reader, None, policy, now_ms)
+            return Judged(known, Shown.PIN, guessing)
         credential = rules.credentials.find(card)
         if resting:
-            return credential, Shown.CARD_AT_REST
+            return Judged(credential, Shown.CARD_AT_REST)
         shown = _compare(credential, _token(self._key, card, entered.digits))
         if shown is Shown.CARD_AND_WRONG_PIN:
-            self._wrong(reader, None, rules.pin_policy, now_ms)
-            self._wrong(reader, card, rules.pin_policy, now_ms)
-        else:
-            self._tries.pop(("card", card), None)
-        return credential, shown
+            guessing = self._wrong(reader, None, policy, now_ms) + self._wrong(reader, card, policy, now_ms)
+            return Judged(credential, shown, guessing)
+        self._tries.pop(("card", card), None)
+        return Judged(credential, shown)
 
     def forget(self, policy: PinPolicy, now_ms: int) -> None:
         """Give up counts that no longer matter."""
         for key in [key for key, tries in self._tries.items() if tries.forgotten(policy, now_ms)]:
             del self._tries[key]
 
-    def _wrong(self, reader: str, card: str | None, policy: PinPolicy, now_ms: int) -> None:
+    def _wrong(self, reader: str, card: str | None, policy: PinPolicy, now_ms: int) -> tuple[Guessing, ...]:
         key = ("reader", reader) if card is None else ("card", card)
         before = self._tries.get(key, Tries())
         after = self._tries[key] = throttle.wrong(before, policy, now_ms)
         rests = len(after.rests_ms)
-        if after.resting_until_ms > before.resting_until_ms and rests >= throttle.TOLD_FROM:
-            self._on_guessing(Guessing(reader, card, rests, after.resting_until_ms - now_ms))
+        if after.resting_until_ms > before.resting_until_ms and rests >= throttle.REPORTED_FROM:
+            return (Guessing(reader, card, rests, after.resting_until_ms - now_ms),)
+        return ()
 
 
 def _compare(credential: Credential | None, token: str) -> Shown:

@@ -8,10 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
-from typing import Any
+from typing import TypeVar
 
 import msgspec
-import yaml
+
+from ground import yaml_forms
+from ground.problems import Report
+
+F = TypeVar("F", bound=msgspec.Struct)
 
 CUSTOM = "custom"
 """A board no profile knows: its pins are not checked against one."""
@@ -134,12 +138,12 @@ class Stack:
 
 def board(name: str) -> Board:
     """A board profile. KeyError if there is none of this name."""
-    return msgspec.convert(_profile("boards", name), Board)
+    return _profile("boards", name, Board)
 
 
 def hat(name: str) -> Hat:
     """A HAT profile. KeyError if there is none of this name."""
-    return msgspec.convert(_profile("hats", name), Hat)
+    return _profile("hats", name, Hat)
 
 
 def board_names() -> list[str]:
@@ -152,10 +156,14 @@ def hat_names() -> list[str]:
     return _names("hats")
 
 
-def _profile(folder: str, name: str) -> Any:
+def _profile(folder: str, name: str, form: type[F]) -> F:
     if name not in _names(folder):
         raise KeyError(name)
-    return yaml.safe_load(resources.files("firmware_config").joinpath(folder, f"{name}.yaml").read_text("utf-8"))
+    with resources.as_file(resources.files("firmware_config").joinpath(folder, f"{name}.yaml")) as path:
+        report = Report(path)
+        profile = yaml_forms.read(path, form, report)
+    report.refuse_errors()
+    return profile
 
 
 def _names(folder: str) -> list[str]:

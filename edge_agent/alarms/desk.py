@@ -7,25 +7,37 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from edge_agent.alarms import groups
 from edge_agent.alarms.groups import Effect, Group, Tell, Weight
 from edge_agent.events.journal import Journal
+from ground.reporter import Reporter
 from protocol.words import Alarm, EventKind
 
 NEVER_GROUPED = frozenset({Alarm.FIRE, Alarm.DURESS, Alarm.MAINTENANCE, Alarm.OUTBOX_FILLING})
-"""Each time is told, at once: a life may hang on it, or it is rare."""
+"""Each time is reported, at once: a life may hang on it, or it is rare."""
 
-Key = tuple[str | None, Alarm, tuple[tuple[str, str], ...]]
+Source = tuple[tuple[str, str], ...]
+"""The part that raises an alarm: (("reader", name),), say. Empty: the door itself."""
+
+Key = tuple[str | None, Alarm, Source]
 
 
-class AlarmDesk:
-    """Keeps what is on, writes what is to be told. ``on_change`` is called when :meth:`alarms` would be different."""
+@dataclass(frozen=True, slots=True)
+class AlarmsChanged:
+    """What is on at a door (None: at the agent) is different from before."""
 
-    def __init__(self, journal: Journal, *, now_ms: Callable[[], int], on_change: Callable[[], None]) -> None:
+    door: str | None
+
+
+class AlarmDesk(Reporter[AlarmsChanged]):
+    """Keeps what is on, writes what is to be reported. ``now_ms`` is monotonic."""
+
+    def __init__(self, journal: Journal, *, now_ms: Callable[[], int]) -> None:
+        super().__init__()
         self._journal = journal
         self._now_ms = now_ms
-        self._on_change = on_change
         self._on: defaultdict[str | None, set[Key]] = defaultdict(set)  # by door
         self._groups: defaultdict[str | None, dict[Key, Group]] = defaultdict(dict)
 
@@ -38,7 +50,7 @@ class AlarmDesk:
         source: Mapping[str, str] | None = None,
         weight: Weight = Weight.COUNTED,
     ) -> None:
-        """An alarm is on or off now; may be repeated. ``source`` tells two of a door apart: {"reader": name}, say."""
+        """An alarm is on or off now; may be repeated. ``source`` is the part it is of: {"reader": name}, say."""
         key: Key = (door, alarm, tuple(sorted((source or {}).items())))
         present = self._on[door]
         if on is (key in present):
@@ -51,7 +63,7 @@ class AlarmDesk:
             now = self._now_ms()
             group, effects = groups.raised(group, weight, now) if on else groups.cleared(group, now)
             self._keep(key, group, effects)
-        self._on_change()
+        self._report(AlarmsChanged(door))
 
     def set_lines(self, door: str | None, faults: Mapping[str, Alarm]) -> None:
         """The faulty lines of a door (None: of the agent), as they are now: {input: alarm}."""
@@ -63,7 +75,7 @@ class AlarmDesk:
             self.set(door, alarm, on=True, source=dict(source))
 
     def insist(self, door: str, *alarms: Alarm) -> None:
-        """A declaration secures the door: what is on there of these is told, however quiet it was until now."""
+        """A declaration secures the door: what is on there of these is reported, however quiet it was until now."""
         now = self._now_ms()
         for key in tuple(self._on[door]):
             if key[1] in alarms and key in self._groups[door]:
@@ -75,6 +87,10 @@ class AlarmDesk:
         if any(group.flapping for group in self._groups[door].values()):
             present.add(Alarm.MAINTENANCE)
         return frozenset(present)
+
+    def sources(self, door: str | None) -> frozenset[tuple[Alarm, Source]]:
+        """Each alarm that is on at a door, with what raises it."""
+        return frozenset((alarm, source) for _, alarm, source in self._on[door])
 
     def maintenance(self, door: str | None) -> frozenset[Alarm]:
         """Which alarms of a door come so often that the fault is the hardware's: what Alarm.MAINTENANCE is about."""
@@ -88,10 +104,10 @@ class AlarmDesk:
             if after is not group:
                 self._keep(key, after, effects)
                 if after.flapping is not group.flapping:
-                    self._on_change()
+                    self._report(AlarmsChanged(key[0]))
 
     def close(self) -> None:
-        """Write what was counted and not told, before the end."""
+        """Write what was counted and not reported, before the end."""
         now = self._now_ms()
         for key, group in self._all():
             for effect in groups.flush(group, now):

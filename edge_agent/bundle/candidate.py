@@ -30,6 +30,23 @@ class Candidate:
         """The digests of its pages of credentials."""
         return self.config.credential_pages
 
+    @property
+    def version(self) -> int:
+        """Rises with every bundle that central signs for this agent."""
+        return self.config.version
+
+
+@dataclass(frozen=True, slots=True)
+class FromDisk:
+    """A bundle as the disk has it. ``candidate`` None: it cannot be used. ``least``: what it asks, as far as that can
+    be made out, whether or not it can be used. ``whole``: it can be used, and every page it names is held."""
+
+    version: int
+    signed: bytes
+    candidate: Candidate | None
+    least: Rules
+    whole: bool
+
 
 class Candidates:
     """Makes them. ``anchor``: the keys that may sign one; ``topic``: for whom it must be."""
@@ -53,21 +70,22 @@ class Candidates:
         except Exception as error:
             raise Refused(Reason.MALFORMED, f"configuration {config.version} cannot be used: {error!r}") from error
 
-    def kept(self, signed: bytes) -> Candidate | None:
-        """One that is on the disk, verified again; None if it cannot be used."""
-        try:
-            return self.checked(self.opened(signed), signed)
-        except Refused as refused:
-            log.error("the kept configuration is not used: %s", refused)  # noqa: TRY400
-            return None
-
-    def least(self, signed: bytes) -> Rules:
-        """What one on the disk asks, as far as it can be made out, whether or not it can be used."""
-        candidate = self.kept(signed)
-        if candidate is not None:
-            return candidate.rules
+    def from_disk(self, signed: bytes, version: int = 0) -> FromDisk:
+        """A bundle that was kept, verified again. ``version``: what was kept beside it."""
         try:
             config = self.opened(signed)
+        except Refused as refused:
+            log.error("the kept configuration is not used: %s", refused)  # noqa: TRY400
+            return FromDisk(version, signed, None, Rules(), whole=False)
+        try:
+            candidate = self.checked(config, signed)
+        except Refused as refused:
+            log.error("the kept configuration is not used: %s", refused)  # noqa: TRY400
+            return FromDisk(version or config.version, signed, None, self._least(config), whole=False)
+        return FromDisk(version or config.version, signed, candidate, candidate.rules, self.whole(candidate))
+
+    def _least(self, config: AgentConfig) -> Rules:
+        try:
             return rules_as_far_as_they_go(config, self._paged(config))
         except (Refused, ValueError):
             return Rules()

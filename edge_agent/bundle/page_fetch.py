@@ -1,4 +1,4 @@
-"""Which pages of credentials are to be fetched, and what becomes of those that arrive.
+"""Fetches pages of credentials: listens to those not held, puts on the disk those that arrive.
 
 Only what is not held is listened to, and a few at a time: a page that did not change is not transferred, and a
 quarter of a million credentials never wait in memory.
@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from edge_agent.events.refusals import Refusals
 from edge_agent.storage.credential_page import check_digest
@@ -19,21 +20,25 @@ from protocol.refusal import Reason, Refused
 log = logging.getLogger(__name__)
 
 PAGES_AT_ONCE = 4
-"""So many new pages are listened to at a time, and those that came wrong beside them."""
+"""How many new pages are listened to at a time; those that came wrong are listened to beside them."""
 
 AGAIN_S = 30.0
 MOST_AGAIN_S = 1_800.0
-"""After so long without another page of those wanted others have their turn; once all had it, after twice as long."""
+"""If none of the wanted pages comes for so long, others have their turn; once all had it, the wait doubles."""
 
 MOST_STAGING = 16
 """Pages in memory on their way to the disk; more are refused, and asked for again later."""
 
 
-class PageFetch:
-    """Fetches the pages of one configuration. ``topic(number)`` names a page's topic.
+@dataclass(frozen=True, slots=True)
+class PagesChanged:
+    """Other pages are to be listened to, see :meth:`PageFetch.wanted`. ``complete``: every page is held."""
 
-    ``on_wanted()`` is called when :meth:`wanted` has changed, ``on_complete()`` once every page is held.
-    """
+    complete: bool
+
+
+class PageFetch:
+    """Fetches the pages of one configuration. ``topic(number)`` names a page's topic."""
 
     def __init__(
         self,
@@ -41,14 +46,11 @@ class PageFetch:
         *,
         topic: Callable[[int], str],
         refusals: Refusals,
-        on_wanted: Callable[[], None],
-        on_complete: Callable[[], None],
     ) -> None:
         self._store = store
         self._topic = topic
         self._refusals = refusals
-        self._on_wanted = on_wanted
-        self._on_complete = on_complete
+        self._listeners: list[Callable[[PagesChanged], None]] = []
         self._digests: tuple[str, ...] = ()
         self._turns: list[int] = []  # the numbers of all pages, in the order in which they are listened to
         self._had_turn: set[int] = set()
@@ -58,6 +60,14 @@ class PageFetch:
         self._staging: set[int] = set()
         self._works: set[asyncio.Task[None]] = set()
 
+    def listen(self, listener: Callable[[PagesChanged], None]) -> None:
+        """Call a function with every change from now on, at once and in the order of registration."""
+        self._listeners.append(listener)
+
+    def _report(self, *, complete: bool = False) -> None:
+        for listener in self._listeners:
+            listener(PagesChanged(complete))
+
     def want(self, digests: Sequence[str]) -> None:
         """Fetch these pages from now on, as far as they are not held; in place of those before."""
         self._digests = tuple(digests)
@@ -65,15 +75,15 @@ class PageFetch:
         self._had_turn.clear()
         self._passed_over.clear()
         self.begin_anew()
-        self._on_wanted()
+        self._report()
 
     def begin_anew(self) -> None:
-        """There is another broker to ask, or other pages to ask for."""
+        """Wait AGAIN_S again: there is another broker to ask, or other pages to ask for."""
         self.again_s = AGAIN_S
 
     def ask_again(self) -> None:
-        """Those listened to did not come, were not what they should be or could not be kept: the others have their
-        turn before them, for a few pages that never come must not keep out those that are there."""
+        """Listen to other pages first: those listened to did not come, came wrong or could not be kept, and a few
+        pages that never come must not keep out those that are there."""
         late = [number for number in self.wanted() if number not in self._staging]
         self._turns = [number for number in self._turns if number not in late] + late
         self._had_turn.update(late)
@@ -81,7 +91,7 @@ class PageFetch:
         if all(self._store.holds(digest) or number in self._had_turn for number, digest in enumerate(self._digests)):
             self._had_turn.clear()
             self.again_s = min(2 * self.again_s, MOST_AGAIN_S)
-        self._on_wanted()
+        self._report()
 
     def wanted(self) -> Mapping[int, str]:
         """Number and digest of the pages to listen to now."""
@@ -108,7 +118,7 @@ class PageFetch:
         except Refused:
             if number not in self._passed_over:
                 self._passed_over.add(number)
-                self._on_wanted()  # another has its place
+                self._report()  # another has its place
             raise
         if len(self._staging) >= MOST_STAGING:
             self._passed_over.add(number)
@@ -136,5 +146,6 @@ class PageFetch:
         finally:
             self._staging.discard(number)
         if self._digests and all(self._store.holds(one) for one in self._digests):
-            self._on_complete()
-        self._on_wanted()
+            self._report(complete=True)
+        else:
+            self._report()

@@ -1,7 +1,7 @@
 """Which declarations hold at this agent: takes signed sets in, keeps them on the disk, and declares on its own.
 
 The order is the promise (invariant 3): verified, accepted, on the disk, and only then do the doors follow. It does
-not know doors or locks: ``on_change(sets)`` does.
+not know doors or locks: who listens to :class:`SetsHeld` does.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import ParamSpec
 
 import msgspec
@@ -21,6 +22,7 @@ from edge_agent.events.refusals import Refusals
 from edge_agent.host.clock import Clock
 from edge_agent.policy.effective_mode import unknown_actions
 from edge_agent.storage.state_db import Store, StoredSet
+from ground.reporter import Reporter
 from protocol import topics
 from protocol.messages import Declaration, DeclarationSet, Scope, TrustedKey
 from protocol.refusal import Reason, Refused
@@ -36,8 +38,16 @@ PANIC_REASON = "panic button"
 P = ParamSpec("P")
 
 
-class Declarations:
-    """The sets this agent holds. ``on_own_set()`` is called when it has signed another of its own, to publish."""
+@dataclass(frozen=True, slots=True)
+class SetsHeld:
+    """Other sets are held from now on, and on the disk unless it refuses. ``own``: the agent's own is another."""
+
+    sets: tuple[DeclarationSet, ...]
+    own: bool
+
+
+class Declarations(Reporter[SetsHeld]):
+    """The sets this agent holds."""
 
     def __init__(
         self,
@@ -49,9 +59,8 @@ class Declarations:
         clock: Clock,
         journal: Journal,
         refusals: Refusals,
-        on_change: Callable[[Iterable[DeclarationSet]], None],
-        on_own_set: Callable[[], None],
     ) -> None:
+        super().__init__()
         self.book = DeclarationBook()
         self.own_topic = topics.of_agent(TopicKind.DECLARATIONS, site, agent)
         self._site = site
@@ -61,13 +70,10 @@ class Declarations:
         self._clock = clock
         self._journal = journal
         self._refusals = refusals
-        self._on_change = on_change
-        self._on_own_set = on_own_set
         self._keyring = Keyring([])
         self._own_signed: bytes | None = None
         self._waiting: dict[str, bytes] = {}  # signed by keys not known yet
         self._reported: set[str] = set()  # declarations of unknown actions
-        self._unkept: dict[str, StoredSet] = {}  # held, and not on the disk
 
     @property
     def topics(self) -> frozenset[str]:
@@ -75,23 +81,28 @@ class Declarations:
         return frozenset({topics.district_declarations(), topics.site_declarations(self._site)})
 
     @property
+    def keyring(self) -> Keyring:
+        """The keys trusted now."""
+        return self._keyring
+
+    @property
     def own_signed(self) -> bytes | None:
         """The agent's own set as it signed it; None before the first."""
         return self._own_signed
 
     def load(self, keyring: Keyring, former: Iterable[Keyring] = ()) -> None:
-        """Take up what the disk holds. Each set is verified again; one that fails is refused and said so, and one
-        signed by a key not known yet waits for it. Whatever is wrong with a set, the others are taken up.
+        """Load what the disk holds. Each set is verified again; one that fails is refused and reported, and one
+        signed by a key not known yet waits for it. Whatever is wrong with a set, the others are loaded.
 
-        A set was accepted once: it is taken up also if ``former`` keys verify it, those of bundles that are on the
+        A set was accepted once: it is loaded also if ``former`` keys verify it, those of bundles that are on the
         disk and not in use, or the agent's key that was kept beside it. What locked does not unlock because the
         keys have changed since.
         """
         self._keyring = keyring
         former = tuple(former)
         for stored in self._stored():
-            self._try(stored.topic, self._take_up, stored, former)
-        self._try(self.own_topic, self._sign_anew)
+            self._try(stored.topic, self._load_one, stored, former)
+        self._try(self.own_topic, self._sign_again)
         self._try(self.own_topic, self._drop_ended)
 
     def trust(self, keyring: Keyring) -> None:
@@ -99,23 +110,13 @@ class Declarations:
         self._keyring = keyring
         waiting, self._waiting = self._waiting, {}
         for topic, signed in waiting.items():
-            self._try(topic, self.receive, topic, signed)
+            self._try(topic, self.accept_set, topic, signed)
 
-    @property
-    def kept(self) -> bool:
-        """Whether all that is held here is on the disk."""
-        return not self._unkept
-
-    def keep(self) -> None:
-        """Put on the disk what it has refused, if it takes it now."""
-        for stored in tuple(self._unkept.values()):
-            self._keep(stored)
-
-    def receive(self, topic: str, signed: bytes) -> None:
-        """A set arrived. :class:`Refused` changes nothing, whatever was wrong with it.
+    def accept_set(self, topic: str, signed: bytes) -> None:
+        """Hold a set that arrived. :class:`Refused` changes nothing, whatever was wrong with it.
 
         One of the agent's own that is newer than the one held is what the broker remembers of before this agent's
-        disk was replaced: it never takes the place of what is declared here, the two are joined and signed anew.
+        disk was replaced: it never takes the place of what is declared here; the agent joins the two and signs them.
         """
         document = self._open(topic, signed)
         self._waiting.pop(topic, None)
@@ -133,14 +134,14 @@ class Declarations:
             log.error("the declarations on the disk cannot be read: %s", error)  # noqa: TRY400
             return []
 
-    def _take_up(self, stored: StoredSet, former: tuple[Keyring, ...]) -> None:
+    def _load_one(self, stored: StoredSet, former: tuple[Keyring, ...]) -> None:
         document = self._open_stored(stored, former)
         self.book = accept(self.book, stored.topic, document)
         if stored.topic == self.own_topic:
             self._own_signed = stored.signed
 
-    def _sign_anew(self) -> None:
-        """The agent's key was replaced: sign with the new one what is declared by the old one's word."""
+    def _sign_again(self) -> None:
+        """Sign the agent's own set with its new key, if the old one signed it."""
         if self._own_signed is None:
             return
         try:
@@ -213,33 +214,22 @@ class Declarations:
         document = msgspec.structs.replace(document, revision=revision)
         signed = self._key.sign(document)
         self._take(document, signed)
-        self._on_own_set()
 
     def _take(self, document: DeclarationSet, signed: bytes) -> None:
         topic = document.audience
         book = accept(self.book, topic, document)
         key = self._keyring.signer(signed)
         kept_key = None if key is None else msgspec.json.encode(key).decode()
-        self._keep(StoredSet(topic, document.revision, signed, kept_key))
+        stored = StoredSet(topic, document.revision, signed, kept_key)
+        self._store.keep(f"the set of {topic}", lambda: self._store.save_declarations(stored))
         self.book = book
-        if topic == self.own_topic:
+        own = topic == self.own_topic
+        if own:
             self._own_signed = signed
-        self._on_change(book)
-        self._report(document)
+        self._report(SetsHeld(tuple(book), own=own))
+        self._note_applied(document)
 
-    def _keep(self, stored: StoredSet) -> None:
-        try:
-            self._store.save_declarations(stored)
-        except Exception as error:  # noqa: BLE001 - see below
-            # A lockdown must not fail on a full disk, nor on anything else about keeping it: it holds until the
-            # power goes, and is tried again.
-            if stored.topic not in self._unkept:
-                log.error("declarations of %s cannot be kept (%r): applied all the same", stored.topic, error)  # noqa: TRY400
-            self._unkept[stored.topic] = stored
-        else:
-            self._unkept.pop(stored.topic, None)
-
-    def _report(self, document: DeclarationSet) -> None:
+    def _note_applied(self, document: DeclarationSet) -> None:
         unknown = [one for one in unknown_actions(self._site, self.book) if one.id not in self._reported]
         self._reported.update(one.id for one in unknown)
         self._journal.add(
@@ -254,7 +244,7 @@ class Declarations:
 
 
 def _kept_key(stored: StoredSet) -> Keyring:
-    """The key kept beside a set, if it is an agent's: that can only lock, whoever has put it there."""
+    """The key kept beside a set, if it is an agent's: that can only lock, so it does no harm if it was put there."""
     if stored.key is None:
         return Keyring([])
     try:

@@ -1,15 +1,14 @@
-"""One door of an agent as its controller holds it: wiring, hardware, what is known; and what is read of it."""
+"""One door of an agent as Doors holds it: wiring, hardware, what is known; and what is read of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from drivers.gpio import FailMode, LockKind
 from edge_agent.agent_yaml.wiring import DoorWiring
 from edge_agent.doors.hardware import DoorHardware
 from edge_agent.doors.state import DoorProfile, DoorState, Sensed
 from protocol.messages import DoorSettings
-from protocol.words import Alarm
 
 
 @dataclass(slots=True)
@@ -20,7 +19,6 @@ class Door:
     hardware: DoorHardware
     profile: DoorProfile
     state: DoorState
-    reader_alarms: set[tuple[str, Alarm]] = field(default_factory=set)
     undriven: bool = False  # its lock refused a command, which is given again with the next sample
 
 

@@ -27,7 +27,7 @@ BACKSTOP_S = 0.020
 
 
 class HardwareListener(Protocol):
-    """Who is told of edges. Called on the loop."""
+    """What follows the edges of a door's inputs. Called on the loop."""
 
     def door_changed(self, door: str) -> None:
         """A sensor of a door changed: take a sample."""
@@ -40,9 +40,6 @@ class HardwareListener(Protocol):
 
     def fire_changed(self) -> None:
         """The fire input changed."""
-
-    def panic_pressed(self) -> None:
-        """The panic button went down."""
 
     def power_changed(self, mains: bool | None, battery: bool | None) -> None:
         """Whether mains is there and the battery is good; None: not wired, or no reading."""
@@ -80,8 +77,8 @@ class DoorHardware:
         return _lines({"contact": self.contact, "bolt": self.bolt, "rex": self.rex, "tamper": self.tamper})
 
     def asks_to_leave(self) -> bool:
-        """Whether the REX input is active now. A faulty line asks for nothing: whoever cuts it from outside must not
-        open the door with it, and a release that runs is not cut short. The hardware lets people out all the same.
+        """Whether the REX input is active now. A faulty line asks for nothing: cutting it from outside must not open
+        the door, and a release that runs is not cut short. The hardware lets people out all the same.
         """
         return bool(_reread(self.rex)[0])
 
@@ -109,12 +106,20 @@ class DoorHardware:
 class Hardware:
     """All drivers of an agent. Every lock is locked from the first instant on.
 
-    ``post`` brings callbacks to the loop (``loop.call_soon_threadsafe``). Raises what the pin factory raises for a
+    ``post`` brings callbacks to the loop (``loop.call_soon_threadsafe``); ``panic`` is called there when the panic
+    button goes down. Raises what the pin factory raises for a
     pin its board does not have, and ValueError for end-of-line resistors that cannot tell a line's states apart.
     """
 
     def __init__(
-        self, config: AgentFile, *, pin_factory: Any, timer: Timer, post: Post, listener: HardwareListener
+        self,
+        config: AgentFile,
+        *,
+        pin_factory: Any,
+        timer: Timer,
+        post: Post,
+        listener: HardwareListener,
+        panic: Callable[[], None],
     ) -> None:
         self._timer = timer
         self._options: dict[str, Any] = {"pin_factory": pin_factory, "timer": timer, "post": post}
@@ -129,7 +134,7 @@ class Hardware:
         power = config.power
         self.doors = {wiring.door: self._door(wiring, locks[wiring.door], listener) for wiring in config.doors}
         self._fire = make(Role.FIRE, config.fire, lambda _value, _at: listener.fire_changed())
-        self._panic = make(Role.PANIC, config.panic, _when_true(listener.panic_pressed))
+        self._panic = make(Role.PANIC, config.panic, _when_true(panic))
         self._mains = make(Role.POWER, power.mains if power else None, power_changed)
         self._battery = make(Role.POWER, power.battery if power else None, power_changed)
         self._inputs.start()

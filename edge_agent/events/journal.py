@@ -1,4 +1,4 @@
-"""Takes events as they happen and has them on the disk soon after, without anything waiting for the disk.
+"""Writes events to the disk soon after they happen; nothing waits for the disk.
 
 What happens within a few milliseconds is committed together, on a thread of its own that is the only one to touch
 the outbox. If the disk refuses, events wait in memory and the commit is tried again; if it goes on refusing, the
@@ -12,10 +12,12 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from edge_agent.events.outbox import NewEvent, Outbox
 from edge_agent.host.clock import Clock, stamp
+from ground.reporter import Reporter
 from protocol.words import Alarm, EventKind
 
 log = logging.getLogger(__name__)
@@ -25,29 +27,32 @@ GATHER_S = 0.005
 
 RETRY_S = 1.0
 REFUSALS = 5
-"""So often is it tried before the events go on in memory, from where central has them."""
+"""After so many tries in vain the outbox goes on in memory, and central gets the events from there."""
 
 MOST_WAITING = 20_000
-"""Events kept in memory while the disk refuses; the oldest go first beyond that, and are counted."""
+"""Events kept in memory while the disk refuses; beyond that the oldest are dropped, and counted."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Journal:
-    """The events of this agent. Call it on the loop; ``on_written`` is called there after every commit."""
+@dataclass(frozen=True, slots=True)
+class EventsWritten:
+    """The outbox has events that it had not before."""
 
-    def __init__(self, outbox: Outbox, clock: Clock, *, on_written: Callable[[], None]) -> None:
+
+class Journal(Reporter[EventsWritten]):
+    """The events of this agent. Call it on the loop; it reports every commit there."""
+
+    def __init__(self, outbox: Outbox, clock: Clock) -> None:
+        super().__init__()
         self.outbox = outbox
         self._clock = clock
-        self._on_written = on_written
-        self.refused = False
-        """Whether the outbox did not take what was given to it last."""
         self._waiting: list[NewEvent] = []
         self._lost = 0
         self._writing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "outbox")
-        self._filling_told = False
+        self._filling_reported = False
 
     def add(self, kind: EventKind, data: Mapping[str, Any] | None = None, *, door: str | None = None) -> None:
         """Note that something happened now."""
@@ -57,6 +62,10 @@ class Journal:
             self._lost += 1
         if self._writing is None or self._writing.done():
             self._writing = asyncio.get_running_loop().create_task(self._write())
+
+    def alarm(self, alarm: Alarm, data: Mapping[str, Any], *, raised: bool) -> None:
+        """Note that an alarm is raised, or cleared."""
+        self.add(EventKind.ALARM_RAISED if raised else EventKind.ALARM_CLEARED, {"alarm": alarm, **data})
 
     async def on_outbox(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function of the outbox on its thread."""
@@ -69,13 +78,13 @@ class Journal:
         return known
 
     async def try_disk(self) -> bool:
-        """Keep events on the disk from now on, if they are in memory alone and it can be written; whether it is so
+        """Go back to the disk if events are in memory alone and it can be written; whether they are on the disk now
         (see :meth:`Outbox.try_disk`)."""
         in_memory = self.outbox.in_memory
         kept = await self.on_outbox(self.outbox.try_disk)
         if in_memory and kept:
             self._watch_filling()
-            self._on_written()  # the disk may have had events
+            self._report(EventsWritten())  # the disk may have had events
         return kept
 
     async def close(self) -> None:
@@ -94,32 +103,28 @@ class Journal:
     async def _write(self) -> None:
         refusals = 0
         while self._waiting:
-            await asyncio.sleep(RETRY_S if self.refused else GATHER_S)
+            await asyncio.sleep(RETRY_S if refusals else GATHER_S)
             batch, self._waiting = self._waiting, []
             try:
                 await self.on_outbox(self.outbox.append, batch)
             except sqlite3.Error as error:
                 self._waiting[:0] = batch
-                if not self.refused:
-                    log.error("the outbox cannot be written (%s): events wait in memory", error)  # noqa: TRY400
-                self.refused = True
+                self.outbox.refused(error)
                 refusals += 1
                 if refusals >= REFUSALS:
                     await self.on_outbox(self.outbox.leave_disk)
                 continue
-            if self.refused:
-                log.info("the outbox is written again")
-                self.refused, refusals = False, 0
+            refusals = 0
             if self._lost:
                 self.add(EventKind.EVENTS_DROPPED, {"count": self._lost, "unwritten": True})
                 self._lost = 0
             self._watch_filling()
-            self._on_written()
+            self._report(EventsWritten())
 
     def _watch_filling(self) -> None:
         filling = self.outbox.filling
-        if filling is self._filling_told:
+        if filling is self._filling_reported:
             return
-        self._filling_told = filling
-        kind = EventKind.ALARM_RAISED if filling else EventKind.ALARM_CLEARED
-        self.add(kind, {"alarm": Alarm.OUTBOX_FILLING, "depth": self.outbox.depth, "capacity": self.outbox.capacity})
+        self._filling_reported = filling
+        data = {"depth": self.outbox.depth, "capacity": self.outbox.capacity}
+        self.alarm(Alarm.OUTBOX_FILLING, data, raised=filling)

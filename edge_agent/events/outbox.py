@@ -25,6 +25,7 @@ from typing import Any
 import msgspec
 
 from edge_agent.storage.database import open_durable, open_in_memory
+from edge_agent.storage.disk_watch import Disk
 from protocol.messages import Event, EventBatch, OutboxState, Stamp
 from protocol.words import EventKind
 
@@ -82,10 +83,11 @@ class Outbox:
     Making one raises only ValueError and DatabaseTooNew: where the disk refuses, it is ``in_memory``.
     """
 
-    def __init__(self, path: Path, *, capacity: int = CAPACITY) -> None:
+    def __init__(self, path: Path, disk: Disk | None = None, *, capacity: int = CAPACITY) -> None:
         if capacity < 10:
             raise ValueError(f"an outbox holds 10 events at the least, not {capacity}")
         self._path = path
+        self._disk = disk or Disk()
         self._capacity_on_disk = capacity
         self._filling = False
         self.capacity: int
@@ -98,8 +100,12 @@ class Outbox:
         try:
             self._use(self._open(), in_memory=False)
         except (OSError, sqlite3.Error) as error:
-            log.error("%s cannot be written (%s): events are kept in memory", path, error)  # noqa: TRY400
+            self.refused(error)
             self._use_memory()
+
+    def refused(self, error: Exception) -> None:
+        """Report that events wait in memory."""
+        self._disk.refuses(self._path.name, f"cannot be written ({error}): events are kept in memory")
 
     def close(self) -> None:
         """Close the file. What is in memory alone is lost, and logged."""
@@ -112,7 +118,7 @@ class Outbox:
         if not self.in_memory:
             self._db.close()
             self._use_memory()
-            log.error("%s is left: events are kept in memory, as stream %s", self._path, self.stream)
+            log.error("%s is left: events go on as stream %s", self._path, self.stream)
 
     def try_disk(self) -> bool:
         """Go on with the file, if it can be written by now; whether events are kept there. Nothing changes if not."""
@@ -131,9 +137,10 @@ class Outbox:
         except sqlite3.Error:
             file.close()
             return False
-        log.warning("%s can be written again: %d events of stream %s kept", self._path, self.depth, self.stream)
+        log.warning("%s: %d events of stream %s kept", self._path, self.depth, self.stream)
         self._db.close()
         self._use(file, in_memory=False)
+        self._disk.takes(self._path.name)
         return True
 
     def _open(self) -> sqlite3.Connection:
@@ -174,6 +181,8 @@ class Outbox:
                 if change.depth >= self.capacity:
                     self._make_room(change, event.at)
                 self._add(change, event)
+        if not self.in_memory:
+            self._disk.takes(self._path.name)
 
     def next_batch(self, after: int, *, most: int = 200, most_bytes: int = 128 * 1024) -> EventBatch | None:
         """The events after a number, or None: at most so many, and so many bytes unless one alone is larger. What

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
-from edge_agent.doors.controller import Controller
+from edge_agent.access.desk import AccessDesk
+from edge_agent.doors.doors import Doors
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
 from edge_agent.host.clock import Clock
-from edge_agent.readers.osdp import Readers
+from edge_agent.readers.readers import Readers
 from edge_agent.storage.state_db import Store
 from protocol.messages import Command
 from protocol.refusal import Reason, Refused
@@ -28,22 +29,24 @@ class Commands:
     def __init__(
         self,
         *,
-        controller: Controller,
+        doors: Doors,
+        desk: AccessDesk,
         readers: Readers,
         store: Store,
         clock: Clock,
         journal: Journal,
         refusals: Refusals,
     ) -> None:
-        self._controller = controller
+        self._doors = doors
+        self._desk = desk
         self._readers = readers
         self._store = store
         self._clock = clock
         self._journal = journal
         self._refusals = refusals
 
-    def receive(self, topic: str, signed: bytes, keyring: Keyring, *, retained: bool) -> None:
-        """A command arrived. :class:`Refused` if it is not even known to be a command for us."""
+    def carry_out(self, topic: str, signed: bytes, keyring: Keyring, *, retained: bool) -> None:
+        """Act on a command that arrived. :class:`Refused` if it is not even known to be a command for us."""
         command = keyring.open(Command, topic, signed)
         try:
             kind = self._check(command, retained=retained)
@@ -52,19 +55,20 @@ class Commands:
             return
         match kind:
             case CommandKind.TEST_LOCK:
-                self._done(command, self._controller.test_lock(command.door))
+                self._done(command, self._doors.test_lock(command.door))
             case CommandKind.GRANT:
                 self._grant(topic, command)
             case CommandKind.FORGIVE_PASSBACK:
-                self._done(command, {"known": self._controller.badges.forgive(_cardholder(command), command.by)})
+                self._done(command, {"known": self._desk.forgive(_cardholder(command), command.by)})
             case CommandKind.CLEAR_DURESS:
-                self._done(command, {"cleared": self._controller.badges.clear_duress(command.door)})
+                self._done(command, {"cleared": self._desk.duress.clear(command.door)})
             case CommandKind.ROTATE_READER_KEY:
                 self._rotate_key(topic, command)
 
     def _grant(self, topic: str, command: Command) -> None:
-        reason = self._controller.grant(command.door, {"command": command.id, "by": command.by})
+        reason = self._doors.objection(command.door)
         if reason is None:
+            self._doors.grant(command.door, {"command": command.id, "by": command.by})
             self._done(command, {})
         elif reason is Denial.INTERLOCKED:
             detail = f"a door that {command.door} is interlocked with is not closed and locked"
@@ -74,7 +78,7 @@ class Commands:
             self._refusals.answer(topic, command.id, reason, detail)
 
     def _rotate_key(self, topic: str, command: Command) -> None:
-        """Done is that it has begun; the reader's own event tells how it ended."""
+        """Done is that it has begun; the reader's own event says how it ended."""
         reader = command.data.get("reader")
         problem = self._readers.rotate_key(str(reader), command.door)
         if problem is None:
@@ -83,8 +87,8 @@ class Commands:
             self._refusals.answer(topic, command.id, Reason.NOT_POSSIBLE, problem)
 
     def _done(self, command: Command, data: dict[str, object]) -> None:
-        told = {"id": command.id, "kind": command.kind, "by": command.by, **data}
-        self._journal.add(EventKind.COMMAND_DONE, told, door=command.door)
+        done = {"id": command.id, "kind": command.kind, "by": command.by, **data}
+        self._journal.add(EventKind.COMMAND_DONE, done, door=command.door)
 
     def _check(self, command: Command, *, retained: bool) -> CommandKind:
         """The kind of a command that may be carried out now, and is noted as used."""
@@ -101,7 +105,7 @@ class Commands:
             raise Refused(Reason.MALFORMED, f"holds for more than {LONGEST_LIFE_MS} ms")
         if command.kind not in list(CommandKind):
             raise Refused(Reason.UNKNOWN_KIND, f"{command.kind!r} is no command this version knows")
-        if command.door not in self._controller.doors:
+        if command.door not in self._doors.held:
             raise Refused(Reason.UNKNOWN_DOOR, f"this agent has no door {command.door!r}")
         try:
             fresh = self._store.use_command(command.id, command.expires_ms, now)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from edge_agent.events.journal import Journal
+from edge_agent.events.journal import EventsWritten, Journal
 from protocol import codec
 from protocol.messages import EventAck
 from protocol.mqtt import NotConnected
@@ -23,22 +23,16 @@ PAUSE_S = 0.5
 
 
 class EventSender:
-    """``publish(payload)`` hands a batch to the broker and raises NotConnected where it may not have arrived."""
+    """Sends what the journal writes."""
 
-    def __init__(
-        self, journal: Journal, publish: Callable[[bytes], Awaitable[None]], *, ack_timeout_s: float = ACK_TIMEOUT_S
-    ) -> None:
+    def __init__(self, journal: Journal, *, ack_timeout_s: float = ACK_TIMEOUT_S) -> None:
         self._journal = journal
-        self._publish = publish
         self._ack_timeout_s = ack_timeout_s
         self._written = asyncio.Event()
         self._answered = asyncio.Event()
         self._stream = ""  # of the batch under way
         self._committed = 0  # what the last acknowledgement of it said
-
-    def wake(self) -> None:
-        """There are new events in the outbox."""
-        self._written.set()
+        journal.when(EventsWritten, self._written.set)
 
     def acknowledged(self, ack: EventAck) -> None:
         """Central says how far it has committed a stream. Another's than that of the batch under way is ignored."""
@@ -48,8 +42,11 @@ class EventSender:
         self._committed = ack.committed
         self._answered.set()
 
-    async def run(self) -> None:
-        """Send until cancelled. Call it anew for every connection: it begins at what is not acknowledged."""
+    async def run(self, publish: Callable[[bytes], Awaitable[None]]) -> None:
+        """Send until cancelled. Call it again for every connection: it begins at what is not acknowledged.
+
+        ``publish(payload)`` hands a batch to the broker and raises NotConnected where it may not have arrived.
+        """
         while True:
             self._written.clear()
             batch = await self._journal.on_outbox(self._journal.outbox.next_batch, self._journal.outbox.acknowledged)
@@ -59,7 +56,7 @@ class EventSender:
             self._answered.clear()
             self._stream = batch.stream
             try:
-                await self._publish(codec.encode(batch))
+                await publish(codec.encode(batch))
                 async with asyncio.timeout(self._ack_timeout_s):
                     await self._answered.wait()
             except (NotConnected, TimeoutError) as error:

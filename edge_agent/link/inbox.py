@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from edge_agent.bundle.bundle import Configuration
 from edge_agent.declarations.held import Declarations
 from edge_agent.events.refusals import Refusals
 from edge_agent.link.commands import Commands
+from edge_agent.link.event_sender import EventSender
 from protocol import codec, topics
 from protocol.messages import EventAck
 from protocol.mqtt import Incoming
 from protocol.refusal import Reason, Refused
-from protocol.signing import Keyring
 from protocol.topics import TopicKind
 
 
 class Inbox:
-    """Takes messages on the loop. ``keys()`` are those trusted just now."""
+    """Takes messages on the loop."""
 
     def __init__(
         self,
@@ -27,8 +25,7 @@ class Inbox:
         declarations: Declarations,
         configuration: Configuration,
         commands: Commands,
-        keys: Callable[[], Keyring],
-        on_ack: Callable[[EventAck], None],
+        sender: EventSender,
         refusals: Refusals,
     ) -> None:
         self._site = site
@@ -36,8 +33,7 @@ class Inbox:
         self._declarations = declarations
         self._configuration = configuration
         self._commands = commands
-        self._keys = keys
-        self._on_ack = on_ack
+        self._sender = sender
         self._refusals = refusals
 
     def receive(self, message: Incoming) -> None:
@@ -50,7 +46,7 @@ class Inbox:
     def _dispatch(self, message: Incoming) -> None:
         topic = topics.parse(message.topic)
         if topic.kind is TopicKind.DECLARATIONS and topic.site in (None, self._site):
-            self._declarations.receive(message.topic, message.payload)
+            self._declarations.accept_set(message.topic, message.payload)
             return
         if (topic.site, topic.agent) != (self._site, self._agent):
             raise Refused(Reason.WRONG_TARGET, f"this is agent {self._site}/{self._agent}")
@@ -59,8 +55,9 @@ class Inbox:
         elif topic.kind is TopicKind.CREDENTIALS and topic.page is not None:
             self._configuration.receive_page(topic.page, message.payload)
         elif topic.kind is TopicKind.COMMAND:
-            self._commands.receive(message.topic, message.payload, self._keys(), retained=message.retained)
+            keys = self._declarations.keyring
+            self._commands.carry_out(message.topic, message.payload, keys, retained=message.retained)
         elif topic.kind is TopicKind.EVENTS_ACK:
-            self._on_ack(codec.decode(EventAck, message.payload))
+            self._sender.acknowledged(codec.decode(EventAck, message.payload))
         else:
             raise Refused(Reason.UNKNOWN_TOPIC, f"{topic.kind} is for central to read")

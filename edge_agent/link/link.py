@@ -1,6 +1,6 @@
 """The agent on the network: what it listens to, and what it says when. Nothing it does can hold a door up.
 
-It may be down for weeks: events wait in the outbox, and what it says of the doors is made anew for each message.
+It may be down for weeks: events wait in the outbox, and what it says of the doors is made for each message.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 
 from edge_agent.bundle.page_fetch import PageFetch
-from edge_agent.events.journal import Journal
+from edge_agent.declarations.held import Declarations, SetsHeld
 from edge_agent.link.event_sender import EventSender
+from edge_agent.link.inbox import Inbox
+from edge_agent.link.snapshots import Snapshots
 from protocol import codec, topics
-from protocol.messages import AgentStatus, StateSnapshot
-from protocol.mqtt import BrokerAddress, Incoming, MqttLink, NotConnected, Subscription, Will
+from protocol.messages import AgentStatus
+from protocol.mqtt import BrokerAddress, MqttLink, NotConnected, Subscription, Will
 from protocol.proof import SNAPSHOT_EVERY_MS
 from protocol.topics import TopicKind
 
@@ -28,11 +30,7 @@ GOODBYE_S = 2.0
 
 
 class AgentLink:
-    """Keeps an agent in touch with its broker.
-
-    ``snapshot()`` makes a snapshot of this moment; ``own_set()`` is the agent's own declarations as signed, or None;
-    ``pages()`` are the pages of credentials to be fetched.
-    """
+    """Keeps an agent in touch with its broker. ``pages`` are the pages of credentials to be fetched."""
 
     def __init__(
         self,
@@ -42,30 +40,30 @@ class AgentLink:
         *,
         session: str,
         versions: dict[str, str],
-        journal: Journal,
-        on_message: Callable[[Incoming], None],
-        snapshot: Callable[[], StateSnapshot],
-        own_set: Callable[[], bytes | None],
-        pages: Callable[[], PageFetch],
+        inbox: Inbox,
+        sender: EventSender,
+        snapshots: Snapshots,
+        declarations: Declarations,
+        pages: PageFetch,
         rng: random.Random,
     ) -> None:
         self._site = site
         self._agent = agent
         self._session = session
         self._versions = versions
-        self._snapshot = snapshot
-        self._own_set = own_set
+        self._sender = sender
+        self._snapshots = snapshots
+        self._declarations = declarations
         self._pages = pages
         self._pages_wanted = asyncio.Event()
         self._changed = asyncio.Event()
         self._own_changed = asyncio.Event()
         self._works: list[asyncio.Task[None]] = []
-        self.sender = EventSender(journal, self._publish_events)
         self.mqtt = MqttLink(
             broker,
             f"doorward-{site}-{agent}",
             subscriptions=self._subscriptions,
-            on_message=on_message,
+            on_message=inbox.receive,
             on_connected=self._connected,
             on_dropped=self._dropped,
             will=Will(self._topic(TopicKind.STATUS), self._status(online=False, reason="lost")),
@@ -89,9 +87,10 @@ class AgentLink:
         """A snapshot would look different now. One goes out as soon as this turn of the loop is over."""
         self._changed.set()
 
-    def own_set_changed(self) -> None:
-        """The agent has signed another set of its own declarations."""
-        self._own_changed.set()
+    def hear_declarations(self, held: SetsHeld) -> None:
+        """Publish the agent's own declarations, if it has signed others."""
+        if held.own:
+            self._own_changed.set()
 
     def pages_wanted(self) -> None:
         """Other pages of credentials are to be fetched."""
@@ -111,7 +110,7 @@ class AgentLink:
         """Greet, and begin what goes on for as long as the connection lasts."""
         await _end(self._works)  # of the connection before
         await _again(lambda: self._publish(TopicKind.STATUS, self._status(online=True), retain=True))
-        works = (self._say_state, self._say_own_sets, self._hear_pages, self.sender.run)
+        works = (self._say_state, self._say_own_sets, self._hear_pages, self._send_events)
         self._works = [asyncio.create_task(_for_good(work)) for work in works]
 
     def _dropped(self) -> None:
@@ -135,10 +134,10 @@ class AgentLink:
     async def _hear_pages(self) -> None:
         """Listen to the pages of credentials that are wanted, and to no others."""
         heard: dict[str, str] = {}  # topic -> the digest it was subscribed for
-        self._pages().begin_anew()
+        self._pages.begin_anew()
         while True:
             self._pages_wanted.clear()
-            found = self._pages().wanted().items()
+            found = self._pages.wanted().items()
             wanted = {topics.credential_page(self._site, self._agent, number): digest for number, digest in found}
             try:
                 for topic in set(heard) - set(wanted):
@@ -155,19 +154,22 @@ class AgentLink:
                 await asyncio.sleep(RETRY_S)
                 continue
             try:
-                async with asyncio.timeout(self._pages().again_s if wanted else None):
+                async with asyncio.timeout(self._pages.again_s if wanted else None):
                     await self._pages_wanted.wait()
             except TimeoutError:
-                heard = dict.fromkeys(heard, "")  # to be subscribed anew
-                self._pages().ask_again()
+                heard = dict.fromkeys(heard, "")  # to be subscribed again
+                self._pages.ask_again()
 
     async def _publish_state(self) -> None:
-        await self._publish(TopicKind.STATE, codec.encode(self._snapshot()), retain=True, qos=0)
+        await self._publish(TopicKind.STATE, codec.encode(self._snapshots.make()), retain=True, qos=0)
 
     async def _publish_own_set(self) -> None:
-        signed = self._own_set()
+        signed = self._declarations.own_signed
         if signed is not None:
             await self._publish(TopicKind.DECLARATIONS, signed, retain=True)
+
+    async def _send_events(self) -> None:
+        await self._sender.run(self._publish_events)
 
     async def _publish_events(self, payload: bytes) -> None:
         await self._publish(TopicKind.EVENTS, payload)
@@ -201,7 +203,7 @@ async def _for_good(work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _again(say: Callable[[], Awaitable[None]]) -> None:
-    """Say something until the broker has it. Each connection begins anew, so this ends with the connection."""
+    """Say something until the broker has it. Each connection begins again, so this ends with the connection."""
     while True:
         try:
             await say()

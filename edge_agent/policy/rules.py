@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from edge_agent.policy import stricter
+from edge_agent.policy.credentials import Credentials, MemoryCredentials
 from edge_agent.policy.decision import Calendar
 from edge_agent.policy.schedule import scheduled_mode
-from edge_agent.storage.credential_store import Credentials, MemoryCredentials
 from protocol.messages import AccessRule, AgentConfig, DoorSettings, Holiday, Period, PinPolicy
 from protocol.refusal import Reason, Refused
 from protocol.words import DoorMode, strictest

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from edge_agent.storage.credential_store import Credentials
+from edge_agent.policy.credentials import Credentials
 from protocol.messages import Credential, DoorSettings
 from protocol.words import Identification
 

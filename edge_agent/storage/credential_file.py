@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from edge_agent.storage.credential_page import Page, assemble, open_page
+from edge_agent.storage.credential_page import CheckedPage, assemble, open_page
 from edge_agent.storage.database import set_aside
 from protocol.refusal import Refused
 
@@ -40,26 +40,26 @@ MIGRATIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class PageRows:
     """A page on the disk: its number in the file, and how many credentials it has."""
 
     id: int
     count: int
 
 
-def held_pages(db: sqlite3.Connection) -> dict[str, Held]:
+def held_pages(db: sqlite3.Connection) -> dict[str, PageRows]:
     """The pages of a file by digest. Of a damaged one those that can be read; what is wrong shows when it is looked
     through."""
-    held: dict[str, Held] = {}
+    held: dict[str, PageRows] = {}
     try:
         for digest, number, count in db.execute("SELECT digest, id, count FROM pages"):
-            held[digest.hex()] = Held(number, count)
+            held[digest.hex()] = PageRows(number, count)
     except sqlite3.DatabaseError as error:
         log.error("not every page of credentials can be read: %s", error)  # noqa: TRY400
     return held
 
 
-def insert_page(db: sqlite3.Connection, page: Page, number: int) -> Held:
+def insert_page(db: sqlite3.Connection, page: CheckedPage, number: int) -> PageRows:
     """Put a page on the disk, whole or not at all: :class:`Refused` (malformed) or sqlite3.Error."""
     with _transaction(db):
         db.execute("DELETE FROM pages WHERE digest = ?", (page.digest,))
@@ -72,7 +72,7 @@ def insert_page(db: sqlite3.Connection, page: Page, number: int) -> Held:
         while slice_ := list(islice(rows, ROWS_AT_ONCE)):
             db.executemany("INSERT INTO credentials VALUES (?, ?, ?)", slice_)
             time.sleep(PAUSE_S)
-    return Held(identity, len(page.bodies))
+    return PageRows(identity, len(page.bodies))
 
 
 def delete_page(db: sqlite3.Connection, digest: str) -> None:

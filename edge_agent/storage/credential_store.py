@@ -4,7 +4,7 @@
 it is not there, and configurations share the pages they have in common. It is a file of its own, so that writing here
 holds up neither a declaration nor an event, and damage here is not damage there.
 
-It answers who a token belongs to, and nothing of whether they may pass (`edge_agent.policy.decision`).
+It says whom a token belongs to, not whether they may pass (`edge_agent.policy.decision`).
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import logging
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 
+from edge_agent.policy.credentials import MemoryCredentials
 from edge_agent.storage.credential_file import (
     MIGRATIONS,
     Copied,
-    Held,
+    PageRows,
     copy_whole_pages,
     delete_page,
     finish,
@@ -34,8 +35,9 @@ from edge_agent.storage.credential_file import (
     insert_page,
     put_in_place,
 )
-from edge_agent.storage.credential_page import Page, open_page
+from edge_agent.storage.credential_page import CheckedPage, open_page
 from edge_agent.storage.database import DatabaseTooNew, open_durable, open_read_only, set_aside
+from edge_agent.storage.disk_watch import Disk
 from protocol.messages import Credential
 
 log = logging.getLogger(__name__)
@@ -49,37 +51,6 @@ BUSY_S = 0.05
 _FIND = "SELECT body FROM credentials WHERE page = ? AND token = ?"
 
 T = TypeVar("T")
-
-
-class Credentials(Protocol):
-    """The credentials of one configuration."""
-
-    def find(self, token: str) -> Credential | None:
-        """The credential with this token (64 hex digits), or None. Quick, and never raises."""
-
-    def holds(self, token: str) -> bool:
-        """Whether it would be found if there were one: not so while its page is missing."""
-
-
-class MemoryCredentials:
-    """Credentials held in memory. Of two with one token, the last counts."""
-
-    def __init__(self, credentials: Iterable[Credential] = ()) -> None:
-        self._by_token = {credential.token: credential for credential in credentials}
-
-    def __len__(self) -> int:
-        return len(self._by_token)
-
-    def __iter__(self) -> Iterator[Credential]:
-        return iter(self._by_token.values())
-
-    def find(self, token: str) -> Credential | None:
-        """The credential with this token, or None."""
-        return self._by_token.get(token)
-
-    def holds(self, token: str) -> bool:
-        """Always."""
-        return True
 
 
 class PagedCredentials:
@@ -106,24 +77,29 @@ class PagedCredentials:
 
 
 @dataclass(frozen=True, slots=True)
+class PagesLost:
+    """Pages may be missing that were held, or could not be kept when they came: fetch what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
 class _View:
     """What badges are looked up in: a file, and the pages it has. Another file is another view, in one step."""
 
     reader: sqlite3.Connection | None
-    held: dict[str, Held]
+    held: dict[str, PageRows]
 
 
 class CredentialStore:
     """``credentials.db``. Opens it when made, whatever is wrong with it: the doors must be held. A file that is
-    damaged, or a newer program's, is begun anew, for central has all of it.
+    damaged, or a newer program's, is replaced by an empty one, for central has all of it.
 
-    Reading is on the loop, and waits for no writing, which is on a thread of its own. ``on_lost()`` is called on the
-    loop once pages were lost and have to be asked for again.
+    Reading is on the loop, and waits for no writing, which is on a thread of its own.
     """
 
-    def __init__(self, path: Path, *, on_lost: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, path: Path, disk: Disk | None = None) -> None:
         self._path = path
-        self._on_lost = on_lost
+        self._disk = disk or Disk()
+        self._listeners: list[Callable[[PagesLost], None]] = []
         self._thread = ThreadPoolExecutor(1, "credentials")
         self._closing = threading.Event()
         self._mending: asyncio.Task[None] | None = None
@@ -134,7 +110,7 @@ class CredentialStore:
         try:
             self._open()
         except (OSError, sqlite3.Error) as error:
-            log.error("%s cannot be written (%s): what it holds is read", path, error)  # noqa: TRY400
+            self._disk.refuses(path.name, f"cannot be written ({error}): what it holds is read")
             self._read_only()
 
     def _open(self) -> None:
@@ -167,13 +143,8 @@ class CredentialStore:
         reader.execute("PRAGMA query_only = 1")
         self._view = _View(reader, held_pages(reader))
 
-    @property
-    def writable(self) -> bool:
-        """Whether the file is open for writing, and not a damaged one for whose mending there was no room."""
-        return self._writer is not None and not self._damaged
-
     def close(self) -> None:
-        """Leave what is being written, and close the file; nobody is found from then on."""
+        """Stop what is being written, and close the file; no token is found from then on."""
         self._closing.set()
         if self._mending is not None:
             self._mending.cancel()
@@ -186,6 +157,14 @@ class CredentialStore:
         self._close_view(last)
         if self._writer is not None:
             self._writer.close()
+
+    def listen(self, listener: Callable[[PagesLost], None]) -> None:
+        """Call a function, on the loop, whenever pages were lost from now on."""
+        self._listeners.append(listener)
+
+    def _report_lost(self) -> None:
+        for listener in self._listeners:
+            listener(PagesLost())
 
     # --- what is held -------------------------------------------------------------------------------------------
 
@@ -265,9 +244,10 @@ class CredentialStore:
             await self._on_thread(self._open)
         except (OSError, sqlite3.Error):
             return
-        log.warning("%s can be written again", self._path)
+        if not self._damaged:
+            self._disk.takes(self._path.name)
         self._close_view(old)
-        self._on_lost()  # what came meanwhile could not be kept
+        self._report_lost()  # what came meanwhile could not be kept
 
     def _mend(self) -> None:
         if self._mending is None or self._mending.done():
@@ -278,19 +258,20 @@ class CredentialStore:
         try:
             copied = await self._on_thread(self._mend_file)
         except (sqlite3.Error, OSError) as error:
-            log.error("%s cannot be mended: %s", self._path, error)  # noqa: TRY400
             self._damaged = True
+            self._disk.refuses(self._path.name, f"cannot be mended: {error}")
         else:
             self._damaged = copied.failed is not None
             if copied.failed is None:
                 log.warning("%s: a new file, %d pages were whole and are taken over", self._path, copied.taken)
+                self._disk.takes(self._path.name)
             else:
-                log.error("%s cannot be mended now (%s): it is read as it is", self._path, copied.failed)
+                self._disk.refuses(self._path.name, f"cannot be mended now ({copied.failed}): it is read as it is")
                 for digest in copied.lost:
                     old.held.pop(digest, None)
         if self._view is not old:
             self._close_view(old)
-        self._on_lost()
+        self._report_lost()
 
     @staticmethod
     def _close_view(view: _View) -> None:
@@ -310,7 +291,7 @@ class CredentialStore:
     def _quick_check(self) -> str:
         return str(self._for_writing().execute("PRAGMA quick_check(1)").fetchone()[0])
 
-    def _insert(self, page: Page, number: int) -> None:
+    def _insert(self, page: CheckedPage, number: int) -> None:
         self._view.held[page.digest.hex()] = insert_page(self._for_writing(), page, number)
 
     def _delete(self, digests: Iterable[str]) -> None:

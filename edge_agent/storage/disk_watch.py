@@ -1,82 +1,81 @@
-"""Tells that the agent's disk refuses, and tries again until it does not.
+"""The one place that reports a disk that refuses, and has every file tried again until it does not.
 
 A card that is full or cannot be written keeps no agent from its doors: what it holds is read, what arrives is
-carried out, and what happens is told from memory. But a power cut would cost all that is not on the disk, so this is
-an alarm, and everything is put there as soon as the disk takes it.
+carried out, and what happens is reported from memory. But a power cut would cost all that is not on the disk, so this
+is an alarm, and everything is put there as soon as the disk takes it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from edge_agent.bundle.bundle import Configuration
-from edge_agent.declarations.held import Declarations
-from edge_agent.events.journal import Journal
-from edge_agent.storage.credential_store import CredentialStore
-from edge_agent.storage.state_db import Store
-from protocol.words import Alarm, EventKind
+from protocol.words import Alarm
 
 log = logging.getLogger(__name__)
 
 TRY_EVERY_S = 10.0
 
+WITHOUT_ALARM = frozenset({"presence.db"})
+"""Without it people are known less well, which is lenient; nothing that central needs is lost."""
 
-class Storage:
-    """Watches over the files of one agent. ``on_change()`` is called when :attr:`alarms` has changed."""
 
-    def __init__(
-        self,
-        *,
-        store: Store,
-        credentials: CredentialStore,
-        journal: Journal,
-        declarations: Declarations,
-        configuration: Configuration,
-        on_change: Callable[[], None],
-    ) -> None:
+@dataclass(frozen=True, slots=True)
+class DiskChanged:
+    """The alarm is raised or cleared. ``files``: those that do not have what they should; none any more: cleared."""
+
+    files: tuple[str, ...]
+
+
+class Disk:
+    """The files of one agent that refuse, by name. Each outage of a file is logged once, and once when it ends."""
+
+    def __init__(self) -> None:
         self.alarms: tuple[Alarm, ...] = ()
         """What is wrong with the agent's disk, for its snapshots."""
-        self._store = store
-        self._credentials = credentials
-        self._journal = journal
-        self._declarations = declarations
-        self._configuration = configuration
-        self._on_change = on_change
+        self._refusing: dict[str, None] = {}  # in the order in which they began to
+        self._listeners: list[Callable[[DiskChanged], None]] = []
+
+    def listen(self, listener: Callable[[DiskChanged], None]) -> None:
+        """Call a function with every change of :attr:`alarms` from now on."""
+        self._listeners.append(listener)
+
+    def refuses(self, file: str, why: str) -> None:
+        """A file has not what it should, from now until :meth:`takes`. On any thread."""
+        if file not in self._refusing:
+            self._refusing[file] = None
+            log.error("%s: %s", file, why)
+
+    def takes(self, file: str) -> None:
+        """A file has everything that it should. On any thread."""
+        if file in self._refusing:
+            del self._refusing[file]
+            log.warning("%s can be written again", file)
 
     def refused(self) -> tuple[str, ...]:
-        """The files that do not have what they should."""
-        kept = {
-            "state.db": self._store.writable and self._declarations.kept and self._configuration.kept,
-            "outbox.db": not (self._journal.outbox.in_memory or self._journal.refused),
-            "credentials.db": self._credentials.writable,
-        }
-        return tuple(name for name, well in kept.items() if not well)
+        """The files that do not have what they should, except those WITHOUT_ALARM."""
+        return tuple(file for file in tuple(self._refusing) if file not in WITHOUT_ALARM)
 
-    def look(self) -> None:
-        """Raise the alarm, or clear it, if it is due."""
-        refused = self.refused()
-        if bool(refused) is bool(self.alarms):
+    def check(self) -> None:
+        """Raise the alarm, or clear it, if it is due. On the loop."""
+        files = self.refused()
+        if bool(files) is bool(self.alarms):
             return
-        self.alarms = (Alarm.STORAGE_FAILED,) if refused else ()
-        kind = EventKind.ALARM_RAISED if refused else EventKind.ALARM_CLEARED
-        self._journal.add(kind, {"alarm": Alarm.STORAGE_FAILED, "files": list(refused)})
-        self._on_change()
+        self.alarms = (Alarm.STORAGE_FAILED,) if files else ()
+        for listener in self._listeners:
+            listener(DiskChanged(files))
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def run(self, *tries: Callable[[], Awaitable[object] | bool]) -> None:
+        """Until cancelled: have the files tried again, one after the other, every TRY_EVERY_S."""
         while True:
             await asyncio.sleep(TRY_EVERY_S)
             try:
-                await self._try_again()
+                for try_again in tries:
+                    trying = try_again()
+                    if isinstance(trying, Awaitable):
+                        await trying
+                self.check()
             except Exception:  # the next try may be better
                 log.exception("the agent's files cannot be tried again")
-
-    async def _try_again(self) -> None:
-        if self._store.try_again():
-            self._declarations.keep()
-            self._configuration.keep()
-        await self._journal.try_disk()
-        await self._credentials.try_again()
-        self.look()

@@ -2,8 +2,8 @@
 
 Kept in memory, where decisions read it, and written behind them by a thread of its own to ``presence.db``: a badge
 does not wait for the disk. A power cut loses the last writes. A first person not known keeps a door locked, and a
-duress is also in the outbox, which central has; but an old position, believed, keeps somebody out. So positions are
-taken up only if the agent ended in order and the disk has taken everything; else nobody's is known, which is lenient.
+duress is also in the outbox, which central has; but an outdated position keeps somebody out. So positions are loaded
+only if the agent ended in order and the disk has everything; otherwise no position is known, which is lenient.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 from edge_agent.policy.passback import Position
 from edge_agent.storage.database import DatabaseTooNew, open_durable, read_into_memory
+from edge_agent.storage.disk_watch import Disk
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,9 @@ Statement = tuple[str, tuple[Any, ...]]
 class Presence:
     """One agent's. What the file cannot take is logged, stays in memory, and is written when the disk is back."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: Disk | None = None) -> None:
         self._path = path
+        self._disk = disk or Disk()
         self._positions: dict[str, Position] = {}
         self._areas = ""
         self._first_persons: dict[str, int] = {}
@@ -58,8 +60,7 @@ class Presence:
         try:
             self._connection = self._open(take_positions=True)
         except (OSError, sqlite3.Error, DatabaseTooNew) as error:
-            log.error("who is where is not remembered beyond this start: %s", error)  # noqa: TRY400
-            self._behind = True
+            self._refused(error)
             with (
                 contextlib.suppress(sqlite3.Error),
                 contextlib.closing(read_into_memory(path, _MIGRATIONS, ("first_persons", "duress"))) as found,
@@ -148,7 +149,7 @@ class Presence:
         self._later("INSERT OR IGNORE INTO duress VALUES (?, ?)", door, reader)
 
     def duress_cleared(self, door: str, reader: str) -> None:
-        """Somebody has looked after the duress of one reader."""
+        """Somebody has cleared the duress of one reader."""
         self._duress.discard((door, reader))
         self._cleared.add((door, reader))
         self._later("DELETE FROM duress WHERE door = ? AND reader = ?", door, reader)
@@ -156,7 +157,7 @@ class Presence:
     # --- the file -----------------------------------------------------------------------------------------------
 
     def _open(self, *, take_positions: bool) -> sqlite3.Connection:
-        """Open the file and take up what it holds. From now on it does not count as ended in order."""
+        """Open the file and load what it holds. From now on it does not count as ended in order."""
         connection = open_durable(self._path, _MIGRATIONS, salvage=_SALVAGE)
         try:
             ended = connection.execute("SELECT areas FROM ended").fetchone()
@@ -218,12 +219,13 @@ class Presence:
                 if last:
                     connection.execute("INSERT INTO ended VALUES (?)", (self._areas,))
         except (OSError, sqlite3.Error, DatabaseTooNew) as error:
-            self._behind = True
-            if not was_behind:
-                log.error("who is where cannot be written (%s): it stays in memory", error)  # noqa: TRY400
+            self._refused(error)
         else:
-            if was_behind:
-                log.warning("%s can be written again, and has everything", self._path)
+            self._disk.takes(self._path.name)
+
+    def _refused(self, error: Exception) -> None:
+        self._behind = True
+        self._disk.refuses(self._path.name, f"who is where cannot be written ({error}): it stays in memory")
 
 
 def _positions(connection: sqlite3.Connection) -> dict[str, Position]:

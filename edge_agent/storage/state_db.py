@@ -6,14 +6,13 @@ a file that was tampered with says nothing. The store writes before the agent ac
 
 from __future__ import annotations
 
-import logging
 import sqlite3
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.storage.database import DatabaseTooNew, open_durable, read_into_memory
-
-log = logging.getLogger(__name__)
+from edge_agent.storage.disk_watch import Disk
 
 _MIGRATIONS = (
     """
@@ -55,7 +54,7 @@ class StoredSet:
 @dataclass(frozen=True, slots=True)
 class StoredTrial:
     """A configuration that has not proven itself yet, as it was signed. ``unclean_ends``: how often the program was
-    found to have died in the midst of it; ``boot``: the machine's boot in which it runs with it now, or ran with it
+    found to have died during it; ``boot``: the machine's boot in which it runs with it now, or ran with it
     and has not ended well."""
 
     version: int
@@ -71,15 +70,17 @@ class Store:
     until :meth:`try_again` has found the disk writable. DatabaseTooNew if a newer program has written the file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: Disk | None = None) -> None:
         self._path = path
+        self._disk = disk or Disk()
         self._db: sqlite3.Connection
+        self._unkept: dict[str, tuple[Callable[[], object], Callable[[], None] | None]] = {}
         self.writable = True
         """Whether the file is open for writing. A single write may be refused all the same."""
         try:
             self._db = self._open()
         except (OSError, sqlite3.Error) as error:
-            log.error("%s cannot be written (%s): what it holds is read, nothing is kept", path, error)  # noqa: TRY400
+            self._disk.refuses(path.name, f"cannot be written ({error}): what it holds is read, nothing is kept")
             self._db = read_into_memory(path, _MIGRATIONS, _TABLES)
             self.writable = False
 
@@ -92,8 +93,33 @@ class Store:
                 return False
             self._db.close()
             self._db, self.writable = db, True
-            log.warning("%s can be written again", self._path)
+        for what, (write, then) in tuple(self._unkept.items()):
+            self.keep(what, write, then=then)
+        if self.writable and not self._unkept:
+            self._disk.takes(self._path.name)
         return self.writable
+
+    def keep(self, what: str, write: Callable[[], object], *, then: Callable[[], None] | None = None) -> None:
+        """Write, and call ``then`` once it is on the disk: now, or when :meth:`try_again` finds that the disk takes
+        it. Never raises: what locks a door must not fail on a full disk, nor on anything else about keeping it. Of
+        two writes of the same ``what``, only the later is tried again.
+        """
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001 - see above
+            self._unkept[what] = (write, then)
+            self._disk.refuses(self._path.name, f"{what} cannot be kept ({error!r}): used all the same, kept later")
+            return
+        self._unkept.pop(what, None)
+        if self.writable and not self._unkept:
+            self._disk.takes(self._path.name)
+        if then is not None:
+            then()
+
+    @property
+    def unkept(self) -> Collection[str]:
+        """What :meth:`keep` was called for, and the disk has refused so far."""
+        return self._unkept.keys()
 
     def _open(self) -> sqlite3.Connection:
         return open_durable(self._path, _MIGRATIONS, salvage=_TABLES)
@@ -148,7 +174,7 @@ class Store:
         self._db.execute("UPDATE trial SET unclean_ends = ?, boot = ?", (unclean_ends, boot))
 
     def trial_ended_well(self) -> None:
-        """The program ends in the midst of a trial because it was told to."""
+        """The program ends during a trial because somebody stopped it."""
         self._db.execute("UPDATE trial SET boot = NULL")
 
     def confirm_trial(self, version: int, signed: bytes) -> None:

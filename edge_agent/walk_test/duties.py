@@ -42,7 +42,7 @@ class Duties:
             raise OSError(
                 f"{config.data} cannot be written: a panic button pressed meanwhile would be forgotten; see df"
             )
-        self._journal = Journal(outbox, clock, on_written=lambda: None)
+        self._journal = Journal(outbox, clock)
         bundles = self._bundles(config)
         self._settings = [{one.door: one for one in bundle.doors} for bundle in bundles]
         self._declarations = Declarations(
@@ -53,8 +53,6 @@ class Duties:
             clock=clock,
             journal=self._journal,
             refusals=Refusals(clock, self._journal),
-            on_change=lambda _sets: None,
-            on_own_set=lambda: None,
         )
         own = config.signing_key.trusted(KeyRole.AGENT, site=config.site, agent=config.agent)
         trusted = [key for bundle in bundles for key in bundle.trusted_keys]

@@ -77,7 +77,9 @@ class Rig:
         self._reread_due = 0
         self._values: dict[InputName, bool | None] = {}
         self._drivers: dict[InputName, Any] = {}
-        self._hardware = Hardware(config, pin_factory=pin_factory, timer=timer, post=post, listener=self)
+        self._hardware = Hardware(
+            config, pin_factory=pin_factory, timer=timer, post=post, listener=self, panic=self._panic_pressed
+        )
         for wiring in config.doors:
             profile = profile_of(wiring, settings(wiring.door))
             self._doors[wiring.door] = _Door(
@@ -196,8 +198,7 @@ class Rig:
         """The fire input changed."""
         self._follow_fire()
 
-    def panic_pressed(self) -> None:
-        """The panic button went down."""
+    def _panic_pressed(self) -> None:
         self._look()
         self._on_panic()
 

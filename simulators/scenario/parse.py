@@ -1,4 +1,4 @@
-"""Scenarios: what happens in a virtual district, step by step, and what must come of it. Parsing only.
+"""Scenarios: what happens in a virtual district, step by step, and what must come of it. Forms and parsing only.
 
 A scenario is a YAML file (see simulators/scenario/library/). Every step may say when: ``at: "08:00"`` (school time)
 or ``after: 2s`` (since the step before). Then it says ``do:`` something to a door, a school or the district, or
@@ -8,15 +8,17 @@ or ``after: 2s`` (since the step before). Then it says ``do:`` something to a do
 from __future__ import annotations
 
 import re
-from enum import StrEnum
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from edge_agent.agent_yaml import yaml_fields
-from edge_agent.agent_yaml.yaml_fields import Fields
+import msgspec
+from msgspec import Meta, Struct
+
+from ground import yaml_forms
+from ground.problems import ConfigError, Problem, Report
 from protocol import topics
 from protocol.words import Alarm, Condition, DoorMode, EventKind, ScopeKind, SrpAction
-from simulators.orders.book import nearest
 from simulators.orders.site import site_catalogue
 from simulators.scenario.steps import (
     Declare,
@@ -39,30 +41,6 @@ from simulators.scenario.steps import (
 from simulators.school.rhythm import DAY_BEGINS, time_of_day
 
 FOLDER = Path(__file__).parent / "library"
-WITHIN_S = 10.0
-
-
-class _Order(StrEnum):
-    """What ``do:`` may say beside the orders of a virtual school."""
-
-    WAIT = "wait"
-    PEOPLE = "people"
-    POWER_CUT = "power_cut"
-    POWER_BACK = "power_back"
-    DECLARE = "declare"
-    RELEASE = "release"
-
-
-class _Expectation(StrEnum):
-    """What ``expect:`` may say."""
-
-    DOOR = "door"
-    MODE = "mode"
-    ALARM = "alarm"
-    EVENTS = "events"
-    PROVEN = "proven"
-    SEEN = "seen"
-    NEVER = "never"
 
 
 def scenario_names() -> tuple[str, ...]:
@@ -81,24 +59,6 @@ def scenario_file(name: str) -> Path:
     return FOLDER / f"{name}.yaml"
 
 
-def load_scenario(path: Path) -> Scenario:
-    """Read and check a scenario. :class:`ConfigError` names file, line and field, and what to do."""
-    with yaml_fields.read(path) as fields:
-        declared: set[str] = set()
-        steps = tuple(_step(entry, declared) for entry in fields.sections("steps"))
-        if not steps:
-            raise fields.error("steps", "is empty; a scenario has at least one step, like '- do: people'")
-        return Scenario(
-            name=fields.checked("scenario", topics.check_name),
-            title=fields.text("title"),
-            starts=fields.checked("starts", time_of_day) if fields.given("starts") else DAY_BEGINS,
-            speed=float(fields.integer("speed", 1, 600, default=60)),
-            leaves_broken=fields.boolean("leaves_broken", default=False),
-            breaks=frozenset(_broken(entry) for entry in fields.sections("breaks")),
-            steps=steps,
-        )
-
-
 def duration_s(text: str) -> float:
     """Seconds of ``10s``, ``1.5s``, ``500ms`` or ``2min``. ValueError otherwise."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|min)", text)
@@ -107,166 +67,298 @@ def duration_s(text: str) -> float:
     return float(found[1]) * {"ms": 0.001, "s": 1.0, "min": 60.0}[found[2]]
 
 
-def _broken(entry: Fields) -> DoorRef:
-    with entry as fields:
-        return _door(fields)
+def _name(text: str) -> None:
+    try:
+        topics.check_name(text)
+    except ValueError as error:
+        raise ValueError(f"{error}; write it like north-stairs-2") from None
 
 
-def _step(entry: Fields, declared: set[str]) -> Step:
-    with entry as fields:
-        verb = "do" if fields.given("do") else "expect"
-        if verb == "expect" and not fields.given("expect"):
-            raise fields.error("do", "is missing: a step needs a 'do: …' or an 'expect: …'")
-        when: dict[str, Any] = {"fault": lambda problem: fields.error(verb, problem)}
-        if fields.given("at"):
-            when["at"] = fields.checked("at", time_of_day)
-        if fields.given("after"):
-            when["after_s"] = fields.checked("after", duration_s)
-        if len(when) > 2:
-            raise fields.error("after", "stands beside 'at'; a step begins at one time, keep one of the two")
-        if verb == "expect":
-            return _expectation(fields, declared, when)
-        return _deed(fields, declared, when)
+Text = Annotated[str, Meta(min_length=1)]
+Name = Annotated[str, Meta(min_length=1, extra={"check": _name})]
+Minute = Annotated[int, Meta(extra={"make": time_of_day})]
+Seconds = Annotated[float, Meta(extra={"make": duration_s})]
 
 
-def _deed(fields: Fields, declared: set[str], when: dict[str, Any]) -> Step:
-    verb = fields.text("do")
-    if verb not in list(_Order):
-        return _site_order(fields, verb, when)
-    match _Order(verb):
-        case _Order.WAIT:
-            return Wait(**when)
-        case _Order.PEOPLE:
-            return People(on=fields.boolean("on", default=True), **when)
-        case _Order.POWER_CUT | _Order.POWER_BACK as power:
-            return Power(
-                site=fields.checked("site", topics.check_name),
-                agent=fields.checked("agent", topics.check_name),
-                on=power is _Order.POWER_BACK,
-                **when,
-            )
-        case _Order.DECLARE:
-            return _declare(fields, declared, when)
-        case _Order.RELEASE:
-            return Release(name=_declared(fields, declared), by=fields.text("by", "officer"), **when)
+# --- forms: what a step may say ---------------------------------------------------------------------------------
 
 
-def _site_order(fields: Fields, verb: str, when: dict[str, Any]) -> SiteOrder:
-    """An order of the virtual schools' own book, with the fields that the book gives it."""
-    book = {entry["do"]: entry for entry in site_catalogue()}
-    if verb not in book:
-        known = [*book, *map(str, _Order)]
-        raise fields.error("do", f"{verb!r} is none of {', '.join(sorted(known))}{nearest(verb, known)}")
-    entry = {field["name"]: field for field in book[verb]["fields"]}
-    site = fields.checked("site", topics.check_name)
-    order: dict[str, Any] = {"do": verb}
-    if "door" in entry and fields.given("door"):
-        order["door"] = fields.checked("door", topics.check_name)
-    elif entry.get("door", {"required": False})["required"]:
-        raise fields.error("door", "is missing; add 'door: …'")
-    # A field that a door names is the door's; only what concerns the whole agent needs to say which.
-    agent = None if "door" in order else fields.checked("agent", topics.check_name)
-    for name, field in entry.items():
-        if name == "door":
-            continue
-        if field["required"] or fields.given(name):
-            order[name] = _value(fields, name, field["kind"])
-    return SiteOrder(site=site, agent=agent, order=order, **when)
+class StepForm(Struct, kw_only=True):
+    """When a step begins."""
+
+    at: Minute | None = None
+    after: Seconds | None = None
 
 
-def _value(fields: Fields, name: str, kind: str) -> Any:
-    if kind == "flag":
-        return fields.boolean(name, default=None)
-    if kind == "text":
-        return fields.text(name)
-    return fields.integer(name, -1_000_000, 1_000_000)
+class DoorForm(Struct, kw_only=True):
+    """A door of the district."""
+
+    site: Name
+    door: Name
 
 
-def _declare(fields: Fields, declared: set[str], when: dict[str, Any]) -> Declare:
-    name = fields.checked("name", topics.check_name)
-    if name in declared:
-        raise fields.error("name", f"{name!r} is declared already; give this one another name")
-    declared.add(name)
-    with fields.section("scope") as scope:
-        kind = scope.choice("kind", ScopeKind)
-        named = [part for part in ("site", "zone", "door") if scope.given(part)]
-        wanted = {ScopeKind.DISTRICT: [], ScopeKind.SITE: ["site"]}.get(kind, ["site", str(kind)])
-        if named != wanted:
-            raise scope.error("kind", f"{kind} takes {' and '.join(wanted) or 'nothing else'}, not {named or 'that'}")
-        where = {part: scope.checked(part, topics.check_name) for part in named}
-    return Declare(
-        name=name,
-        action=str(fields.choice("action", SrpAction)),
-        scope={"kind": str(kind), **where},
-        drill=fields.boolean("drill", default=None),
-        reason=fields.text("reason", "scenario"),
-        by=fields.text("by", "officer"),
-        **when,
+class PeopleForm(StepForm, kw_only=True):
+    """``do: people``"""
+
+    on: bool = True
+
+
+class PowerForm(StepForm, kw_only=True):
+    """``do: power_cut`` and ``do: power_back``"""
+
+    site: Name
+    agent: Name
+
+
+class ScopeForm(Struct, kw_only=True):
+    """What a declaration covers."""
+
+    kind: ScopeKind
+    site: Name | None = None
+    zone: Name | None = None
+    door: Name | None = None
+
+
+class DeclareForm(StepForm, kw_only=True):
+    """``do: declare``"""
+
+    name: Name
+    action: SrpAction
+    scope: ScopeForm
+    drill: bool
+    reason: Text = "scenario"
+    by: Text = "officer"
+
+
+class ReleaseForm(StepForm, kw_only=True):
+    """``do: release``"""
+
+    name: Text
+    by: Text = "officer"
+
+
+class ExpectForm(StepForm, kw_only=True):
+    """``expect: seen``, and what every expectation has."""
+
+    within: Seconds = 10.0
+
+
+class ProvenForm(ExpectForm, kw_only=True):
+    """``expect: proven``"""
+
+    name: Text
+
+
+class AtDoorForm(ExpectForm, kw_only=True):
+    """Every expectation of one door."""
+
+    site: Name
+    door: Name
+
+
+class ConditionForm(AtDoorForm, kw_only=True):
+    """``expect: door``"""
+
+    condition: Condition
+
+
+class ModeForm(AtDoorForm, kw_only=True):
+    """``expect: mode``"""
+
+    mode: DoorMode
+
+
+class AlarmForm(AtDoorForm, kw_only=True):
+    """``expect: alarm``"""
+
+    alarm: Alarm
+    on: bool = True
+
+
+class EventsForm(ExpectForm, kw_only=True):
+    """``expect: events``"""
+
+    site: Name
+    kind: EventKind
+    door: Name | None = None
+    at_least: Annotated[int, Meta(ge=1, le=10_000)] = 1
+
+
+class NeverForm(StepForm, kw_only=True):
+    """``expect: never``"""
+
+    site: Name
+    door: Name
+    condition: Condition
+
+
+_KINDS: dict[str, Any] = {"flag": bool, "text": Text}
+_NUMBER = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+
+
+def _order_form(entry: dict[str, Any]) -> type[Struct]:
+    """The form of an order of the virtual schools' own book. A door's school is enough to find its agent."""
+    fields: list[Any] = [("site", Name)]
+    for field in entry["fields"]:
+        kind = Name if field["name"] == "door" else _KINDS.get(field["kind"], _NUMBER)
+        fields.append((field["name"], kind) if field["required"] else (field["name"], kind | None, None))
+    if all(field["name"] != "door" or not field["required"] for field in entry["fields"]):
+        fields.append(("agent", Name | None, None))
+    return msgspec.defstruct(entry["do"], fields, bases=(StepForm,), kw_only=True)
+
+
+_FORMS: dict[str, dict[str, type[Struct]]] = {
+    "do": {entry["do"]: _order_form(entry) for entry in site_catalogue()}
+    | {
+        "wait": StepForm,
+        "people": PeopleForm,
+        "power_cut": PowerForm,
+        "power_back": PowerForm,
+        "declare": DeclareForm,
+        "release": ReleaseForm,
+    },
+    "expect": {
+        "door": ConditionForm,
+        "mode": ModeForm,
+        "alarm": AlarmForm,
+        "events": EventsForm,
+        "proven": ProvenForm,
+        "seen": ExpectForm,
+        "never": NeverForm,
+    },
+}
+
+_EMPTY = {"missing": "is empty", "cure": "a scenario has at least one step, like '- do: people'"}
+
+
+class ScenarioForm(Struct, kw_only=True):
+    """The whole file."""
+
+    scenario: Name
+    title: Text
+    steps: Annotated[tuple[Annotated[Any, Meta(extra={"forms": _FORMS})], ...], Meta(extra=_EMPTY)]
+    starts: Minute = DAY_BEGINS
+    speed: Annotated[int, Meta(ge=1, le=600)] = 60
+    leaves_broken: bool = False
+    breaks: tuple[DoorForm, ...] = ()
+
+
+# --- from forms to steps ----------------------------------------------------------------------------------------
+
+
+def load_scenario(path: Path) -> Scenario:
+    """Read and check a scenario. :class:`ConfigError` has every mistake: file, line, field, and what to do."""
+    report = Report(path)
+    form = yaml_forms.read(path, ScenarioForm, report)
+    steps = _Steps(report)
+    made = [steps.step(verb, each, f"steps[{n}]") for n, (verb, each) in enumerate(form.steps)]
+    if not form.steps:
+        report.error("steps", _EMPTY["missing"], _EMPTY["cure"])
+    report.refuse_errors()
+    return Scenario(
+        name=form.scenario,
+        title=form.title,
+        starts=form.starts,
+        speed=float(form.speed),
+        leaves_broken=form.leaves_broken,
+        breaks=frozenset(DoorRef(each.site, each.door) for each in form.breaks),
+        steps=tuple(step for step in made if step is not None),
     )
 
 
-def _expectation(fields: Fields, declared: set[str], when: dict[str, Any]) -> Step:
-    kind = fields.choice("expect", _Expectation)
-    if kind is _Expectation.NEVER:
-        return Never(door=_door(fields), condition=_condition(fields), **when)
-    when["within_s"] = fields.checked("within", duration_s) if fields.given("within") else WITHIN_S
-    if kind is _Expectation.PROVEN:
-        return ExpectClosure(name=_declared(fields, declared), **when)
-    if kind is _Expectation.SEEN:
-        return ExpectSeen(**when)
-    if kind is _Expectation.EVENTS:
-        return _events(fields, when)
-    return _of_door(fields, kind, when)
+class _Steps:
+    """Makes the steps in their order. What no form can say goes to the report."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._declared: set[str] = set()
+        self._all_known = True
+
+    def step(self, verb: str, form: Any, at: str) -> Step | None:  # noqa: PLR0911 - one a form
+        """One step; None where its kind is not known. Of use only if the report has no errors."""
+        if form is None:
+            self._all_known = False
+            return None
+        if form.at is not None and form.after is not None:
+            self._report.error(f"{at}.after", "stands beside 'at'", "a step begins at one time, keep one of the two")
+        when = {"at": form.at, "after_s": form.after or 0.0, "fault": self._fault(at)}
+        if isinstance(form, ExpectForm):
+            when["within_s"] = form.within
+        match form:
+            case PeopleForm():
+                return People(on=form.on, **when)
+            case PowerForm():
+                return Power(site=form.site, agent=form.agent, on=verb == "power_back", **when)
+            case DeclareForm():
+                return self._declare(form, at, when)
+            case ReleaseForm():
+                return Release(name=self._known(form.name, at), by=form.by, **when)
+            case ProvenForm():
+                return ExpectClosure(name=self._known(form.name, at), **when)
+            case EventsForm():
+                kind = str(form.kind)
+                return ExpectEvents(site=form.site, door=form.door, kind=kind, at_least=form.at_least, **when)
+            case AtDoorForm() | NeverForm():
+                return _of_door(form, when)
+            case ExpectForm():
+                return ExpectSeen(**when)
+        return Wait(**when) if verb == "wait" else self._order(verb, form, at, when)
+
+    def _fault(self, at: str) -> Callable[[str], ConfigError]:
+        def fault(problem: str) -> ConfigError:
+            told = Problem(self._report.file, self._report.line(at), at, problem, "")
+            return ConfigError(str(told), (told,))
+
+        return fault
+
+    def _declare(self, form: DeclareForm, at: str, when: dict[str, Any]) -> Declare:
+        self._all_known &= not self._report.broken(f"{at}.name")
+        if form.name in self._declared:
+            self._report.error(f"{at}.name", f"{form.name!r} is declared already", "give this one another name")
+        self._declared.add(form.name)
+        scope = form.scope
+        where = {part: name for part in ("site", "zone", "door") if (name := getattr(scope, part)) is not None}
+        wanted = {ScopeKind.DISTRICT: [], ScopeKind.SITE: ["site"]}.get(scope.kind, ["site", str(scope.kind)])
+        if list(where) != wanted:
+            takes = f"{scope.kind} takes {' and '.join(wanted) or 'nothing else'}, not {list(where) or 'that'}"
+            self._report.error(f"{at}.scope.kind", takes, "write what it takes, or another kind")
+        return Declare(
+            name=form.name,
+            action=str(form.action),
+            scope={"kind": str(scope.kind), **where},
+            drill=form.drill,
+            reason=form.reason,
+            by=form.by,
+            **when,
+        )
+
+    def _known(self, name: str, at: str) -> str:
+        if name not in self._declared and self._all_known:
+            problem = f"nothing called {name!r} is declared before this step"
+            known = ", ".join(sorted(self._declared)) or "none yet"
+            self._report.error(f"{at}.name", problem, f"there is: {known}")
+        return name
+
+    def _order(self, verb: str, form: Any, at: str, when: dict[str, Any]) -> SiteOrder:
+        given = {name: value for name, value in msgspec.structs.asdict(form).items() if value is not None}
+        site, agent = given.pop("site"), given.pop("agent", None)
+        if agent is not None and "door" in given:
+            self._report.error(f"{at}.agent", "stands beside 'door', which says it", "keep one of the two")
+        if agent is None and "door" not in given:
+            self._report.error(f"{at}.agent", "is missing", "add 'agent: …'", of=[f"{at}.door"])
+        order = {name: value for name, value in given.items() if name not in StepForm.__struct_fields__}
+        return SiteOrder(site=site, agent=agent, order={"do": verb, **order}, **when)
 
 
-def _of_door(fields: Fields, kind: _Expectation, when: dict[str, Any]) -> Step:
-    door = _door(fields)
-    if kind is _Expectation.MODE:
-        return ExpectMode(door=door, mode=fields.choice("mode", DoorMode), **when)
-    if kind is _Expectation.ALARM:
-        alarm = fields.choice("alarm", Alarm)
-        return ExpectAlarm(door=door, alarm=alarm, on=fields.boolean("on", default=True), **when)
-    return ExpectDoor(door=door, condition=_condition(fields), **when)
-
-
-def _events(fields: Fields, when: dict[str, Any]) -> ExpectEvents:
-    return ExpectEvents(
-        site=fields.checked("site", topics.check_name),
-        door=fields.checked("door", topics.check_name) if fields.given("door") else None,
-        kind=str(fields.choice("kind", EventKind)),
-        at_least=fields.integer("at_least", 1, 10_000, default=1),
-        **when,
-    )
-
-
-def _condition(fields: Fields) -> Condition:
-    return fields.choice("condition", _KnownCondition).condition
-
-
-class _KnownCondition(StrEnum):
-    """protocol.words.Condition, for which every unknown word is "unknown"; here a wrong word is an error."""
-
-    SECURE = "secure"
-    OPEN = "open"
-    UNLATCHED = "unlatched"
-    JAMMED = "jammed"
-    FORCED = "forced"
-    HELD = "held"
-    TAMPERED = "tampered"
-    UNKNOWN = "unknown"
-
-    @property
-    def condition(self) -> Condition:
-        return Condition(self.value)
-
-
-def _door(fields: Fields) -> DoorRef:
-    return DoorRef(fields.checked("site", topics.check_name), fields.checked("door", topics.check_name))
-
-
-def _declared(fields: Fields, declared: set[str]) -> str:
-    name = fields.text("name")
-    if name not in declared:
-        known = ", ".join(sorted(declared)) or "none yet"
-        raise fields.error("name", f"nothing called {name!r} is declared before this step; there is: {known}")
-    return name
+def _of_door(form: AtDoorForm | NeverForm, when: dict[str, Any]) -> Step:
+    door = DoorRef(form.site, form.door)
+    match form:
+        case ModeForm():
+            return ExpectMode(door=door, mode=form.mode, **when)
+        case AlarmForm():
+            return ExpectAlarm(door=door, alarm=form.alarm, on=form.on, **when)
+        case NeverForm():
+            return Never(door=door, condition=form.condition, **when)
+        case ConditionForm():
+            return ExpectDoor(door=door, condition=form.condition, **when)
+    raise TypeError(form)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from edge_agent.agent_yaml.yaml_fields import ConfigError
+from ground.problems import ConfigError
 from protocol.words import Alarm, Condition, DoorMode
 
 Fault = Callable[[str], ConfigError]

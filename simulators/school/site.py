@@ -118,7 +118,7 @@ class VirtualSite:
 
     def mode(self, door: str) -> DoorMode | None:
         """What the agent holds a door to; None before it has begun. People hear it from the loudspeakers."""
-        held = self.agent.controller.doors.get(door)
+        held = self.agent.doors.held.get(door)
         return None if held is None else held.state.mode
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:

@@ -94,7 +94,7 @@ def test_audit_verify_fails_on_a_tampered_log(town: Town, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("run", "--district", "nothing.yaml", "--data", "."), "nothing.yaml: cannot be read"),
+        (("run", "--district", "nothing.yaml", "--data", "."), "nothing.yaml:1: the file: cannot be read"),
         (("run", "--district", "{file}", "--data", "{folder}"), "keygen --data"),
         (("run", "--district", "{file}", "--data", ".", "--broker", "localhost"), "HOST:PORT"),
         (("run", "--district", "{file}", "--data", ".", "--tls-cert", "x"), "--tls-cert and --tls-key"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.doors.controller import Controller
+from edge_agent.doors.doors import Doors
 from edge_agent.doors.hardware import Hardware
 from edge_agent.events.outbox import NewEvent, Outbox
 from edge_agent.policy.rules import Rules
@@ -49,12 +49,12 @@ def noted(monkeypatch: pytest.MonkeyPatch) -> list[NewEvent]:
 def fatal(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     """Versions of the configuration with which the agent dies as it comes up."""
     versions: set[int] = set()
-    start = Controller.start
+    start = Doors.start
 
-    def start_or_die(self: Controller, hardware: Hardware, rules: Rules, sets: tuple[DeclarationSet, ...]) -> None:
+    def start_or_die(self: Doors, hardware: Hardware, rules: Rules, sets: tuple[DeclarationSet, ...]) -> None:
         start(self, hardware, rules, sets)
         if rules.version in versions:
             raise RuntimeError("this configuration is fatal")
 
-    monkeypatch.setattr(Controller, "start", start_or_die)
+    monkeypatch.setattr(Doors, "start", start_or_die)
     return versions

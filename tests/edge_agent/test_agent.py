@@ -22,6 +22,7 @@ from simulators.hardware.osdp_reader import VirtualOsdpReader
 from tests.support.agents import Pi, TestDistrict, cardholder, lockdown
 from tests.support.brokers import RunningBroker
 from tests.support.central import listening
+from tests.support.swipes import reader_alarms
 from tests.support.waiting import until
 
 DISTRICT = topics.district_declarations()
@@ -30,7 +31,7 @@ CARD = (26, bytes.fromhex("12345640"))
 
 
 def mode(agent: Agent) -> DoorMode:
-    (found,) = {door.state.mode for door in agent.controller.doors.values()}
+    (found,) = {door.state.mode for door in agent.doors.held.values()}
     return found
 
 
@@ -79,7 +80,7 @@ async def test_a_neighbour_that_was_away_locks_down_when_it_returns(
         await central.say(east.topic(TopicKind.CONFIG), district.config(east, trusted_keys=(west.trusted_key,)))
         async with west.running() as other:
             broker.kill()
-            other.controller.panic_pressed()
+            other.declarations.declare_panic()
             assert all(door.holds for door in west.doors.values()), "without a broker, its own doors"
             broker.start()
             await central.say(east.topic(TopicKind.CONFIG), district.config(east, trusted_keys=(west.trusted_key,)))
@@ -92,20 +93,20 @@ async def test_doors_are_held_and_said_to_be_before_readers_and_network_are_touc
     pi: Pi, district: TestDistrict, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with pi.running() as agent:
-        agent.declarations.receive(DISTRICT, district.declare(DISTRICT, 1, lockdown()))
+        agent.declarations.accept_set(DISTRICT, district.declare(DISTRICT, 1, lockdown()))
     caplog.set_level(logging.INFO)
     order: list[str] = []
     agent = Agent(pi.config, pin_factory=pi.factory, clock=pi.clock)
 
     def note(what: str) -> None:
-        held = all(door.state.mode is DoorMode.SECURED for door in agent.controller.doors.values())
+        held = all(door.state.mode is DoorMode.SECURED for door in agent.doors.held.values())
         order.append(f"{what}, {'ready' if agent.ready.is_set() else 'not ready'}, {'held' if held else 'not held'}")
         assert "doors held: 2" in caplog.text
 
     async def no_link() -> None:
         note("link")
 
-    monkeypatch.setattr(agent.readers, "start", lambda: note("readers"))
+    monkeypatch.setattr(agent.readers, "start", lambda _timer: note("readers"))
     monkeypatch.setattr(agent.link, "run", no_link)
     await agent.run()
     agent.close()
@@ -125,21 +126,23 @@ async def test_a_badge_at_a_real_reader_opens_its_door_and_shows_it(tmp_path: Pa
         async with pi.running(devices={"/dev/ttyUSB0": line.path}) as agent:
             token = credentials.token(district.credential_key, *CARD)
             agent.configuration.receive(district.config(pi, **cardholder(token)))
-            door = agent.controller.doors["door-0"]
+            door = agent.doors.held["door-0"]
             await until(lambda: agent.readers.buses["door-0-in"].online("door-0-in"), "the secure channel")
             reader.swipe(*CARD)
             await until(lambda: pi.doors["door-0"].released, "the release")
             await until(lambda: reader.granted, "the green light")
             await until(lambda: pi.doors["door-0"].holds, "the relock")
-            agent.declarations.receive(DISTRICT, district.declare(DISTRICT, 1, lockdown()))
+            agent.declarations.accept_set(DISTRICT, district.declare(DISTRICT, 1, lockdown()))
             reader.swipe(*CARD)
             await until(lambda: reader.leds[-1] == "red", "the red light")
             assert pi.doors["door-0"].holds
             line.cut()
-            await until(lambda: ("door-0-in", "line_silent") in door.reader_alarms, "the alarm of a cut line")
-            assert "line_silent" in agent.controller.report(door).alarms
+            await until(
+                lambda: ("door-0-in", "line_silent") in reader_alarms(agent, "door-0"), "the alarm of a cut line"
+            )
+            assert "line_silent" in agent.doors.report(door).alarms
             line.mend()
-            await until(lambda: not door.reader_alarms, "the end of the alarm")
+            await until(lambda: not reader_alarms(agent, "door-0"), "the end of the alarm")
 
 
 async def test_a_clean_stop_leaves_the_locks_locked_and_driven_until_the_pins_are_given_up(
@@ -150,7 +153,7 @@ async def test_a_clean_stop_leaves_the_locks_locked_and_driven_until_the_pins_ar
     agent = Agent(pi.config, pin_factory=pi.factory, clock=pi.clock)
     task = asyncio.create_task(agent.run())
     await until(agent.ready.is_set)
-    agent.controller.grant("door-0", {})
+    agent.doors.grant("door-0", {})
     assert pi.doors["door-0"].released
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -183,7 +186,7 @@ async def test_an_outbox_the_disk_refuses_keeps_events_in_memory_until_it_takes_
 
 
 async def test_the_agent_reports_its_own_health(pi: Pi, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_agent.agent.HEALTH_EVERY_MS", 10)
+    monkeypatch.setattr("edge_agent.link.health_report.EVERY_MS", 10)
     async with pi.running() as agent:
         await until(lambda: agent.journal.outbox.last_seq > 0)
 
@@ -191,7 +194,7 @@ async def test_the_agent_reports_its_own_health(pi: Pi, monkeypatch: pytest.Monk
             rows = agent.journal.outbox._db.execute("SELECT body FROM events").fetchall()
             return any(b'"agent_health"' in bytes(body) for (body,) in rows)
 
-        agent._health_due_ms = 0
+        agent.health._due_ms = 0
         await until(reported, "the health report")
     assert resident_mib() > 1
 
@@ -218,6 +221,6 @@ async def test_a_bundle_that_cannot_be_used_is_refused_and_one_kept_is_not_used(
     monkeypatch.setattr(Keyring, "open", lambda *_: opened)
     async with pi.running() as agent:
         assert "the kept configuration is not used" in caplog.text
-        assert len(agent.controller.doors) == 2
+        assert len(agent.doors.held) == 2
         with pytest.raises(Refused, match="cannot be used"):
             agent.configuration.receive(signed)

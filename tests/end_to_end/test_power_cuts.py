@@ -83,14 +83,8 @@ class LoadedOutbox(threading.Thread):
     def run(self) -> None:
         asyncio.run(self._run())
 
-    def _wake(self) -> None:
-        self._sender.wake()
-
     def _received(self, message: Incoming) -> None:
         self._sender.acknowledged(codec.decode(EventAck, message.payload))
-
-    async def _send(self) -> None:
-        await self._sender.run()
 
     def stop_writing(self) -> None:
         """Write no more; what is written is still sent."""
@@ -99,18 +93,22 @@ class LoadedOutbox(threading.Thread):
     async def _run(self) -> None:
         outbox = Outbox(self._folder / "outbox.db")
         self.stream = outbox.stream
-        journal = Journal(outbox, SystemClock(require_sync=False), on_written=self._wake)
+        journal = Journal(outbox, SystemClock(require_sync=False))
         topic = topics.of_agent(TopicKind.EVENTS, self._site, self._agent)
         ack_topic = topics.of_agent(TopicKind.EVENTS_ACK, self._site, self._agent)
+
+        sender = self._sender = EventSender(journal)
+
+        async def send() -> None:
+            await sender.run(lambda payload: link.publish(topic, payload))
 
         link = MqttLink(
             BrokerAddress(HOST, self._port),
             f"loaded-{self._site}-{self._agent}",
             subscriptions=lambda: [Subscription(ack_topic)],
             on_message=self._received,
-            on_connected=self._send,
+            on_connected=send,
         )
-        self._sender = EventSender(journal, lambda payload: link.publish(topic, payload))
         running = asyncio.create_task(link.run())
         began = time.monotonic()
         while not (self._enough.is_set() and outbox.depth == 0 and outbox.state().last_seq >= self.written):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from central.district.directory import DirectoryError, load_directory
+from central.district.directory import ConfigError, load_directory
 from edge_agent.agent_yaml.config_file import examine
 from protocol.signing import SigningKey
 from tests.support.samples import filled, filled_copy
@@ -72,7 +72,7 @@ def test_a_sample_as_it_stands_is_refused_for_its_placeholder(sample: Path, tmp_
 
 @pytest.mark.parametrize("folder", sorted(SAMPLES.glob("*-school")), ids=lambda path: path.name)
 def test_a_district_of_the_samples_as_it_stands_is_refused_for_its_placeholders(folder: Path) -> None:
-    with pytest.raises(DirectoryError) as refused:
+    with pytest.raises(ConfigError) as refused:
         load_directory(folder / "district.yaml")
     placeholders = (folder / "district.yaml").read_text().count("REPLACE")
     assert str(refused.value).count("key.x: a placeholder; paste the line of 'doorward agent keygen'") == placeholders

@@ -1,22 +1,25 @@
-"""The badge path of an agent at doors without hardware: real door machines, a real presence.db, a clock one steps."""
+"""The access desk at doors without hardware: real door machines, a real presence.db, a clock one steps."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
-from edge_agent.access.desk import BadgePath, ReaderPlace
-from edge_agent.access.display import Show
+from drivers.readers import CardRead, KeyPress, Show
+from edge_agent.access.desk import AccessDesk, ReaderPlace
 from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.doors import interlock
+from edge_agent.doors.doors import Doors
+from edge_agent.doors.happenings import DoorOpened, RulesChanged, SensorsRead
 from edge_agent.doors.machine import step
-from edge_agent.doors.state import DoorProfile, DoorState, DriveLock, Granted, Input, ModeSet, Sensed, Tick, initial
+from edge_agent.doors.state import DoorProfile, DriveLock, Granted, Input, ModeSet, Sensed, Tick, initial
 from edge_agent.events.journal import Journal
+from edge_agent.policy.credentials import MemoryCredentials
 from edge_agent.policy.effective_mode import effective_mode
 from edge_agent.policy.rules import Rules
-from edge_agent.storage.credential_store import MemoryCredentials
 from edge_agent.storage.presence import Presence
 from protocol import credentials
 from protocol.messages import AccessRule, Credential, DoorSettings
@@ -54,8 +57,8 @@ def pin_person(name: str, pin: str, **fields: Any) -> Credential:
 
 
 class Desk:
-    """Doors "front" and "back", each with a reader "...-in" and "...-out". It is the badge path's clock, journal and
-    doors at once; ``events`` and ``shown`` are what happened, ``alarms`` what is on.
+    """Doors "front" and "back", each with a reader "...-in" and "...-out". It is the desk's clock, journal, display
+    and doors at once; ``events`` and ``shown`` are what happened, ``alarms`` what is on.
     """
 
     boot = "boot"
@@ -86,8 +89,9 @@ class Desk:
             self.presence.close()
         self.alarms.clear()
         self.presence = Presence(self._folder / "presence.db")
-        self.badges = BadgePath(
-            doors=self,
+        self.desk = AccessDesk(
+            doors=cast("Doors", self),
+            display=self,
             key=KEY,
             places={
                 f"{door}-{side}": ReaderPlace(door, side) for door in ("front", "back") for side in self.passages
@@ -95,32 +99,31 @@ class Desk:
             presence=self.presence,
             clock=self,
             journal=cast("Journal", self),
-            on_show=lambda reader, what: self.shown.append((reader, what)),
         )
-        self.badges.start(self.states)
+        self.desk.start()
 
     def change(self, **rules: Any) -> None:
         """Another configuration: fields of Rules."""
         self.rules = replace(self.rules, **rules)
-        self.badges.rules_changed()
+        self.desk.hear(RulesChanged())
 
     # --- what people do -----------------------------------------------------------------------------------------
 
     def swipe(self, number: int, reader: str = "front-in", age_ms: int = 0) -> Show:
         """Hold a card to a reader; what it shows then."""
-        self.badges.card_read(reader, reader.split("-", maxsplit=1)[0], 26, card(number), self.now - age_ms)
+        self.desk.read(CardRead(reader, 26, card(number), (self.now - age_ms + 0.5) / 1000))
         return self.shown[-1][1]
 
     def keys(self, keys: str, reader: str = "front-in", age_ms: int = 0) -> Show | None:
         """Press keys at a reader; what it shows last."""
-        self.badges.keys_pressed(reader, reader.split("-", maxsplit=1)[0], keys, self.now - age_ms)
+        self.desk.press(KeyPress(reader, keys, (self.now - age_ms + 0.5) / 1000))
         return self.shown[-1][1] if self.shown else None
 
     def later(self, ms: int) -> None:
         """Time passes, and what is due by then is done."""
         self.now += ms
         self.utc += ms * 1_000_000
-        self.badges.follow()
+        self.desk.hear(SensorsRead())
         for door in self.states:
             self._step(door, Tick())
             self._sample(door)
@@ -130,7 +133,7 @@ class Desk:
         before = self.states[door]
         self._step(door, Sensed(Contact.OPEN, Bolt.RETRACTED))
         if before.leaf is not Contact.OPEN:
-            self.badges.door_opened(door, before.closed_seen_ms)
+            self.desk.hear(DoorOpened(door, before.closed_seen_ms))
 
     def close(self, door: str = "front", bolt: Bolt = Bolt.THROWN) -> None:
         """The leaf closes and the bolt throws, or sticks from now on."""
@@ -165,26 +168,30 @@ class Desk:
         """All that was written, as one text."""
         return json.dumps(self.events)
 
-    # --- Doors, Clock and Journal -------------------------------------------------------------------------------
+    # --- Doors, Display, Clock and Journal --------------------------------------------------------------------
 
-    def door_state(self, door: str) -> DoorState:
-        return self.states[door]
+    @property
+    def held(self) -> dict[str, Any]:
+        return {door: SimpleNamespace(state=state) for door, state in self.states.items()}
+
+    def show(self, reader: str, what: Show) -> None:
+        self.shown.append((reader, what))
 
     def interlock_free(self, door: str) -> bool:
         for name in self.states:
-            self._sample(name)  # as the controller takes one
+            self._sample(name)  # as Doors takes one
         return interlock.free((state for name, state in self.states.items() if name != door), self.now)
 
-    def open_for(self, door: str, granted: Granted) -> None:
-        self._step(door, granted)
+    def grant(self, door: str, by: Mapping[str, Any], *, override: bool = False) -> None:
+        self._step(door, Granted(by, override=override))
 
     def follow_schedules(self) -> None:
         for door in self.states:
             mode, ids = effective_mode(self.rules.settings(door), "site", (), self.mode, zones_known=True)
             self._step(door, ModeSet(mode, ids))
 
-    def set_reader_alarm(self, reader: str, door: str, alarm: Alarm, *, on: bool) -> None:
-        (self.alarms.add if on else self.alarms.discard)((reader, door, alarm))
+    def set_alarm(self, door: str, alarm: Alarm, *, on: bool, source: Mapping[str, str]) -> None:
+        (self.alarms.add if on else self.alarms.discard)((source["reader"], door, alarm))
 
     def mono_ms(self) -> int:
         return self.now

@@ -25,6 +25,7 @@ from simulators.hardware.pins import WirePin
 from simulators.hardware.timers import LoopTimer
 from tests.support.agents import COMPUTE_MODULE, FIRE_PIN, PANIC_PIN
 from tests.support.people import token_of
+from tests.support.swipes import swipe
 
 KNOWN = 200
 BADGE_EVERY_S = 0.01
@@ -70,8 +71,8 @@ async def live(config: AgentFile) -> None:
     rng = random.Random()
     told, pressed = None, 0
     while not running.done():
-        door = rng.choice(list(agent.controller.doors))
-        agent.controller.card_read(f"{door}-in", door, *card_bits(rng.randrange(KNOWN)), agent.clock.mono_ms())
+        door = rng.choice(list(agent.doors.held))
+        swipe(agent, door, *card_bits(rng.randrange(KNOWN)))
         pressed = PRESS_BADGES if rng.randrange(PANIC_ONE_IN) == 0 else max(0, pressed - 1)
         panic.drive(pressed == 0)
         now = (agent.configuration.rules.version, _floor(agent), agent.declarations.book.applied)
@@ -94,7 +95,7 @@ def tell(agent: Agent) -> None:
         version=agent.configuration.rules.version,
         floor=_floor(agent),
         applied=agent.declarations.book.applied,
-        modes={name: str(door.state.mode) for name, door in agent.controller.doors.items()},
+        modes={name: str(door.state.mode) for name, door in agent.doors.held.items()},
         own=sum(
             len(one.declarations) for one in agent.declarations.book if one.audience == agent.declarations.own_topic
         ),

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from central.district.directory_file import DistrictFile, PeriodEntry
+from central.district.directory_file import DistrictFile
 from edge_agent.agent_yaml.schema import DIALECT, agent_schema
 
 FOLDER = Path(__file__).parents[2] / "firmware_config" / "schemas"
@@ -14,12 +14,7 @@ FOLDER = Path(__file__).parents[2] / "firmware_config" / "schemas"
 
 def district_schema() -> dict[str, Any]:
     """The schema of district.yaml: its sites, doors, schedules, rules and credentials."""
-    (root, period), definitions = msgspec.json.schema_components(
-        [DistrictFile, PeriodEntry], ref_template="#/$defs/{name}"
-    )
-    schedules = {"type": "object", "additionalProperties": {"type": "array", "items": period}}
-    definitions["DistrictFile"]["properties"]["schedules"] = schedules
-    return {"$schema": DIALECT, "title": "Doorward district.yaml", **root, "$defs": definitions}
+    return {"$schema": DIALECT, "title": "Doorward district.yaml", **msgspec.json.schema(DistrictFile)}
 
 
 SCHEMAS = {"agent.schema.json": agent_schema, "district.schema.json": district_schema}

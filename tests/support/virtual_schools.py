@@ -12,13 +12,13 @@ from tests.support.waiting import until
 
 def condition(site: VirtualSite, door: str) -> Condition:
     """What the agent takes a door for."""
-    return site.agent.controller.doors[door].state.condition
+    return site.agent.doors.held[door].state.condition
 
 
 def alarms(site: VirtualSite, door: str) -> set[str]:
     """The alarms the agent reports with a door."""
-    controller = site.agent.controller
-    return set(controller.report(controller.doors[door]).alarms)
+    doors = site.agent.doors
+    return set(doors.report(doors.held[door]).alarms)
 
 
 async def reaches(site: VirtualSite, door: str, wanted: Condition) -> None:
@@ -32,7 +32,7 @@ async def running(site: VirtualSite, rules: Rules) -> AsyncIterator[None]:
     task = asyncio.create_task(site.run())
     try:
         await until(lambda: site.agent.ready.is_set() or task.done(), "the agent")
-        site.agent.controller.set_rules(rules)
+        site.agent.doors.set_rules(rules)
         for door in site.doors:
             await reaches(site, door, Condition.SECURE)
         yield

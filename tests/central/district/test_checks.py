@@ -7,7 +7,7 @@ import pytest
 
 from central.agents.bundles import agent_config
 from central.agents.credential_pages import Shares
-from central.district.directory import DirectoryError, load_directory
+from central.district.directory import ConfigError, load_directory
 from protocol.messages import Holiday, PinPolicy
 from protocol.signing import SigningKey
 from protocol.words import Identification, KeyRole, Passback
@@ -84,7 +84,7 @@ def test_what_the_file_says_of_access_reaches_the_agent(tmp_path: Path) -> None:
     [
         ("last: 2026-11-27", "last: 2026-11-25", 9, "holidays[0].last", "before the first day"),
         ("last: 2027-03-01", "last: 2027-02-28", 16, "sites[0].holidays[0].last", "before the first day"),
-        ("first: 2026-11-26", "first: 2026-13-26", 9, "2026-13-26", "no such date"),
+        ("first: 2026-11-26", "first: 2026-13-26", 9, "holidays[0].first", "no such date"),
         ("days: [7]", "days: [8]", 5, "schedules.school-day[1].days[0]", "7"),
         ("area_from: hall", "area_from: hal", 22, "sites[0].agents[0].doors[1].area_from", "gym, hall"),
         ("area_from: hall", "area_from: gym", 22, "sites[0].agents[0].doors[1].passback", "differ"),
@@ -157,7 +157,7 @@ def test_rules_that_contradict_each_other_are_told_by_line_and_field(
 ) -> None:
     assert GOOD.count(old) >= 1
     path = write(tmp_path, GOOD.replace(old, new, 1))
-    with pytest.raises(DirectoryError) as caught:
+    with pytest.raises(ConfigError) as caught:
         load_directory(path)
     told = str(caught.value).splitlines()
     assert any(one.startswith(f"{path}:{line}: {field}") and says in one for one in told), told

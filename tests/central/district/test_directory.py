@@ -1,10 +1,16 @@
 """district.yaml: what it makes, and that every mistake is told by file, line and field."""
 
+import random
+from datetime import date
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from central.district.directory import DirectoryError, load_directory
+from central.district.directory import ConfigError, load_directory
+from ground.problems import Problem
 from protocol.messages import Scope
 from protocol.words import DoorMode, ScopeKind
 
@@ -88,9 +94,9 @@ def test_lockdown_secures_all_doors_of_a_scope_and_secure_the_perimeter(
         ("America/Chicago", "America/Gotham", 1, "district.timezone", "IANA"),
         ('"07:30"', "10:30", 4, "schedules.school-day[0].start", "quotes"),
         ('end: "08:30"', 'end: "07:00"', 4, "schedules.school-day[0].end", "two periods"),
-        ("name: Gym,", "", 13, "sites[0].agents[0].doors[1]", "'name' is missing"),
-        ("name: Lincoln High", "name: Lincoln High\n    name: Again", 8, "name", "twice"),
-        ("sites:", "sites: {", 6, "not YAML", ""),
+        ("name: Gym,", "", 13, "sites[0].agents[0].doors[1].name: is missing", "add 'name: …'"),
+        ("name: Lincoln High", "name: Lincoln High\n    name: Again", 8, "sites[0].name", "twice"),
+        ("sites:", "sites: {", 6, "the file: not YAML", "brackets"),
         ("    agents:", "    rooms: []\n    agents:", 8, "sites[0].rooms", "no such field"),
     ],
 )
@@ -100,22 +106,62 @@ def test_a_mistake_is_told_by_file_line_and_field(
     old, new = old.replace("}}", "}"), new.replace("}}", "}")
     assert GOOD.count(old) >= 1
     path = write(tmp_path, GOOD.replace(old, new, 1))
-    with pytest.raises(DirectoryError) as caught:
+    with pytest.raises(ConfigError) as caught:
         load_directory(path)
     told = str(caught.value).splitlines()[0]
     assert told.startswith(f"{path}:{line}: {field}"), told
     assert says in told
 
 
-def test_several_mistakes_are_told_at_once(tmp_path: Path) -> None:
-    text = GOOD.replace("America/Chicago", "America/Gotham").replace("doors: [back]", "doors: [attic]")
-    with pytest.raises(DirectoryError) as caught:
+MISTAKES = {
+    "America/Chicago": ("America/Gotham", "district.timezone", "IANA"),
+    '"08:30"': ('"8:30"', "schedules.school-day[0].end", "expected"),
+    "unlock_ms: 7000": ("unlock_ms: 70", "sites[0].agents[0].doors[1].unlock_ms", "from 500 to 60000"),
+    "name: Back door": ("nam: Back door", "sites[0].agents[1].doors[0].nam", "did you mean 'name'"),
+    "doors: [back]": ("doors: [attic]", "sites[0].rules[1].doors[0]", "no door 'attic'"),
+    "cardholder: ch-0001, ": ("", "credentials[0].cardholder", "is missing; add 'cardholder: …'"),
+}
+
+
+@pytest.mark.parametrize("few", [list(few) for few in combinations(MISTAKES, 5)])
+def test_five_mistakes_of_any_kind_are_five_problems_in_the_order_of_the_file(tmp_path: Path, few: list[str]) -> None:
+    text = GOOD
+    for old in few:
+        assert text.count(old) == 1
+        text = text.replace(old, MISTAKES[old][0])
+    with pytest.raises(ConfigError) as caught:
         load_directory(write(tmp_path, text))
-    assert len(str(caught.value).splitlines()) == 2
+    assert [problem.field for problem in caught.value.problems] == [MISTAKES[old][1] for old in few]
+    for line, old in zip(str(caught.value).splitlines(), few, strict=True):
+        assert MISTAKES[old][2] in line
+
+
+def test_whatever_stands_wherever_is_read_or_answered_with_a_line_and_a_cure(tmp_path: Path) -> None:
+    rng = random.Random(5)
+    for _ in range(300):
+        document = yaml.safe_load(GOOD)
+        inner: Any = document
+        while True:
+            at = rng.choice(list(inner) if isinstance(inner, dict) else range(len(inner)))
+            if not isinstance(inner[at], (dict, list)) or not inner[at] or rng.random() < 0.2:
+                break
+            inner = inner[at]
+        inner[at] = rng.choice([None, "", [], {}, -1, 1.5, True, "x", 1 << 70, [[]], {"a": 1}, date(2026, 1, 1)])
+        path = write(tmp_path, yaml.safe_dump(document, sort_keys=False))
+        uncured = [str(each) for each in problems_of(path) if not each.cure or each.line < 1]
+        assert uncured == []
+
+
+def problems_of(path: Path) -> tuple[Problem, ...]:
+    try:
+        load_directory(path)
+    except ConfigError as error:
+        return error.problems
+    return ()
 
 
 def test_a_file_that_is_not_there_or_empty_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DirectoryError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="cannot be read"):
         load_directory(tmp_path / "nothing.yaml")
-    with pytest.raises(DirectoryError, match="empty"):
+    with pytest.raises(ConfigError, match="empty"):
         load_directory(write(tmp_path, ""))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.osdp.events import PortDown, PortUp
-from drivers.reads import CardRead, ReaderEvent, ReadRefused, Refusal
+from drivers.readers import CardRead, ReaderEvent, ReadRefused, Refusal
 from drivers.serial.ascii_reader import FRAMINGS, FrameDecoder, SerialReader
 from drivers.serial.port import open_serial
 from simulators.hardware.serial_reader import VirtualSerialReader

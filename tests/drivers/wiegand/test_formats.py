@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.reads import Refusal
+from drivers.readers import Refusal
 from drivers.wiegand.formats import FORMATS, CardFormat, Parity, check_together, decode, from_bytes, to_bytes
 from drivers.wiegand.keypad import decode_key, encode_key
 

@@ -5,7 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.reads import Refusal
+from drivers.readers import Refusal
 from drivers.wiegand.edges import Line
 from drivers.wiegand.formats import FORMATS, MAX_BITS, decode
 from drivers.wiegand.frames import FRAME_GAP_NS, MIN_SPACING_NS, Edge, split

@@ -15,7 +15,8 @@ from protocol.messages import AccessRule, Credential, DoorSettings, Holiday, Per
 from protocol.mqtt import Incoming
 from protocol.topics import TopicKind
 from protocol.words import Alarm, Condition, DoorMode, EventKind, Identification, Passback
-from tests.edge_agent.doors.test_controller import condition, configure, events
+from tests.edge_agent.doors.test_doors import condition, configure, events
+from tests.support import swipes
 from tests.support.agents import Pi, TestDistrict
 from tests.support.waiting import until
 
@@ -39,7 +40,7 @@ def people(district: TestDistrict) -> dict[str, Any]:
 
 
 def swipe(agent: Agent, card: bytes, door: str = "door-0") -> None:
-    agent.controller.card_read(f"{door}-in", door, 26, card, agent.clock.mono_ms())
+    swipes.swipe(agent, door, 26, card)
 
 
 def command(agent: Agent, pi: Pi, district: TestDistrict, kind: str, door: str, **data: str) -> None:
@@ -48,7 +49,7 @@ def command(agent: Agent, pi: Pi, district: TestDistrict, kind: str, door: str, 
 
 
 def mode(agent: Agent, door: str = "door-0") -> DoorMode:
-    return agent.controller.doors[door].state.mode
+    return agent.doors.held[door].state.mode
 
 
 async def test_a_school_does_not_unlock_itself_before_the_first_person_has_come(
@@ -69,7 +70,7 @@ async def test_a_school_does_not_unlock_itself_before_the_first_person_has_come(
     async with pi.running() as agent:
         assert mode(agent) is DoorMode.UNLOCKED, "who came is known after a restart"
         pi.clock.trust = False
-        agent.controller.follow_schedules()
+        agent.doors.follow_schedules()
         assert mode(agent) is DoorMode.CONTROLLED
 
 
@@ -121,7 +122,7 @@ async def test_a_fire_alarm_forgives_everybody(pi: Pi, district: TestDistrict) -
         configure(agent, pi, district, doors=doors, **people(district))
         agent.presence.move("ch-teacher", Position("gym"))
         pi.fire_wire.drive(None)
-        await until(lambda: agent.controller.fire, "the fire alarm")
+        await until(lambda: agent.doors.fire, "the fire alarm")
         assert agent.presence.position("ch-teacher") is None
 
 
@@ -130,13 +131,13 @@ async def test_a_duress_stands_with_its_door_until_an_officers_command(pi: Pi, d
     async with pi.running() as agent:
         configure(agent, pi, district, doors=doors, **people(district))
         swipe(agent, TEACHER)
-        agent.controller.keys_pressed("door-0-in", "door-0", "4712#", agent.clock.mono_ms())
+        swipes.press(agent, "door-0", "4712#")
         assert pi.doors["door-0"].released
-        assert Alarm.DURESS in agent.controller.reports()[0].alarms
+        assert Alarm.DURESS in agent.doors.reports()[0].alarms
     async with pi.running() as agent:
-        assert Alarm.DURESS in agent.controller.reports()[0].alarms, "a restart ends no duress"
+        assert Alarm.DURESS in agent.doors.reports()[0].alarms, "a restart ends no duress"
         command(agent, pi, district, "clear_duress", "door-0")
-        assert Alarm.DURESS not in agent.controller.reports()[0].alarms
+        assert Alarm.DURESS not in agent.doors.reports()[0].alarms
         ((_, done),) = await events(agent, EventKind.COMMAND_DONE)
         assert (done["kind"], done["cleared"], done["by"]) == ("clear_duress", True, "officer")
         found = await events(agent, EventKind.DURESS, EventKind.ALARM_RAISED, EventKind.ALARM_CLEARED)
@@ -152,8 +153,10 @@ async def test_a_pin_that_does_not_come_is_told_at_its_time_without_anybody_aski
     async with pi.running() as agent:
         configure(agent, pi, district, doors=doors, **people(district))
         swipe(agent, TEACHER)
-        assert agent.controller.due_ms() == agent.controller.badges.due_ms(), "nothing else is due that soon"
-        await until(lambda: agent.controller.badges.due_ms() is None, "the end of the entry")
+        due, others = agent.desk.due_ms(), agent.doors.due_ms()
+        assert due is not None
+        assert others is None or due < others, "nothing else is due that soon"
+        await until(lambda: agent.desk.due_ms() is None, "the end of the entry")
         ((_, data),) = await events(agent, EventKind.ACCESS_DENIED)
         assert data == {"reader": "door-0-in", "reason": "pin_missing", "cardholder": "ch-teacher"}
 
@@ -174,7 +177,7 @@ async def test_what_central_says_of_holidays_and_pins_is_in_force(pi: Pi, distri
         configure(agent, pi, district, 2, holidays=(break_,), **fields)
         assert mode(agent) is DoorMode.CONTROLLED
         swipe(agent, TEACHER, "door-1")
-        agent.controller.keys_pressed("door-1-in", "door-1", "0000#", agent.clock.mono_ms())
+        swipes.press(agent, "door-1", "0000#")
         swipe(agent, TEACHER, "door-1")
         reasons = [data["reason"] for _, data in await events(agent, EventKind.ACCESS_DENIED)]
         assert reasons == ["wrong_pin", "reader_locked_out"]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.access.display import Show
+from drivers.readers import Show
 from edge_agent.access.pin_entry import after_card, press
-from edge_agent.storage.credential_store import MemoryCredentials
+from edge_agent.policy.credentials import MemoryCredentials
 from protocol.messages import PinPolicy
 from protocol.words import EventKind, Identification
 from tests.support.attempts import but
@@ -65,7 +65,7 @@ def test_keys_that_no_keypad_has_are_ignored(desk: Desk) -> None:
 
 def test_a_pin_that_does_not_come_in_time_is_missing(desk: Desk) -> None:
     desk.swipe(1)
-    assert desk.badges.due_ms() == desk.now + 10_000
+    assert desk.desk.due_ms() == desk.now + 10_000
     desk.later(9_999)
     assert desk.reasons() == []
     desk.later(1)
@@ -274,11 +274,11 @@ def test_a_duress_is_an_alarm_until_an_officer_clears_it_over_every_restart(desk
     assert desk.alarms == duress
     desk.restart()
     assert desk.alarms == duress
-    assert desk.badges.clear_duress("front")
+    assert desk.desk.duress.clear("front")
     assert desk.alarms == set()
     desk.restart()
     assert desk.alarms == set()
-    assert not desk.badges.clear_duress("front")
+    assert not desk.desk.duress.clear("front")
 
 
 def test_a_duress_says_whether_the_door_opened(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from edge_agent.access.display import Show
-from edge_agent.storage.credential_store import MemoryCredentials
+from drivers.readers import ReadRefused, Refusal, Show
+from edge_agent.doors.happenings import FireAlarm, RulesChanged
+from edge_agent.policy.credentials import MemoryCredentials
 from protocol.messages import Clearance, Period
 from protocol.words import Bolt, Denial, DoorMode, EventKind, Passback
 from tests.support.badge_desk import UNLOCK_MS, Desk, ns, person
@@ -89,10 +90,10 @@ def test_positions_outlive_a_restart_and_are_forgiven_on_command(tmp_path: Path)
     assert entered(desk, 2)
     desk.restart()
     assert not entered(desk, 1)
-    assert desk.badges.forgive("ch-1", "officer") == 1
+    assert desk.desk.forgive("ch-1", "officer") == 1
     assert not entered(desk, 2), "one was forgiven, not all"
     assert entered(desk, 1)
-    assert desk.badges.forgive(None, "officer") == 2
+    assert desk.desk.forgive(None, "officer") == 2
     desk.restart()
     assert entered(desk, 1)
     assert entered(desk, 2)
@@ -103,7 +104,7 @@ def test_positions_outlive_a_restart_and_are_forgiven_on_command(tmp_path: Path)
 def test_after_a_fire_alarm_nobodys_position_is_known(tmp_path: Path) -> None:
     desk = Desk(tmp_path, person(1), **GYM)
     assert entered(desk, 1)
-    desk.badges.fire_started()
+    desk.desk.hear(FireAlarm(active=True))
     assert entered(desk, 1), "people left by every door and come back in by one"
     told = [event["by"] for event in desk.of(EventKind.PASSBACK_FORGIVEN)]
     assert told == ["the fire alarm"]
@@ -113,7 +114,7 @@ def test_nobodys_position_is_learned_while_the_fire_alarm_is_on(tmp_path: Path) 
     desk = Desk(tmp_path, person(1), person(2), **GYM)
     assert desk.swipe(2) is Show.GRANTED
     desk.fire = True
-    desk.badges.fire_started()
+    desk.desk.hear(FireAlarm(active=True))
     desk.open()  # by somebody who leaves
     assert entered(desk, 1), "and then they leave by another door"
     desk.fire = False
@@ -203,7 +204,7 @@ def test_two_people_within_seconds_open_and_one_alone_does_not(tmp_path: Path) -
 def test_a_second_person_who_does_not_come_is_missed(tmp_path: Path) -> None:
     desk = Desk(tmp_path, person(1), person(2), two_person=True)
     desk.swipe(1)
-    assert desk.badges.due_ms() == desk.now + 10_000
+    assert desk.desk.due_ms() == desk.now + 10_000
     desk.later(10_000)
     assert desk.reasons() == [Denial.SECOND_PERSON_MISSING]
     assert desk.shown[-1] == ("front-in", Show.DENIED)
@@ -246,7 +247,7 @@ def test_a_new_configuration_asks_the_first_of_two_again(tmp_path: Path) -> None
     desk = Desk(tmp_path, person(1), person(2), two_person=True)
     desk.swipe(1)
     desk.change(credentials=MemoryCredentials([person(1, suspended=True), person(2)]))
-    desk.badges.rules_changed()
+    desk.desk.hear(RulesChanged())
     assert desk.swipe(2) is Show.SECOND_PERSON
     assert not desk.released()
 
@@ -361,15 +362,15 @@ def test_a_power_cut_in_a_lockdown_keeps_no_responder_out_and_the_event_tells_th
 def test_what_a_reader_sends_that_is_no_read_is_told_once_a_minute_with_its_count(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     for _ in range(1_000):
-        desk.badges.read_refused("front-in", "front", "parity")
-    desk.badges.read_refused("front-in", "front", "27 bits")
-    desk.badges.read_refused("back-in", "back", "noise")
+        desk.desk.hear_reader(ReadRefused("front-in", Refusal.PARITY, 0))
+    desk.desk.hear_reader(ReadRefused("front-in", Refusal.UNKNOWN_LENGTH, 0, bits=27))
+    desk.desk.hear_reader(ReadRefused("back-in", Refusal.NOISE, 0))
     told = desk.of(EventKind.CARD_READ_REFUSED)
     assert [(event["reader"], event["count"]) for event in told] == [("front-in", 1), ("back-in", 1)]
     desk.later(60_000)
     told = desk.of(EventKind.CARD_READ_REFUSED)[2:]
-    reasons = {"parity": 999, "27 bits": 1}
+    reasons = {"parity": 999, "unknown_length": 1}
     assert told == [{"reader": "front-in", "reason": "parity", "count": 1_000, "reasons": reasons}]
-    assert desk.badges.noise.totals == {"front-in": 1_001, "back-in": 1}
+    assert desk.desk.noise.totals == {"front-in": 1_001, "back-in": 1}
     desk.later(60_000)
     assert len(desk.of(EventKind.CARD_READ_REFUSED)) == 3, "silence is not told"

@@ -67,8 +67,8 @@ async def test_the_agent_holds_its_doors_without_a_reader_whose_key_is(
     with VirtualLine() as line:
         reader = VirtualOsdpReader(line, address=3, key=key)
         async with pi.running(devices={DEVICE: line.path}) as agent:
-            assert len(agent.controller.doors) == 2
-            alarms = {door.door: door.alarms for door in agent.snapshot().doors}
+            assert len(agent.doors.held) == 2
+            alarms = {door.door: door.alarms for door in agent.snapshots.make().doors}
             assert Alarm.READER_OFFLINE in alarms["door-1"]
             await told_offline(agent, "door-1", reader="door-1-in", reason="key_file")
             token = credentials.token(district.credential_key, *CARD)

@@ -15,11 +15,11 @@ DOOR = "door-0"
 
 
 def alarms(agent: Agent) -> tuple[str, ...]:
-    return agent.controller.report(agent.controller.doors[DOOR]).alarms
+    return agent.doors.report(agent.doors.held[DOOR]).alarms
 
 
 def shows(agent: Agent, condition: Condition) -> bool:
-    return agent.controller.doors[DOOR].state.condition is condition
+    return agent.doors.held[DOOR].state.condition is condition
 
 
 async def force(agent: Agent, door: VirtualDoor) -> None:
@@ -57,7 +57,7 @@ async def test_a_door_that_cries_wolf_is_a_maintenance_fault_and_in_a_lockdown_a
             {"alarm": "maintenance", "of": "forced", "count": 5}
         ]
         assert alarms(agent) == (Alarm.MAINTENANCE,)
-        assert agent.controller.reports()[0].maintenance == (Alarm.FORCED,)
+        assert agent.doors.reports()[0].maintenance == (Alarm.FORCED,)
         topic = "doorward/v1/declarations"
         agent.inbox.receive(Incoming(topic, district.declare(topic, 1, lockdown()), True))
         await until(lambda: shows(agent, Condition.SECURE), "the door locked down")
@@ -83,13 +83,13 @@ async def test_a_door_that_is_forced_as_a_lockdown_begins_is_told_though_it_was_
 
 async def test_a_reader_whose_line_comes_and_goes_is_told_once_and_then_with_its_number(pi: Pi) -> None:
     async with pi.running() as agent:
-        controller = agent.controller
+        doors = agent.doors
         for _ in range(12):
-            controller.set_reader_alarm("door-0-in", DOOR, Alarm.READER_OFFLINE, on=True)
+            doors.set_alarm(DOOR, Alarm.READER_OFFLINE, on=True, source={"reader": "door-0-in"})
             assert Alarm.READER_OFFLINE in alarms(agent)
-            controller.set_reader_alarm("door-0-in", DOOR, Alarm.READER_OFFLINE, on=False)
+            doors.set_alarm(DOOR, Alarm.READER_OFFLINE, on=False, source={"reader": "door-0-in"})
             assert Alarm.READER_OFFLINE not in alarms(agent)
-        controller.set_reader_alarm("door-0-out", DOOR, Alarm.READER_OFFLINE, on=True)
+        doors.set_alarm(DOOR, Alarm.READER_OFFLINE, on=True, source={"reader": "door-0-out"})
         told = await raised(agent)
         reader = {"alarm": "reader_offline", "reader": "door-0-in"}
         assert told == [
@@ -97,6 +97,6 @@ async def test_a_reader_whose_line_comes_and_goes_is_told_once_and_then_with_its
             {"alarm": "maintenance", "of": "reader_offline", "reader": "door-0-in", "count": 5},
             {"alarm": "reader_offline", "reader": "door-0-out"},
         ], "another reader of the door has a series of its own"
-        controller.stop()
+        doors.stop()
         last = (await raised(agent))[-1]
         assert (last["reader"], last["repeat"], last["count"]) == ("door-0-in", 12, 11), "what was counted is told"

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from edge_agent.agent import Agent
+from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.bundle import trial as config_trial
 from edge_agent.bundle.bundle import Configuration
 from edge_agent.bundle.trial import Trial
@@ -43,9 +44,9 @@ async def power_cut(pi: Pi, monkeypatch: pytest.MonkeyPatch, receive: bytes | No
 
 def answer(agent: Agent) -> Denial | None:
     """What the badge gets at door-0; None: let in."""
-    badges = agent.controller.badges
     known = agent.configuration.rules.credentials.find(TOKEN)
-    decision = decide(badges._attempt("r", "door-0", known, Shown.CARD, agent.clock.mono_ms()))
+    attempt = agent.desk._attempts.at("door-0", Passage.IN, known, Shown.CARD, agent.clock.mono_ms())
+    decision = decide(attempt)
     return decision.reason if isinstance(decision, Denied) else None
 
 
@@ -160,7 +161,7 @@ async def test_a_badge_whose_newer_page_is_not_held_works_as_before_and_one_whos
             await until(lambda v=version: agent.configuration.rules.version == v, "the configuration")
             if version == 1:
                 stay_well(agent)
-        agent.configuration._roll_back("for the test")
+        agent.configuration._step(config_trial.Failed("for the test"))
         await agent.credentials.keep_only({*digests(pages), digests(after)[0]})
         find = agent.configuration.rules.credentials.find
         assert [one.suspended for one in (find(first.token), find(last.token)) if one] == [True, False]
@@ -171,11 +172,11 @@ async def test_an_agent_tells_that_it_went_back_until_it_takes_up_a_newer_one(
 ) -> None:
     await rolled_back(pi, district, fatal, district.config(pi, 2))
     async with pi.running() as agent:
-        assert agent.snapshot().alarms == (Alarm.CONFIG_ROLLED_BACK,)
+        assert agent.snapshots.make().alarms == (Alarm.CONFIG_ROLLED_BACK,)
     async with pi.running() as agent:
-        assert agent.snapshot().alarms == (Alarm.CONFIG_ROLLED_BACK,), "after a restart, too"
+        assert agent.snapshots.make().alarms == (Alarm.CONFIG_ROLLED_BACK,), "after a restart, too"
         agent.configuration.receive(district.config(pi, 3))
-        assert agent.snapshot().alarms == ()
+        assert agent.snapshots.make().alarms == ()
     (raised, _), (cleared,) = told(noted, EventKind.ALARM_RAISED), told(noted, EventKind.ALARM_CLEARED)
     assert raised == {"alarm": Alarm.CONFIG_ROLLED_BACK, "version": 2, "used": 1}
     assert cleared["alarm"] == Alarm.CONFIG_ROLLED_BACK
@@ -192,11 +193,11 @@ async def test_with_nothing_to_go_back_to_the_same_configuration_is_tried_again(
         await die(pi)
     fatal.clear()
     async with pi.running() as agent:
-        assert (agent.configuration.rules.version, agent.snapshot().alarms) == (0, (Alarm.CONFIG_ROLLED_BACK,))
+        assert (agent.configuration.rules.version, agent.snapshots.make().alarms) == (0, (Alarm.CONFIG_ROLLED_BACK,))
         with pytest.raises(Refused):
             agent.configuration.receive(district.config(pi, 1))
         agent.configuration.receive(only)
-        assert (agent.configuration.rules.version, agent.snapshot().alarms) == (2, ())
+        assert (agent.configuration.rules.version, agent.snapshots.make().alarms) == (2, ())
         assert answer(agent) is None
         stay_well(agent)
         assert agent.store.config() == only
@@ -235,12 +236,12 @@ async def test_a_rollback_that_the_disk_refused_is_kept_once_it_does_not(pi: Pi,
         stay_well(agent, 65_000)
         agent.configuration.receive(district.config(pi, 2, rules=RULES, credentials=(badge(suspended=True),)))
         agent.store._db.execute("PRAGMA query_only = 1")
-        agent.configuration._roll_back("for the test")
+        agent.configuration._step(config_trial.Failed("for the test"))
         assert not agent.configuration.kept
-        agent.configuration.keep()
+        agent.store.try_again()
         assert not agent.configuration.kept
         agent.store._db.execute("PRAGMA query_only = 0")
-        agent.configuration.keep()
+        agent.store.try_again()
         assert agent.configuration.kept
         assert agent.store.rolled_back() is not None
         assert agent.store.trial() is None
@@ -262,6 +263,6 @@ async def test_a_rollback_at_a_start_holds_though_the_disk_refuses_to_keep_it(
     async with pi.running() as agent:
         assert agent.configuration.rules.version == 1
         assert answer(agent) is Denial.CREDENTIAL_SUSPENDED
-        assert agent.snapshot().alarms[-1:] == (Alarm.STORAGE_FAILED,)
+        assert agent.snapshots.make().alarms[-1:] == (Alarm.STORAGE_FAILED,)
         with pytest.raises(Refused, match="rolled back"):
             agent.configuration.receive(newer)

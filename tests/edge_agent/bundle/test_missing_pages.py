@@ -60,9 +60,7 @@ async def test_pages_that_never_come_keep_out_none_that_are_there(
 def test_the_wait_grows_only_once_every_page_has_had_its_turn(tmp_path: Path) -> None:
     clock = SettableClock()
     store = CredentialStore(tmp_path / "credentials.db")
-    fetch = PageFetch(
-        store, topic=str, refusals=Refusals(clock, None), on_wanted=lambda: None, on_complete=lambda: None
-    )
+    fetch = PageFetch(store, topic=str, refusals=Refusals(clock, None))
     fetch.want(digests(BEFORE))
     turns = []
     for _ in range(4):
@@ -80,7 +78,7 @@ def held_clock(agent: Agent) -> HurriedClock:
 
 def missing(agent: Agent) -> bool:
     agent.configuration.watch_pages()
-    return Alarm.CREDENTIALS_MISSING in agent.snapshot().alarms
+    return Alarm.CREDENTIALS_MISSING in agent.snapshots.make().alarms
 
 
 async def bring(agent: Agent, pi: Pi, number: int) -> None:
@@ -121,6 +119,6 @@ async def test_an_agent_that_nobody_asks_tells_of_late_pages_by_itself(pi: Pi, d
     async with pi.running() as agent:
         clock = held_clock(agent)
         agent.configuration.receive(district.config(pi, 1, rules=RULES, credential_pages=digests(AFTER)))
-        assert not agent.snapshot().alarms
+        assert not agent.snapshots.make().alarms
         clock.ahead_ms += LATE_MS
-        await until(lambda: Alarm.CREDENTIALS_MISSING in agent.snapshot().alarms, "the alarm")
+        await until(lambda: Alarm.CREDENTIALS_MISSING in agent.snapshots.make().alarms, "the alarm")

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.storage.credential_page import Page
+from edge_agent.storage.credential_page import CheckedPage
 from edge_agent.storage.credential_store import CredentialStore
 from protocol import topics
 from protocol.messages import AccessRule, Credential
@@ -20,6 +20,7 @@ from tests.support.agents import Pi, TestDistrict
 from tests.support.brokers import RunningBroker, embedded, mosquitto
 from tests.support.central import ListeningCentral, listening
 from tests.support.people import digests, paged, people, token_of
+from tests.support.trials import stay_well
 from tests.support.waiting import until
 
 PAGES = 8
@@ -159,9 +160,9 @@ async def test_pages_lost_with_their_file_are_fetched_again_while_doors_follow_t
             (pi.config.data / name).unlink()
     async with pi.running() as agent:
         assert version(agent) == 1, "its doors, schedules and rules hold all the same"
-        assert Alarm.CREDENTIALS_MISSING in agent.snapshot().alarms
+        assert Alarm.CREDENTIALS_MISSING in agent.snapshots.make().alarms
         await until(lambda: found(agent, 7) == EVERYBODY[7], "the pages fetched again")
-        await until(lambda: not agent.snapshot().alarms, "every page")
+        await until(lambda: not agent.snapshots.make().alarms, "every page")
         for kind in ("alarm_raised", "alarm_cleared"):
             await until(lambda kind=kind: central.of_kind(kind), f"the event {kind}")
 
@@ -173,7 +174,7 @@ async def test_where_pages_are_missing_the_last_good_configuration_that_is_whole
     async with pi.running() as agent:
         await publisher.everything(1, before)
         await until(lambda: version(agent) == 1, "the first configuration")
-        agent.configuration._confirm()
+        stay_well(agent)
         await publisher.everything(2, after)
         await until(lambda: version(agent) == 2, "the second configuration")
         await agent.credentials.keep_only(digests(before))
@@ -210,7 +211,7 @@ async def test_a_page_that_the_disk_would_not_keep_is_asked_for_again(
     monkeypatch.setattr("edge_agent.bundle.page_fetch.AGAIN_S", 0.2)
     insert, refused = CredentialStore._insert, []
 
-    def insert_or_refuse(self: CredentialStore, page: Page, number: int) -> None:
+    def insert_or_refuse(self: CredentialStore, page: CheckedPage, number: int) -> None:
         if len(refused) < PAGES:
             refused.append(number)
             raise sqlite3.OperationalError("database or disk is full")

@@ -7,7 +7,7 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.bundle import trial as config_trial
 from edge_agent.bundle.trial import Trial
-from edge_agent.doors.controller import Controller
+from edge_agent.doors.doors import Doors
 from edge_agent.events.outbox import NewEvent
 from edge_agent.policy.rules import Rules
 from protocol import topics
@@ -23,7 +23,7 @@ DISTRICT = topics.district_declarations()
 
 
 def mode(agent: Agent) -> DoorMode:
-    return agent.controller.doors["door-0"].state.mode
+    return agent.doors.held["door-0"].state.mode
 
 
 @pytest.mark.parametrize(("until_ms", "well"), [(30_000, True), (29_500, False)])
@@ -79,7 +79,7 @@ async def test_one_with_which_the_agent_cannot_come_up_is_rolled_back_and_waits_
     fatal.add(2)
     async with pi.running() as agent:
         agent.configuration.receive(district.config(pi, 2))
-        agent.declarations.receive(DISTRICT, district.declare(DISTRICT, 1, lockdown()))
+        agent.declarations.accept_set(DISTRICT, district.declare(DISTRICT, 1, lockdown()))
     for _ in range(config_trial.FAILED_STARTS):
         await die(pi)
     async with pi.running() as agent:
@@ -114,19 +114,19 @@ async def test_the_first_configuration_of_all_can_be_rolled_back_too(
 async def test_a_configuration_that_cannot_be_applied_is_rolled_back_at_once(
     pi: Pi, district: TestDistrict, noted: list[NewEvent], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_rules = Controller.set_rules
+    set_rules = Doors.set_rules
 
-    def set_or_fail(self: Controller, rules: Rules) -> None:
+    def set_or_fail(self: Doors, rules: Rules) -> None:
         if rules.version == 2:
             raise RuntimeError("this configuration cannot be applied")
         set_rules(self, rules)
 
-    monkeypatch.setattr(Controller, "set_rules", set_or_fail)
+    monkeypatch.setattr(Doors, "set_rules", set_or_fail)
     async with pi.running() as agent:
         agent.configuration.receive(district.config(pi, 1))
         stay_well(agent)
         agent.configuration.receive(district.config(pi, 2))
-        assert agent.configuration.rules.version == agent.controller.rules.version == 1
+        assert agent.configuration.rules.version == agent.doors.rules.version == 1
     ((event),) = told(noted, EventKind.CONFIG_ROLLED_BACK)
     assert (event["version"], event["to"]) == (2, 1)
 
@@ -138,7 +138,7 @@ async def test_one_that_is_not_confirmed_in_time_is_rolled_back_while_the_agent_
         agent.configuration.receive(district.config(pi, 1))
         stay_well(agent)
         monkeypatch.setattr(config_trial, "CONFIRM_WITHIN_MS", 50)
-        monkeypatch.setattr(Controller, "reports", lambda _self: 1 / 0)  # it cannot say what its doors are
+        monkeypatch.setattr(Doors, "reports", lambda _self: 1 / 0)  # it cannot say what its doors are
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         agent.configuration.receive(district.config(pi, 2))
         await until(lambda: agent.configuration.rules.version == 1, "the last good one")

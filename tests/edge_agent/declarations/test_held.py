@@ -33,7 +33,7 @@ def outputs(pi: Pi) -> list[list[bool]]:
 
 
 def modes(agent: Agent) -> set[DoorMode]:
-    return {door.state.mode for door in agent.controller.doors.values()}
+    return {door.state.mode for door in agent.doors.held.values()}
 
 
 def unlocked_by_schedule(agent: Agent, pi: Pi, district: TestDistrict) -> None:
@@ -125,7 +125,7 @@ async def test_a_declaration_holds_after_a_restart_before_any_network(pi: Pi, di
         assert modes(agent) == {DoorMode.SECURED}
         assert not any(True in levels for levels in outputs(pi)), "a door was released on the way up"
         assert agent.declarations.book.applied == {DISTRICT: 1}
-        await until(lambda: all(d.state.condition is Condition.SECURE for d in agent.controller.doors.values()))
+        await until(lambda: all(d.state.condition is Condition.SECURE for d in agent.doors.held.values()))
         arrive(agent, DISTRICT, district.declare(DISTRICT, 1))
         assert modes(agent) == {DoorMode.SECURED}, "a restart must not forget which revision it holds"
 
@@ -192,7 +192,7 @@ async def test_the_panic_button_works_with_a_replaced_key_and_a_clock_that_is_be
     async with pi.running() as agent:
         agent.store.save_declarations(StoredSet(own, 10**12, b"signed by the key before"))
     async with pi.running() as agent:
-        agent.controller.panic_pressed()
+        agent.declarations.declare_panic()
         assert modes(agent) == {DoorMode.SECURED}
     async with pi.running() as agent:
         assert modes(agent) == {DoorMode.SECURED}
@@ -201,7 +201,7 @@ async def test_the_panic_button_works_with_a_replaced_key_and_a_clock_that_is_be
 async def test_the_panic_button_works_whatever_the_disk_does(pi: Pi, caplog: pytest.LogCaptureFixture) -> None:
     async with pi.running() as agent:
         agent.store.close()
-        agent.controller.panic_pressed()
+        agent.declarations.declare_panic()
         assert modes(agent) == {DoorMode.SECURED}
         assert "cannot be kept" in caplog.text
 
@@ -255,7 +255,7 @@ async def test_a_panic_lockdown_ends_only_by_central_naming_it_and_can_be_declar
     pi: Pi, district: TestDistrict
 ) -> None:
     async with pi.running() as agent:
-        agent.controller.panic_pressed()
+        agent.declarations.declare_panic()
         own = pi.topic(TopicKind.DECLARATIONS)
         (declared,) = agent.declarations.book.sets[own].declarations
         first = agent.declarations.book.sets[own].revision
@@ -265,7 +265,7 @@ async def test_a_panic_lockdown_ends_only_by_central_naming_it_and_can_be_declar
         assert modes(agent) == {DoorMode.CONTROLLED}
         assert agent.declarations.book.sets[own].declarations == ()
         assert agent.declarations.book.sets[own].revision > first
-        agent.controller.panic_pressed()
+        agent.declarations.declare_panic()
         assert modes(agent) == {DoorMode.SECURED}
     async with pi.running() as agent:
         assert modes(agent) == {DoorMode.SECURED}
@@ -291,13 +291,13 @@ async def test_a_neighbours_panic_locks_here_also_if_its_key_comes_only_later(
 async def test_an_agent_whose_disk_was_replaced_still_outnumbers_what_its_neighbours_remember(pi: Pi) -> None:
     own = pi.topic(TopicKind.DECLARATIONS)
     async with pi.running() as agent:
-        agent.controller.panic_pressed()
+        agent.declarations.declare_panic()
         before = agent.declarations.book.sets[own].revision
     for path in (pi.folder / "data").iterdir():
         path.unlink()
     pi.clock.ahead_ns = 10**9
     async with pi.running() as agent:
-        agent.controller.panic_pressed()
+        agent.declarations.declare_panic()
         assert agent.declarations.book.sets[own].revision > before
 
 
@@ -308,7 +308,7 @@ async def test_a_leftover_of_the_agents_own_topic_releases_no_panic_and_is_outnu
     ahead = 10**10  # seconds: the clock was right once, and is behind now
     before = lockdown("panic-before", Scope(kind=ScopeKind.SITE, site="lincoln-high"))
     async with pi.running() as agent:
-        agent.controller.panic_pressed()
+        agent.declarations.declare_panic()
         (pressed,) = agent.declarations.book.sets[own].declarations
         arrive(agent, own, pi.key.sign(DeclarationSet(audience=own, revision=ahead)), retained=True)
         assert modes(agent) == {DoorMode.SECURED}

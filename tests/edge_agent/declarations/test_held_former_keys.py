@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfoNotFoundError
 import pytest
 
 from edge_agent.agent import Agent
+from edge_agent.bundle import trial as config_trial
 from edge_agent.policy import rules
 from edge_agent.storage.state_db import StoredSet
 from protocol import topics
@@ -48,7 +49,7 @@ def unlocking(district: TestDistrict, pi: Pi, version: int, *trusted: Pi, **fiel
 
 
 def mode(agent: Agent) -> DoorMode:
-    return agent.controller.doors["door-0"].state.mode
+    return agent.doors.held["door-0"].state.mode
 
 
 async def test_it_holds_though_the_configuration_that_named_the_neighbour_is_rolled_back(
@@ -58,7 +59,7 @@ async def test_it_holds_though_the_configuration_that_named_the_neighbour_is_rol
         agent.configuration.receive(unlocking(district, pi, 1))
         stay_well(agent)
         agent.configuration.receive(unlocking(district, pi, 2, west))
-        agent.declarations.receive(*panic(west))
+        agent.declarations.accept_set(*panic(west))
         assert mode(agent) is DoorMode.SECURED
         agent.store._db.execute("UPDATE declarations SET key = NULL")  # as an older version kept it
     fatal.add(2)
@@ -75,12 +76,12 @@ async def test_the_neighbour_can_still_lock_after_the_configuration_that_named_i
         agent.configuration.receive(unlocking(district, pi, 1))
         stay_well(agent)
         agent.configuration.receive(unlocking(district, pi, 2, west))
-        agent.configuration._roll_back("for the test")
+        agent.configuration._step(config_trial.Failed("for the test"))
         assert agent.configuration.rules.version == 1
-        agent.declarations.receive(*panic(west))
+        agent.declarations.accept_set(*panic(west))
         assert mode(agent) is DoorMode.SECURED
     async with pi.running() as agent:
-        agent.declarations.receive(*panic(west, revision=6))
+        agent.declarations.accept_set(*panic(west, revision=6))
         assert agent.configuration.rules.version == 1
 
 
@@ -96,7 +97,7 @@ async def test_it_holds_though_the_pages_of_the_configuration_on_trial_are_lost(
             await until(lambda n=number: n in agent.configuration.pages.wanted(), "the page being wanted")
             agent.configuration.receive_page(number, page)
         await until(lambda: agent.configuration.rules.version == 2, "the configuration with its pages")
-        agent.declarations.receive(*panic(west))
+        agent.declarations.accept_set(*panic(west))
         data = agent.config.data
     for file in data.glob("credentials.db*"):
         file.unlink()
@@ -110,7 +111,7 @@ async def test_it_holds_though_the_confirmed_configuration_can_be_used_no_longer
     async with pi.running() as agent:
         agent.configuration.receive(unlocking(district, pi, 1, west))
         stay_well(agent)
-        agent.declarations.receive(*panic(west))
+        agent.declarations.accept_set(*panic(west))
         agent.store._db.execute("UPDATE declarations SET key = NULL")
 
     def gone(name: str) -> None:
@@ -129,7 +130,7 @@ async def test_it_holds_though_the_neighbour_was_taken_out_or_has_another_key_by
     async with pi.running() as agent:
         agent.configuration.receive(unlocking(district, pi, 1, west))
         stay_well(agent)
-        agent.declarations.receive(*panic(west))
+        agent.declarations.accept_set(*panic(west))
         if new_key is not None:
             west.key = SigningKey.generate(new_key)  # of the same name
         agent.configuration.receive(unlocking(district, pi, 2, *([west] if new_key else [])))
@@ -140,7 +141,7 @@ async def test_it_holds_though_the_neighbour_was_taken_out_or_has_another_key_by
     if new_key is not None:
         async with pi.running() as agent:
             topic, _ = panic(west)
-            agent.declarations.receive(topic, west.key.sign(DeclarationSet(audience=topic, revision=6)))
+            agent.declarations.accept_set(topic, west.key.sign(DeclarationSet(audience=topic, revision=6)))
             assert mode(agent) is DoorMode.UNLOCKED, "the neighbour takes its word back by its new key"
 
 
@@ -179,7 +180,7 @@ async def test_it_holds_by_the_key_of_the_last_good_configuration_while_a_newer_
     async with pi.running() as agent:
         agent.configuration.receive(unlocking(district, pi, 1, west))
         stay_well(agent)
-        agent.declarations.receive(*panic(west))
+        agent.declarations.accept_set(*panic(west))
         agent.store._db.execute("UPDATE declarations SET key = NULL")  # as an older version kept it
         agent.configuration.receive(unlocking(district, pi, 2))
     async with pi.running() as agent:
@@ -191,13 +192,13 @@ async def test_two_people_can_end_what_a_neighbour_declared_that_is_there_no_lon
 ) -> None:
     async with pi.running() as agent:
         agent.configuration.receive(unlocking(district, pi, 1, west))
-        agent.declarations.receive(*panic(west))
+        agent.declarations.accept_set(*panic(west))
         agent.configuration.receive(unlocking(district, pi, 2))
         stay_well(agent)
     async with pi.running() as agent:
         assert mode(agent) is DoorMode.SECURED
         site = topics.site_declarations("lincoln-high")
-        agent.declarations.receive(site, district.declare(site, 1, ended=("panic-1",)))
+        agent.declarations.accept_set(site, district.declare(site, 1, ended=("panic-1",)))
         assert mode(agent) is DoorMode.UNLOCKED
     async with pi.running() as agent:
         assert mode(agent) is DoorMode.UNLOCKED
@@ -211,7 +212,7 @@ async def test_a_neighbour_can_lock_while_the_configuration_that_names_it_waits_
         stay_well(agent)
         pages = digests(paged(people(1_600), 8))
         agent.configuration.receive(unlocking(district, pi, 2, west, credential_pages=pages))
-        agent.declarations.receive(*panic(west))
+        agent.declarations.accept_set(*panic(west))
         assert (agent.configuration.rules.version, mode(agent)) == (1, DoorMode.SECURED)
     async with pi.running() as agent:
         assert (agent.configuration.rules.version, mode(agent)) == (1, DoorMode.SECURED)

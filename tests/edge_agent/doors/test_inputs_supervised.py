@@ -72,11 +72,12 @@ class Here:
         self.agent: Agent = site.agent
 
     def condition(self, door: str = DOOR) -> Condition:
-        return self.agent.controller.doors[door].state.condition
+        return self.agent.doors.held[door].state.condition
 
     def alarms(self, door: str | None = DOOR) -> set[str]:
-        controller = self.agent.controller
-        return set(controller.alarms() if door is None else controller.report(controller.doors[door]).alarms)
+        if door is None:
+            return set(self.agent.alarms.alarms(None))
+        return set(self.agent.doors.report(self.agent.doors.held[door]).alarms)
 
     def fault(self, name: str, fault: WireFault, door: str = DOOR) -> None:
         switch = self.site.switches.get(name) or self.site.doors[door]._switches[name]  # type: ignore[index]
@@ -108,7 +109,7 @@ async def running(folder: Path, *, panic: WireFault = WireFault.NONE) -> AsyncIt
                 DoorSettings(door=MAGLOCK, name="Office", unlock_ms=500, bolt_ms=1_000, fire_release=True),
             )
             config = AgentConfig(audience="", version=1, timezone="UTC", doors=doors)
-            site.agent.controller.set_rules(compile_rules(config))
+            site.agent.doors.set_rules(compile_rules(config))
             made = Here(site)
             doors_secure = lambda: {made.condition(door) for door in site.doors} == {Condition.SECURE}  # noqa: E731
             await until(doors_secure, "every door secure")
@@ -128,7 +129,7 @@ async def here(tmp_path: Path) -> AsyncIterator[Here]:
 
 async def test_doors_on_supervised_lines_are_proven_opened_left_and_locked(here: Here) -> None:
     assert here.alarms() == here.alarms(None) == set()
-    here.agent.controller.grant(DOOR, {})
+    here.agent.doors.grant(DOOR, {})
     assert here.site.doors[DOOR].person_opens(0.2)
     await until(lambda: here.condition() is Condition.OPEN, "the open door")
     await until(lambda: here.condition() is Condition.SECURE, "proof after it closed")
@@ -148,7 +149,7 @@ async def test_who_leaves_is_known_before_a_bolt_and_a_contact_that_are_on_pins(
 
 async def test_proof_after_a_lock_command_does_not_wait_for_the_next_regular_sample(here: Here) -> None:
     here.agent._pulse._next_sample_ms += 60_000
-    here.agent.controller.test_lock(DOOR)
+    here.agent.doors.test_lock(DOOR)
     assert here.condition() is Condition.UNKNOWN, "what was read before the command proves nothing"
     await until(lambda: here.condition() is Condition.SECURE, "proof", within=2)
 
@@ -170,7 +171,7 @@ async def test_a_cut_contact_never_reads_as_a_shut_door_nor_as_a_forced_one(here
     here.fault("contact", WireFault.CUT)
     await until(lambda: Alarm.LINE_CUT in here.alarms(), "the alarm")
     here.site.doors[DOOR].person_opens(0.1, from_inside=True)
-    assert here.agent.controller.doors[DOOR].state.contact is None
+    assert here.agent.doors.held[DOOR].state.contact is None
     assert Alarm.FORCED not in here.alarms()
 
 
@@ -188,11 +189,11 @@ async def test_a_faulty_request_to_exit_opens_nothing_takes_no_way_out_and_is_to
 async def test_a_faulty_fire_line_is_a_fire_and_an_alarm(here: Here) -> None:
     for fault, alarm in FAULTS:
         here.fault("fire", fault)
-        await until(lambda: here.agent.controller.fire and here.site.doors[MAGLOCK].released, "the release")
+        await until(lambda: here.agent.doors.fire and here.site.doors[MAGLOCK].released, "the release")
         await until(lambda alarm=alarm: here.alarms(None) == {alarm}, "the agent's own alarm")  # type: ignore[misc]
-        assert here.agent.snapshot().alarms == (alarm,)
+        assert here.agent.snapshots.make().alarms == (alarm,)
     here.fault("fire", WireFault.NONE)
-    await until(lambda: not here.agent.controller.fire and here.alarms(None) == set(), "the mended line")
+    await until(lambda: not here.agent.doors.fire and here.alarms(None) == set(), "the mended line")
     assert not here.site.doors[DOOR].released
 
 
@@ -222,7 +223,7 @@ async def test_mains_and_battery_are_told_as_they_fail_and_return(here: Here) ->
 async def test_a_converter_without_power_leaves_its_doors_unknown_and_the_others_alone(here: Here) -> None:
     here.chip("house").powered = False
     await until(lambda: Alarm.NO_EVIDENCE in here.alarms(None), "the alarm")
-    assert here.agent.controller.fire, "a fire input that cannot be read lets people out"
+    assert here.agent.doors.fire, "a fire input that cannot be read lets people out"
     assert here.condition() is Condition.SECURE
     here.chip("doors").powered = False
     await until(lambda: here.condition() is here.condition(MAGLOCK) is Condition.UNKNOWN, "unknown doors")

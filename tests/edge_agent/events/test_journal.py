@@ -6,19 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.events.journal import Journal
+from edge_agent.events.journal import EventsWritten, Journal
 from edge_agent.events.outbox import NewEvent, Outbox
 from edge_agent.host.clock import SystemClock
+from edge_agent.storage.disk_watch import Disk
 from protocol.words import EventKind
 from tests.support.waiting import until
 
 
-def made(folder: Path) -> tuple[Journal, list[int]]:
+def made(folder: Path, disk: Disk | None = None) -> tuple[Journal, list[int]]:
     written: list[int] = []
-    outbox = Outbox(folder / "outbox.db")
-    return Journal(
-        outbox, SystemClock(require_sync=False), on_written=lambda: written.append(outbox.last_seq)
-    ), written
+    outbox = Outbox(folder / "outbox.db", disk)
+    journal = Journal(outbox, SystemClock(require_sync=False))
+    journal.when(EventsWritten, lambda: written.append(outbox.last_seq))
+    return journal, written
 
 
 async def test_what_happens_together_is_committed_together_and_in_order(tmp_path: Path) -> None:
@@ -37,7 +38,8 @@ async def test_events_wait_while_the_disk_refuses_and_are_written_when_it_takes_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge_agent.events.journal.RETRY_S", 0.01)
-    journal, written = made(tmp_path)
+    disk = Disk()
+    journal, written = made(tmp_path, disk)
     append, refusals = journal.outbox.append, 0
 
     def refusing(events: list[NewEvent]) -> None:
@@ -49,10 +51,10 @@ async def test_events_wait_while_the_disk_refuses_and_are_written_when_it_takes_
 
     monkeypatch.setattr(journal.outbox, "append", refusing)
     journal.add(EventKind.AGENT_STARTED)
-    await until(lambda: journal.refused, "the refusal")
+    await until(disk.refused, "the refusal")
     journal.add(EventKind.AGENT_HEALTH)
     await until(lambda: written, "the commit")
-    assert (written, journal.refused, journal.outbox.in_memory) == ([2], False, False)
+    assert (written, disk.refused(), journal.outbox.in_memory) == ([2], (), False)
     await journal.close()
 
 

@@ -15,7 +15,7 @@ from tests.support.agents import SettableClock
 @pytest.fixture
 async def refusals(tmp_path: Path, noted: list[NewEvent]) -> tuple[Refusals, Journal, SettableClock]:
     clock = SettableClock()
-    journal = Journal(Outbox(tmp_path / "outbox.db"), clock, on_written=lambda: None)
+    journal = Journal(Outbox(tmp_path / "outbox.db"), clock)
     return Refusals(clock, journal), journal, clock
 
 

@@ -234,7 +234,7 @@ async def test_the_agent_itself_keeps_its_clock_over_a_restart(kernel: dict[str,
         agent = Agent(pi.config, pin_factory=pi.factory)
         running = asyncio.create_task(agent.run())
         await until(agent.ready.is_set, "the agent")
-        says = agent.snapshot().at.clock_trusted
+        says = agent.snapshots.make().at.clock_trusted
         if kernel["synchronised"]:
             await until((tmp_path / "data" / FILE).exists, "what is kept")
         running.cancel()

@@ -66,7 +66,7 @@ async def test_an_agent_that_cannot_say_what_its_doors_are_beats_no_more(
             raise OSError("the pins are gone")
 
         asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)  # pytest would fail for it
-        monkeypatch.setattr(agent.controller, "sample_all", broken)
+        monkeypatch.setattr(agent.doors, "sample_all", broken)
         await until(lambda: len(tried) >= 3, "three tries")
         assert tried[-1] == manager.hear().count("WATCHDOG=1") == tried[0]
 

@@ -115,7 +115,7 @@ async def test_a_broker_killed_and_restarted_while_events_flow_costs_no_event_an
     monkeypatch.setattr(event_sender, "PAUSE_S", 0.05)
     pi = pi_at(either, tmp_path, district)
     async with listening(either.port) as central, pi.running() as agent:
-        agent.link.sender._ack_timeout_s = 0.5
+        agent.link._sender._ack_timeout_s = 0.5
         central.lose_acks = 0.2
         stop = asyncio.Event()
 
@@ -152,7 +152,7 @@ async def test_what_happened_while_there_was_no_broker_is_told_when_there_is_one
     pi = pi_at(broker, tmp_path, district)
     async with pi.running() as agent:
         stream = agent.journal.outbox.stream
-        agent.controller.panic_pressed()
+        agent.declarations.declare_panic()
     broker.start()
     async with listening(broker.port) as central, pi.running() as agent:
         await until(lambda: central.of_kind(EventKind.PANIC_PRESSED), "the event")
@@ -168,14 +168,14 @@ async def test_nothing_is_deleted_before_central_has_acknowledged_it(
         central.taking = False
         async with pi.running() as agent:
             outbox = agent.journal.outbox
-            agent.link.sender._ack_timeout_s = 0.2
+            agent.link._sender._ack_timeout_s = 0.2
             await until(lambda: len(central.numbers) > 2 * outbox.last_seq > 0, "the same again")
             assert outbox.depth == outbox.last_seq, "an answer that says less must not delete more"
             central.acknowledging, central.taking = False, True
             heard = len(central.numbers)
             await until(lambda: len(central.numbers) > heard + 2 * outbox.last_seq, "the same again")
             assert outbox.depth == outbox.last_seq
-            agent.link.sender.acknowledged(EventAck(stream="another", committed=outbox.last_seq))
+            agent.link._sender.acknowledged(EventAck(stream="another", committed=outbox.last_seq))
             central.acknowledging = True
             await until(lambda: all_arrived(central, agent), "every event")
 
@@ -193,7 +193,7 @@ async def test_bad_input_is_counted_reported_once_a_minute_and_never_acted_upon(
         await until(lambda: sum(agent.refusals.counts.values()) == 21, "21 refusals")
         assert agent.refusals.counts == {"not_signed": 16, "oversized": 4, "malformed": 1}
         await until(lambda: len(central.of_kind(EventKind.MESSAGE_REFUSED)) == 3, "three reports")
-        assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.CONTROLLED}
+        assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.CONTROLLED}
 
 
 # --- commands -----------------------------------------------------------------------------------------------
@@ -214,6 +214,7 @@ async def test_a_grant_opens_once_and_its_replay_nothing(
     async with listening(broker.port) as central, pi.running() as agent:
         await central.say(pi.topic(TopicKind.CONFIG), district.config(pi))
         await until(lambda: agent.configuration.rules.version == 1)
+        await agent.link.mqtt.wait_connected()  # subscribed to commands, too, which nothing retains
         grant = district.command(pi, "grant", "door-0", id="g1")
         await central.say(pi.topic(TopicKind.COMMAND), grant, retain=False)
         await until(lambda: pi.doors["door-0"].released, "the release")
@@ -267,4 +268,4 @@ async def test_a_grant_does_not_pass_a_declaration_but_a_lock_test_works(pi: Pi,
         assert agent.refusals.counts == {"door_secured": 1}
         agent.inbox.receive(Incoming(topic, district.command(pi, "test_lock", "door-0"), False))
         assert agent.refusals.counts == {"door_secured": 1}
-        assert agent.controller.doors["door-0"].state.condition is Condition.SECURE
+        assert agent.doors.held["door-0"].state.condition is Condition.SECURE

@@ -6,12 +6,13 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from edge_agent.access.display import Show
+from drivers.readers import Show
 from edge_agent.agent import Agent
 from protocol import credentials
 from protocol.mqtt import Incoming
@@ -21,6 +22,7 @@ from simulators.hardware.line import VirtualLine
 from simulators.hardware.osdp_reader import Buzzer, VirtualOsdpReader
 from tests.drivers.osdp.attacker import Middle
 from tests.support.agents import Pi, TestDistrict, cardholder
+from tests.support.swipes import reader_alarms
 from tests.support.waiting import until
 
 CARD = (26, bytes.fromhex("12345640"))
@@ -87,24 +89,24 @@ async def told(agent: Agent, what: EventKind, /, **data: Any) -> None:
 
 async def test_the_cover_and_the_power_of_a_reader_are_alarms_of_its_door(school: School) -> None:
     async with school.running() as agent:
-        alarms = agent.controller.doors[DOOR].reader_alarms
+        alarms = partial(reader_alarms, agent, DOOR)
         school.reader.tamper(True)
         school.reader.power_fault(True)
-        await until(lambda: alarms == {(READER, Alarm.TAMPER), (READER, Alarm.READER_POWER)}, "both alarms")
+        await until(lambda: alarms() == {(READER, Alarm.TAMPER), (READER, Alarm.READER_POWER)}, "both alarms")
         school.reader.power_fault(False)
-        await until(lambda: alarms == {(READER, Alarm.TAMPER)}, "the power's return")
+        await until(lambda: alarms() == {(READER, Alarm.TAMPER)}, "the power's return")
 
 
 async def test_a_cut_line_is_told_and_a_card_shown_meanwhile_opens_nothing_when_it_is_mended(school: School) -> None:
     async with school.running() as agent:
-        alarms = agent.controller.doors[DOOR].reader_alarms
+        alarms = partial(reader_alarms, agent, DOOR)
         school.line.cut()
         silent = {(READER, Alarm.LINE_SILENT), (READER, Alarm.READER_OFFLINE)}
-        await until(lambda: alarms == silent, "both alarms", within=3)
+        await until(lambda: alarms() == silent, "both alarms", within=3)
         school.reader.swipe(*CARD)
         school.line.mend()
         await told(agent, EventKind.ACCESS_DENIED, reader=READER, reason=Denial.READ_TOO_OLD)
-        await until(lambda: not alarms, "the end of the alarms")
+        await until(lambda: not alarms(), "the end of the alarms")
         assert not school.pi.doors[DOOR].released
 
 
@@ -131,7 +133,11 @@ async def test_a_reader_shows_what_it_is_asked_to_and_returns_to_what_lasts(scho
 async def test_keys_pressed_at_a_reader_reach_its_door(school: School, monkeypatch: pytest.MonkeyPatch) -> None:
     pressed: list[tuple[Any, ...]] = []
     async with school.running() as agent:
-        monkeypatch.setattr(agent.controller, "keys_pressed", lambda *what: pressed.append(what[:3]))
+        monkeypatch.setattr(
+            agent.desk,
+            "press",
+            lambda key: pressed.append((key.reader, agent.desk.places[key.reader].door, key.keys)),
+        )
         school.reader.press("1*#")
         await until(lambda: pressed, "the keys")
         assert pressed == [(READER, DOOR, "1*#")]
@@ -154,7 +160,7 @@ async def test_a_reader_is_given_a_new_key_on_command_and_keeps_it_over_a_restar
         await told(agent, EventKind.COMMAND_DONE, kind="rotate_reader_key", reader=READER)
         assert school.reader.key != school.first
         await school.opens()
-        assert not agent.controller.doors[DOOR].reader_alarms
+        assert not reader_alarms(agent, DOOR)
     school.reader.restart()
     async with school.running():
         await school.opens()
@@ -174,7 +180,7 @@ async def test_a_reader_that_refuses_its_new_key_is_told_of_and_works_on(school:
 async def test_the_power_cut_in_a_rotation_leaves_a_reader_that_works(school: School, heard: bool) -> None:
     """The key is on the disk, and the agent dies before or after the reader takes it."""
     async with school.running() as agent:
-        new = agent.readers._keys.propose(READER)
+        new = agent.readers.drivers.osdp._keys.propose(READER)
     if heard:
         school.reader._key = new
         school.reader.restart()
@@ -220,7 +226,7 @@ async def test_a_reader_put_back_into_install_mode_is_not_spoken_to(school: Scho
         school.reader.restart()
         school.reader.swipe(*CARD)
         alarm = (READER, Alarm.READER_OFFLINE)
-        await until(lambda: alarm in agent.controller.doors[DOOR].reader_alarms, "the alarm")
+        await until(lambda: alarm in reader_alarms(agent, DOOR), "the alarm")
         assert school.reader.keys_taken == 0
         assert not school.reader.secure
         assert not school.pi.doors[DOOR].released

@@ -22,6 +22,7 @@ from protocol.words import EventKind
 from simulators.hardware.serial_reader import VirtualSerialReader
 from simulators.hardware.wiegand_reader import BitFault, VirtualWiegandReader
 from tests.support.agents import Pi, TestDistrict, cardholder, lockdown
+from tests.support.swipes import reader_alarms
 from tests.support.waiting import until
 
 H10301 = FORMATS["h10301"]
@@ -74,7 +75,7 @@ async def test_a_badge_at_a_wiegand_reader_opens_its_door_and_shows_it(
         await until(lambda: pi.doors["door-0"].holds, "the relock")
         (granted,) = await events(agent, EventKind.ACCESS_GRANTED)
         assert (granted["reader"], granted["cardholder"]) == ("door-0-in", "ch-0001")
-        assert agent.wired_readers.wiegand["door-0-in"].refused.total() == 1
+        assert agent.readers.drivers.wired.wiegand["door-0-in"].refused.total() == 1
         reader.swipe(26, to_bytes(H10301.encode(1, 1), 26))
         (denied,) = await events(agent, EventKind.ACCESS_DENIED)
         assert denied["reader"] == "door-0-in"
@@ -105,13 +106,12 @@ async def test_a_serial_port_that_vanishes_is_an_alarm_until_it_is_back(
     pi = machine(tmp_path / "pi", district, serial_readers=[wired])
     with VirtualSerialReader(tmp_path) as reader:
         async with pi.running(devices={"/dev/ttyUSB1": reader.path}) as agent:
-            door = agent.controller.doors["door-1"]
-            await until(lambda: agent.wired_readers.serial["door-1-in"].listening, "the port")
+            await until(lambda: agent.readers.drivers.wired.serial["door-1-in"].listening, "the port")
             reader.unplug()
-            await until(lambda: ("door-1-in", "reader_offline") in door.reader_alarms, "the alarm")
+            await until(lambda: ("door-1-in", "reader_offline") in reader_alarms(agent, "door-1"), "the alarm")
             assert await events(agent, EventKind.READER_OFFLINE) == [{"reader": "door-1-in", "reason": "port"}]
             reader.plug()
-            await until(lambda: not door.reader_alarms, "the end of the alarm")
+            await until(lambda: not reader_alarms(agent, "door-1"), "the end of the alarm")
             allow(agent, pi, district, 40, TAG)
             reader.swipe(TAG)
             await until(lambda: pi.doors["door-1"].released, "the release")
@@ -177,10 +177,10 @@ async def test_a_wiegand_reader_blinks_while_its_door_is_secured(tmp_path: Path,
         allow(agent, pi, district, *CARD)
         assert not lit(pi, LED)
         topic = topics.district_declarations()
-        agent.declarations.receive(topic, district.declare(topic, 1, lockdown()))
+        agent.declarations.accept_set(topic, district.declare(topic, 1, lockdown()))
         for wanted in (True, False, True):
             await until(lambda wanted=wanted: lit(pi, LED) is wanted, "the blinking")
-        agent.declarations.receive(topic, district.declare(topic, 2, ended=("lockdown-1",)))
+        agent.declarations.accept_set(topic, district.declare(topic, 2, ended=("lockdown-1",)))
         await asyncio.sleep(0)
         await until(lambda: not lit(pi, LED), "the end of it")
 
@@ -195,7 +195,7 @@ async def test_without_a_gpio_chip_the_doors_are_held_and_the_reader_is_said_to_
     pi = machine(tmp_path, district, wiegand_readers=[WIEGAND])
     async with pi.running() as agent:
         assert all(door.holds for door in pi.doors.values())
-        await until(lambda: agent.controller.doors["door-0"].reader_alarms, "the alarm")
+        await until(lambda: reader_alarms(agent, "door-0"), "the alarm")
         assert "reader door-0-in cannot be used: Wiegand readers need a GPIO chip, and /dev has none" in caplog.text
 
 
@@ -210,7 +210,7 @@ async def test_one_reader_whose_pin_is_taken_costs_no_other(
         allow(agent, pi, district, *CARD)
         reader.swipe(*CARD)
         await until(lambda: pi.doors["door-1"].released, "the release")
-        assert agent.controller.doors["door-0"].reader_alarms == {("door-0-in", "reader_offline")}
+        assert reader_alarms(agent, "door-0") == {("door-0-in", "reader_offline")}
         assert "pin 14 cannot be watched for a Wiegand reader" in caplog.text
     taken.close()
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from edge_agent.policy.credentials import MemoryCredentials
 from edge_agent.storage.credential_page import assemble, open_page
-from edge_agent.storage.credential_store import CredentialStore, MemoryCredentials, PagedCredentials
+from edge_agent.storage.credential_store import CredentialStore, PagedCredentials, PagesLost
 from protocol import codec
 from protocol.messages import CredentialPage
 from protocol.refusal import Reason, Refused
@@ -27,7 +28,7 @@ class Lost:
 
     count = 0
 
-    def __call__(self) -> None:
+    def __call__(self, _lost: PagesLost) -> None:
         self.count += 1
 
 
@@ -38,7 +39,8 @@ def lost() -> Lost:
 
 @pytest.fixture
 async def store(tmp_path: Path, lost: Lost) -> AsyncIterator[CredentialStore]:
-    store = CredentialStore(tmp_path / "credentials.db", on_lost=lost)
+    store = CredentialStore(tmp_path / "credentials.db")
+    store.listen(lost)
     yield store
     store.close()
 
@@ -162,7 +164,8 @@ async def test_a_file_that_is_damaged_is_begun_anew_with_the_pages_that_are_whol
     names = await stage_all(store, paged(EVERYBODY, PAGES))
     store.close()
     damage(path, whole=False)
-    store = CredentialStore(path, on_lost=lost)
+    store = CredentialStore(path)
+    store.listen(lost)
     assert PagedCredentials(store, names).find(token_of(77)) is None, "a badge that cannot be read opens nothing"
     await until(lambda: lost.count, "the file mended")
     assert [store.holds(name) for name in names].count(True) == PAGES - 1
@@ -180,7 +183,8 @@ async def test_a_ruined_file_costs_its_pages_and_nothing_else(tmp_path: Path, lo
     names = await stage_all(store, pages)
     store.close()
     damage(path, whole=True)
-    store = CredentialStore(path, on_lost=lost)
+    store = CredentialStore(path)
+    store.listen(lost)
     await store.look_through()
     await until(lambda: lost.count or not any(map(store.holds, names)), "the loss seen")
     await stage_all(store, pages)

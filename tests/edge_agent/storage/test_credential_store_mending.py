@@ -13,7 +13,7 @@ import pytest
 
 from edge_agent.storage import credential_file
 from edge_agent.storage.credential_file import copy_of, copy_whole_pages
-from edge_agent.storage.credential_store import CredentialStore, PagedCredentials
+from edge_agent.storage.credential_store import CredentialStore, PagedCredentials, PagesLost
 from edge_agent.storage.database import set_aside
 from protocol.messages import Credential
 from tests.support.people import digests, paged, people, token_of
@@ -38,7 +38,9 @@ class Damaged:
         self.lost = 0
 
     def open(self) -> CredentialStore:
-        return CredentialStore(self.path, on_lost=self._note)
+        store = CredentialStore(self.path)
+        store.listen(self._note)
+        return store
 
     def known(self, store: CredentialStore) -> int:
         found = PagedCredentials(store, self.names)
@@ -47,7 +49,7 @@ class Damaged:
     def find(self, store: CredentialStore) -> Credential | None:
         return PagedCredentials(store, self.names).find(self.victim.token)
 
-    def _note(self) -> None:
+    def _note(self, _lost: PagesLost) -> None:
         self.lost += 1
 
 

@@ -58,13 +58,13 @@ async def furnish(pi: Pi, district: TestDistrict) -> None:
 
 def check_held(agent: Agent, *, badges: bool = True) -> None:
     """What was on the disk holds."""
-    assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.SECURED}
+    assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.SECURED}
     assert agent.declarations.book.applied == {DISTRICT: 1}
     assert agent.configuration.rules.version == 1
     found = agent.configuration.rules.credentials
     assert found.find(TOKEN) is not None
     assert sum(found.find(one.token) == one for one in EVERYBODY) == (len(EVERYBODY) if badges else 0)
-    assert Alarm.STORAGE_FAILED in agent.snapshot().alarms
+    assert Alarm.STORAGE_FAILED in agent.snapshots.make().alarms
 
 
 @contextlib.contextmanager
@@ -100,9 +100,9 @@ async def test_where_nothing_can_be_written_the_doors_are_held_and_declarations_
         async with pi.running() as agent:
             check_held(agent)
             declare(agent, district, 2)
-            assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.CONTROLLED}
+            assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.CONTROLLED}
             declare(agent, district, 3, "lockdown-3")
-            assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.SECURED}
+            assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.SECURED}
             await until(lambda: agent.journal.outbox.depth >= 4, "the events, in memory")
 
 
@@ -112,14 +112,14 @@ async def test_what_came_meanwhile_is_kept_once_the_disk_takes_it(pi: Pi, distri
         async with pi.running() as agent:
             declare(agent, district, 2, "lockdown-2")
             full.close()
-            await until(lambda: not agent.snapshot().alarms, "the alarm cleared")
-            assert not agent.storage.refused()
+            await until(lambda: not agent.snapshots.make().alarms, "the alarm cleared")
+            assert not agent.disk.refused()
             signed = district.config(pi, 2, **cardholder(TOKEN))
             agent.inbox.receive(Incoming(pi.topic(TopicKind.CONFIG), signed, retained=False))
     async with pi.running() as agent:
         assert agent.declarations.book.applied == {DISTRICT: 2}
         assert agent.configuration.rules.version == 2
-        assert not agent.snapshot().alarms
+        assert not agent.snapshots.make().alarms
 
 
 async def test_the_panic_button_works_and_is_kept_in_the_end(pi: Pi, district: TestDistrict) -> None:
@@ -131,10 +131,10 @@ async def test_the_panic_button_works_and_is_kept_in_the_end(pi: Pi, district: T
             await until(lambda: agent.declarations.own_signed is not None, "the panic button")
             pi.panic_wire.drive(True)
             full.close()
-            await until(lambda: not agent.storage.alarms, "the alarm cleared")
+            await until(lambda: not agent.disk.alarms, "the alarm cleared")
     async with pi.running() as agent:
         assert agent.declarations.own_topic in agent.declarations.book.applied
-        assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.SECURED}
+        assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.SECURED}
 
 
 async def test_a_trial_that_the_disk_cannot_confirm_is_not_rolled_back(
@@ -165,12 +165,12 @@ async def test_one_file_that_cannot_be_opened_keeps_no_agent_from_its_doors(
     async with pi.running() as agent:
         if name == "state.db":
             declare(agent, district, 5, "lockdown-5")
-            assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.SECURED}
+            assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.SECURED}
         elif name == "presence.db":
             assert agent.declarations.book.applied == {DISTRICT: 1}
         else:
             check_held(agent, badges=name != "credentials.db")
-        assert (Alarm.STORAGE_FAILED in agent.snapshot().alarms) is (name != "presence.db")
+        assert (Alarm.STORAGE_FAILED in agent.snapshots.make().alarms) is (name != "presence.db")
 
 
 @pytest.mark.parametrize("what", ["full", "read-only"])
@@ -189,7 +189,7 @@ async def test_a_card_that_refuses_for_real_keeps_no_agent_from_its_doors(
             card.make_room()
         else:
             card.read_only(yes=False)
-        await until(lambda: not agent.snapshot().alarms, "the alarm cleared")
+        await until(lambda: not agent.snapshots.make().alarms, "the alarm cleared")
     async with pi.running() as agent:
         assert agent.declarations.book.applied == {DISTRICT: 2}
 
@@ -213,7 +213,7 @@ async def test_what_a_power_cut_has_left_in_the_log_is_read_from_a_read_only_car
         card.read_only(yes=False)
         async with there.running() as agent:
             assert agent.declarations.book.applied == {DISTRICT: 2}
-            assert not agent.snapshot().alarms
+            assert not agent.snapshots.make().alarms
 
 
 async def test_central_has_every_event_once_over_a_full_disk_and_its_end(
@@ -232,7 +232,7 @@ async def test_central_has_every_event_once_over_a_full_disk_and_its_end(
                     await until(lambda: central.of_kind(EventKind.ALARM_RAISED), raised)
                     declare(agent, district, 2, "lockdown-2")
                     full.close()
-                    await until(lambda: not agent.storage.alarms, "the alarm cleared")
+                    await until(lambda: not agent.disk.alarms, "the alarm cleared")
                     given = agent.journal.outbox.depth
             assert given > 4
             async with pi.running() as agent:
@@ -264,8 +264,8 @@ async def test_central_goes_on_hearing_of_doors_when_the_disk_becomes_full(
                 )
                 await until(lambda: central.of_kind(EventKind.ALARM_RAISED), "the alarm")
                 assert agent.journal.outbox.stream != disk
-                assert Alarm.STORAGE_FAILED in agent.snapshot().alarms
-            await until(lambda: not agent.storage.alarms, "the alarm cleared")
+                assert Alarm.STORAGE_FAILED in agent.snapshots.make().alarms
+            await until(lambda: not agent.disk.alarms, "the alarm cleared")
             assert agent.journal.outbox.stream == disk
             await until(lambda: central.of_kind(EventKind.ALARM_CLEARED), "that, told from the disk")
             await until(lambda: agent.journal.outbox.depth == 0, "every event committed")

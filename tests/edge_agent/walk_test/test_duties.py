@@ -191,7 +191,7 @@ async def test_the_panic_button_locks_every_door_ends_the_walk_and_is_declared_o
         running = asyncio.create_task(agent.run())
         try:
             await until(agent.ready.is_set, "the agent")
-            assert {door.state.mode for door in agent.controller.doors.values()} == {DoorMode.SECURED}
+            assert {door.state.mode for door in agent.doors.held.values()} == {DoorMode.SECURED}
             assert agent.declarations.own_signed is not None  # what it publishes to the site
         finally:
             running.cancel()

@@ -17,6 +17,7 @@ from simulators.school.cards import load_cards
 from simulators.school.people import People
 from simulators.school.site import VirtualSite
 from tests.support import virtual_schools
+from tests.support.swipes import reader_alarms
 from tests.support.waiting import until
 
 
@@ -80,20 +81,20 @@ async def test_a_short_on_an_unsupervised_contact_cannot_be_told_from_a_shut_doo
     school.order("short", door="gym")
     school.order("force", door="gym")
     await until(lambda: not school.site.doors["gym"].leaf_closed, "the open leaf")
-    school.site.agent.controller.sample_all()
+    school.site.agent.doors.sample_all()
     assert school.condition("gym") is Condition.SECURE
 
 
 async def test_a_weak_bolt_is_found_by_the_time_it_takes(school: School) -> None:
     school.order("weak_bolt", door="gym", travel_s=30)
-    school.site.agent.controller.grant("gym", {})
+    school.site.agent.doors.grant("gym", {})
     await school.reaches("gym", Condition.UNLATCHED)
     await school.reaches("gym", Condition.JAMMED)
 
 
 async def test_a_dead_strike_leaves_the_bolt_where_it_is(school: School) -> None:
     school.order("dead_strike", door="gym")
-    school.site.agent.controller.grant("gym", {})
+    school.site.agent.doors.grant("gym", {})
     await until(lambda: school.site.doors["gym"].released, "the release")
     assert school.site.doors["gym"].bolt_thrown
 
@@ -112,10 +113,9 @@ async def test_a_clock_set_wrong_is_what_the_agent_goes_by_and_a_distrusted_one_
 
 
 async def test_a_spliced_line_is_heard_as_a_silence_and_what_the_tap_replays_opens_nothing(school: School) -> None:
-    gym = school.site.agent.controller.doors["gym"]
     school.order("splice", seconds=1.5)
     await until(lambda: Alarm.LINE_SILENT in school.alarms("gym"), "the silence", within=10)
-    await until(lambda: not gym.reader_alarms, "the mended line", within=20)
+    await until(lambda: not reader_alarms(school.site.agent, "gym"), "the mended line", within=20)
     school.order("swipe", door="gym", card="lost", walk=False)
     tap = next(iter(school.site.taps.values()))
     await until(lambda: len(tap.tape) > 200, "the tap to hear", within=10)

@@ -1,10 +1,11 @@
 """Scenario files: what they say is understood, and what is wrong in one is told by file, line and field."""
 
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
-from edge_agent.agent_yaml.yaml_fields import ConfigError
+from ground.problems import ConfigError
 from protocol.words import Condition
 from simulators.scenario.parse import duration_s, load_scenario, scenario_file, scenario_names
 from simulators.scenario.steps import Declare, DoorRef, ExpectClosure, Never, SiteOrder
@@ -67,6 +68,39 @@ def test_a_scenario_nobody_knows_is_answered_with_those_there_are() -> None:
 def test_what_is_wrong_is_told_by_file_line_and_field(tmp_path: Path, steps: str, expected: str) -> None:
     with pytest.raises(ConfigError, match=expected):
         load(tmp_path, steps)
+
+
+MISTAKES = {
+    "speed: 60": ("speed: 6000", "speed", "from 1 to 600"),
+    "{do: jam, site: a, door: b}": ("{do: jam, site: a, door: B}", "steps[0].door", "is not a name"),
+    "after: 2s": ("after: soon", "steps[1].after", "write it like 10s"),
+    "kind: district": ("kind: zone, site: a", "steps[1].scope.kind", "zone takes site and zone"),
+    "name: one, within": ("name: two, within", "steps[2].name", "there is: one"),
+    "condition: open": ("conditon: open", "steps[3].conditon", "did you mean 'condition'"),
+    "{expect: seen}": ("{expect: mode, site: a, door: b}", "steps[4].mode", "is missing"),
+}
+
+
+@pytest.mark.parametrize("few", [list(few) for few in combinations(MISTAKES, 5)])
+def test_five_mistakes_of_any_kind_are_five_problems_in_the_order_of_the_file(tmp_path: Path, few: list[str]) -> None:
+    head = HEAD.replace("steps:", "speed: 60\nsteps:")
+    steps = (
+        "  - {do: jam, site: a, door: b}\n"
+        "  - {do: declare, after: 2s, name: one, action: lockdown, scope: {kind: district}, drill: false}\n"
+        "  - {expect: proven, name: one, within: 5s}\n"
+        "  - {expect: door, site: a, door: b, condition: open}\n"
+        "  - {expect: seen}\n"
+    )
+    assert load(tmp_path, steps, head)
+    text = head + steps
+    for old in few:
+        assert text.count(old) == 1
+        text = text.replace(old, MISTAKES[old][0])
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text, "")
+    assert [problem.field for problem in caught.value.problems] == [MISTAKES[old][1] for old in few]
+    for line, old in zip(str(caught.value).splitlines(), few, strict=True):
+        assert MISTAKES[old][2] in line
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("10s", 10.0), ("1.5s", 1.5), ("500ms", 0.5), ("2min", 120.0)])

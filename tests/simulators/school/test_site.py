@@ -6,6 +6,7 @@ No broker: a school stands alone. What central would have sent is put into the a
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from simulators.school.people import REACH_S, WALK_THROUGH_S, People
 from simulators.school.rhythm import DayClock
 from simulators.school.site import VirtualSite
 from tests.support import virtual_schools
+from tests.support.swipes import reader_alarms
 from tests.support.waiting import until
 
 NOBODY = 1  # a port without a broker
@@ -158,9 +160,9 @@ async def test_the_panic_button_secures_every_door_with_nobody_else_there(school
 
 async def test_the_fire_loop_is_heard_and_its_end_too(school: School) -> None:
     school.order("fire", on=True)
-    await until(lambda: school.site.agent.controller.fire, "fire")
+    await until(lambda: school.site.agent.doors.fire, "fire")
     school.order("fire", on=False)
-    await until(lambda: not school.site.agent.controller.fire, "the end of it")
+    await until(lambda: not school.site.agent.doors.fire, "the end of it")
 
 
 async def test_the_state_tells_the_truth_about_the_doors(school: School) -> None:
@@ -203,16 +205,16 @@ async def test_an_override_card_passes_in_a_lockdown(school: School) -> None:
 
 
 def _responder(school: School) -> str:
-    rules = school.site.agent.controller.rules
+    rules = school.site.agent.doors.rules
     return next(known.cardholder for known in rules.credentials if known.override)
 
 
 async def test_a_frozen_reader_is_missed_and_a_thawed_one_comes_back(school: School) -> None:
-    gym = school.site.agent.controller.doors["gym"]
+    alarms = partial(reader_alarms, school.site.agent, "gym")
     school.order("freeze_reader", door="gym")
-    await until(lambda: gym.reader_alarms, "the alarm", within=20)
+    await until(alarms, "the alarm", within=20)
     school.order("freeze_reader", door="gym", on=False)
-    await until(lambda: not gym.reader_alarms, "the end of the alarm", within=20)
+    await until(lambda: not alarms(), "the end of the alarm", within=20)
 
 
 @pytest.mark.parametrize(

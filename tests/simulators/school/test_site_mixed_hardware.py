@@ -124,9 +124,9 @@ async def test_a_cut_or_a_short_on_a_supervised_line_is_no_closed_door(school: S
 async def test_mains_and_battery_are_told(school: School) -> None:
     agent = school.site.agent
     school.order("mains")
-    await until(lambda: Alarm.MAINS_FAILED in agent.snapshot().alarms, "the mains")
+    await until(lambda: Alarm.MAINS_FAILED in agent.snapshots.make().alarms, "the mains")
     school.order("battery")
-    await until(lambda: Alarm.BATTERY_LOW in agent.snapshot().alarms, "the battery")
+    await until(lambda: Alarm.BATTERY_LOW in agent.snapshots.make().alarms, "the battery")
     school.order("mains", fail=False)
     school.order("battery", low=False)
-    await until(lambda: not agent.snapshot().alarms, "both back")
+    await until(lambda: not agent.snapshots.make().alarms, "both back")

@@ -1,0 +1,39 @@
+"""What rules ask of the credentials of one configuration, and a few credentials held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from protocol.messages import Credential
+
+
+class Credentials(Protocol):
+    """The credentials of one configuration."""
+
+    def find(self, token: str) -> Credential | None:
+        """The credential with this token (64 hex digits), or None. Quick, and never raises."""
+
+    def holds(self, token: str) -> bool:
+        """Whether it would be found if there were one: not so while its page is missing."""
+
+
+class MemoryCredentials:
+    """Credentials held in memory. Of two with one token, the last counts."""
+
+    def __init__(self, credentials: Iterable[Credential] = ()) -> None:
+        self._by_token = {credential.token: credential for credential in credentials}
+
+    def __len__(self) -> int:
+        return len(self._by_token)
+
+    def __iter__(self) -> Iterator[Credential]:
+        return iter(self._by_token.values())
+
+    def find(self, token: str) -> Credential | None:
+        """The credential with this token, or None."""
+        return self._by_token.get(token)
+
+    def holds(self, token: str) -> bool:
+        """True: every credential there is, is in memory."""
+        return True

@@ -25,7 +25,7 @@ class Origin(StrEnum):
     AGENT = "agent"  # by a panic button
 
 
-class State(StrEnum):
+class DeclarationState(StrEnum):
     """How far a declaration has got."""
 
     ACTIVE = "active"
@@ -47,7 +47,7 @@ class DeclarationRecord:
     origin: Origin
     topic: str
     revision: int
-    state: State = State.ACTIVE
+    state: DeclarationState = DeclarationState.ACTIVE
     origin_agent: str | None = None  # "site/agent"
     release_requested_by: str | None = None
     release_requested_at_ms: int | None = None
@@ -57,7 +57,7 @@ class DeclarationRecord:
     @property
     def active(self) -> bool:
         """Not ended yet, its release requested or not."""
-        return self.state is not State.ENDED
+        return self.state is not DeclarationState.ENDED
 
     def on_the_wire(self) -> Declaration:
         """The form that agents receive."""
@@ -117,7 +117,7 @@ def get(connection: Connection, declaration_id: str) -> DeclarationRecord | None
 
 def active(connection: Connection) -> list[DeclarationRecord]:
     """All active declarations, oldest first."""
-    query = select(declarations).where(declarations.c.state != State.ENDED.value)
+    query = select(declarations).where(declarations.c.state != DeclarationState.ENDED.value)
     return [_record(row) for row in connection.execute(query.order_by(declarations.c.at_ms)).mappings()]
 
 
@@ -125,14 +125,14 @@ def latest(connection: Connection, *, ended_only: bool, limit: int) -> list[Decl
     """At most ``limit`` declarations, newest first."""
     query = select(declarations).order_by(declarations.c.at_ms.desc(), declarations.c.id).limit(limit)
     if ended_only:
-        query = query.where(declarations.c.state == State.ENDED.value)
+        query = query.where(declarations.c.state == DeclarationState.ENDED.value)
     return [_record(row) for row in connection.execute(query).mappings()]
 
 
 def ended_of_agents(connection: Connection, site: str, since_ms: int, listed: Iterable[str]) -> list[str]:
     """Ids of a site's agents' own declarations that have ended, since a time or among those still listed."""
     query = select(declarations.c.id).where(
-        declarations.c.state == State.ENDED.value,
+        declarations.c.state == DeclarationState.ENDED.value,
         declarations.c.origin == Origin.AGENT.value,
         declarations.c.scope_site == site,
         (declarations.c.ended_at_ms >= since_ms) | declarations.c.id.in_(list(listed)),
@@ -187,7 +187,7 @@ def _record(row: RowMapping) -> DeclarationRecord:
         origin=Origin(row["origin"]),
         topic=row["topic"],
         revision=row["revision"],
-        state=State(row["state"]),
+        state=DeclarationState(row["state"]),
         origin_agent=row["origin_agent"],
         release_requested_by=row["release_requested_by"],
         release_requested_at_ms=row["release_requested_at_ms"],

@@ -4,6 +4,7 @@ It decides nothing.
 """
 
 import asyncio
+from functools import partial
 
 from argon2 import PasswordHasher
 
@@ -24,7 +25,7 @@ from central.events.ingest import Ingest
 from central.events.refusal_log import RefusalLog
 from central.fleet.fleet import Fleet
 from central.fleet.presence import record_presence
-from central.live.health import HealthCheck
+from central.live.health import central_health
 from central.live.hub import LiveHub
 from central.live.views import Views
 from central.people.accounts import Accounts
@@ -87,7 +88,7 @@ class Central:
         for bundle in published.values():
             self.wire.remember(bundle.documents)
         self.accounts = Accounts(self.engine, self.clock, hasher)
-        self.health = HealthCheck(self.wire, self.ingest, self.declarations, self._influx, self.refusals)
+        self.health = partial(central_health, self.wire, self.ingest, self.declarations, self._influx, self.refusals)
         self.application = create_application(
             Services(
                 clock=self.clock,
@@ -139,7 +140,7 @@ class Central:
             async with asyncio.TaskGroup() as group:
                 parts = (self.wire.run(), self._hub.run(), sweep(self.fleet, self.closure, self.clock))
                 others = [group.create_task(part) for part in parts]
-                await self._server.run()
+                await self._server.serve(sockets=[self._server.socket])
                 await self.declarations.settle()
                 for other in others:
                     other.cancel()
@@ -149,10 +150,10 @@ class Central:
     def stop(self) -> None:
         """End, once the requests under way are answered."""
         self._hub.close_all()
-        self._server.stop()
+        self._server.should_exit = True
 
     def _close(self) -> None:
-        self._server.close()
+        self._server.socket.close()
         self.ingest.close()
         if self._influx is not None:
             self._influx.close()

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from central.api.answers import encoded
 from central.api.problems import HttpProblem, documented
 from central.api.security import Administrator, Auditor
-from central.api.services import CentralParts
+from central.api.services import Parts
 from central.api.strict import ByValue, InDigits, StrictBody, StrictRoute
 from central.people.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD, AccountError, User
 from central.people.audit import AuditEntry
@@ -77,7 +77,7 @@ class AuditVerdict(BaseModel):
 
 
 @router.get("/users", tags=["people"], summary="All accounts", responses=documented(401, 403))
-async def users(central: CentralParts, _: Administrator) -> list[UserView]:
+async def users(central: Parts, _: Administrator) -> list[UserView]:
     """All accounts, ordered by name."""
     return [_view(user) for user in await run_in_threadpool(central.accounts.users)]
 
@@ -85,7 +85,7 @@ async def users(central: CentralParts, _: Administrator) -> list[UserView]:
 @router.post(
     "/users", tags=["people"], summary="Add an account", status_code=201, responses=documented(401, 403, 409, 413)
 )
-async def add_user(body: NewUser, central: CentralParts, who: Administrator) -> UserView:
+async def add_user(body: NewUser, central: Parts, who: Administrator) -> UserView:
     """Answers 409 ``user_exists`` if the name is taken."""
     try:
         add = central.accounts.add_user
@@ -101,7 +101,7 @@ async def add_user(body: NewUser, central: CentralParts, who: Administrator) -> 
     responses=documented(401, 403, 404, 409, 413),
 )
 async def change_user(
-    username: Annotated[str, Path(max_length=48)], body: UserChange, central: CentralParts, who: Administrator
+    username: Annotated[str, Path(max_length=48)], body: UserChange, central: Parts, who: Administrator
 ) -> UserView:
     """Change role, password, or whether it is disabled. 409 ``last_administrator``: one must remain."""
     try:
@@ -126,7 +126,7 @@ async def change_user(
     responses=documented(401, 403),
 )
 async def audit(
-    central: CentralParts,
+    central: Parts,
     _: Auditor,
     limit: Annotated[int, Query(ge=1, le=1_000), InDigits] = 100,
     before_seq: Annotated[int | None, Query(ge=0, le=2**62, description="The last page's last seq"), InDigits] = None,
@@ -138,7 +138,7 @@ async def audit(
 @router.get(
     "/audit/verify", tags=["people"], summary="Whether the audit log was changed", responses=documented(401, 403)
 )
-async def verify(central: CentralParts, _: Auditor) -> AuditVerdict:
+async def verify(central: Parts, _: Auditor) -> AuditVerdict:
     """Follows the chain from its beginning. Missing newest entries show only in ``head``: note it elsewhere."""
     verdict = await run_in_threadpool(central.audit.verify)
     return AuditVerdict(ok=verdict.ok, entries=verdict.entries, first_bad=verdict.first_bad, head=verdict.head)

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from central.api.answers import encoded
 from central.api.problems import HttpProblem, documented
 from central.api.security import Declarer, Releaser, SignedIn
-from central.api.services import CentralParts, Services
+from central.api.services import Parts, Services
 from central.api.strict import ByValue, InDigits, StrictBody, StrictRoute, TrueOrFalse
 from central.declarations.records import DeclarationRecord
 from central.declarations.release import ReleaseRefused
@@ -87,7 +87,7 @@ class DeclareBody(StrictBody):
     response_model=DeclarationView,
     responses=documented(401, 403, 404, 409, 413),
 )
-async def declare(body: DeclareBody, central: CentralParts, who: Declarer) -> Response:
+async def declare(body: DeclareBody, central: Parts, who: Declarer) -> Response:
     """Any role may. When this answers, the declaration is committed and on its way to every agent; ``closure``, here
     and in the live stream, counts the doors proven so far. 404 ``no_such_scope``.
     """
@@ -104,7 +104,7 @@ async def declare(body: DeclareBody, central: CentralParts, who: Declarer) -> Re
 
 @router.get("", summary="The declarations", response_model=list[DeclarationView], responses=documented(401))
 async def declarations(
-    central: CentralParts,
+    central: Parts,
     _: SignedIn,
     active: Annotated[
         bool | None, Query(description="true: that hold; false: ended; absent: both"), TrueOrFalse
@@ -127,7 +127,7 @@ async def declarations(
     response_model=DeclarationDetail,
     responses=documented(401, 404),
 )
-async def declaration(id: Id, central: CentralParts, _: SignedIn) -> Response:  # noqa: A002 - the path's own word
+async def declaration(id: Id, central: Parts, _: SignedIn) -> Response:  # noqa: A002 - the path's own word
     """The declaration, and each door it covers: proven, pending or failed, and why."""
     try:
         record = await run_in_threadpool(central.declarations.get, id)
@@ -143,7 +143,7 @@ async def declaration(id: Id, central: CentralParts, _: SignedIn) -> Response:  
     response_model=DeclarationView,
     responses=documented(401, 403, 404, 409),
 )
-async def release(id: Id, central: CentralParts, who: Releaser) -> Response:  # noqa: A002
+async def release(id: Id, central: Parts, who: Releaser) -> Response:  # noqa: A002
     """A drill ends at once. A real declaration needs two people: the first requests the release, a second ends it.
     409 ``same_person`` if the first asks again, 409 ``already_ended``.
     """
@@ -162,7 +162,7 @@ async def release(id: Id, central: CentralParts, who: Releaser) -> Response:  # 
     response_model=DeclarationView,
     responses=documented(401, 403, 404, 409),
 )
-async def withdraw(id: Id, central: CentralParts, who: Releaser) -> Response:  # noqa: A002
+async def withdraw(id: Id, central: Parts, who: Releaser) -> Response:  # noqa: A002
     """Any person with the right to release may withdraw a request. 409 ``not_requested``, ``already_ended``."""
     try:
         record = await central.declarations.withdraw(id, who.username)

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from central.api.answers import encoded
 from central.api.problems import HttpProblem, documented
 from central.api.security import Commander, SignedIn
-from central.api.services import CentralParts
+from central.api.services import Parts
 from central.api.strict import StrictBody, StrictRoute
 from central.live.view_types import DoorDetail, Overview, SiteView
 from central.live.views import stored_event
@@ -88,7 +88,7 @@ class CommandView(BaseModel):
 
 
 @router.get("/health", tags=["health"], summary="How central is")
-async def health(central: CentralParts) -> HealthView:
+async def health(central: Parts) -> HealthView:
     """For monitoring; needs no session."""
     found = central.health()
     return HealthView(
@@ -110,7 +110,7 @@ async def health(central: CentralParts) -> HealthView:
     response_model=Overview,
     responses=documented(401),
 )
-async def overview(central: CentralParts, _: SignedIn) -> Response:
+async def overview(central: Parts, _: SignedIn) -> Response:
     """Sums, a line for each site, and the declarations that hold."""
     active = central.declarations.active
     view: Overview = {
@@ -131,7 +131,7 @@ async def overview(central: CentralParts, _: SignedIn) -> Response:
     response_model=SiteView,
     responses=documented(401, 404),
 )
-async def site(site: SiteName, central: CentralParts, _: SignedIn) -> Response:
+async def site(site: SiteName, central: Parts, _: SignedIn) -> Response:
     """A site with every agent and door, as they are now."""
     if site not in central.inventory.sites:
         raise HttpProblem(404, f"There is no site {site!r}.")
@@ -145,7 +145,7 @@ async def site(site: SiteName, central: CentralParts, _: SignedIn) -> Response:
     response_model=DoorDetail,
     responses=documented(401, 404),
 )
-async def door(site: SiteName, door: DoorName, central: CentralParts, _: SignedIn) -> Response:
+async def door(site: SiteName, door: DoorName, central: Parts, _: SignedIn) -> Response:
     """One door, and the last 50 events that name it."""
     live = central.fleet.doors.get((site, door))
     if live is None:
@@ -161,9 +161,7 @@ async def door(site: SiteName, door: DoorName, central: CentralParts, _: SignedI
     status_code=202,
     responses=documented(401, 403, 404, 413),
 )
-async def command(
-    site: SiteName, door: DoorName, body: CommandBody, central: CentralParts, who: Commander
-) -> CommandView:
+async def command(site: SiteName, door: DoorName, body: CommandBody, central: Parts, who: Commander) -> CommandView:
     """Send a momentary act. The agent refuses it while a declaration holds the door."""
     if (site, door) not in central.inventory.doors:
         raise HttpProblem(404, f"{site} has no door {door!r}.")

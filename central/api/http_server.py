@@ -14,15 +14,15 @@ LAST_REQUESTS_S = 2
 """How long requests under way may still take when central ends."""
 
 
-class HttpServer:
-    """Listens once made, so that its address is known; answers once :meth:`run` has set ``ready``."""
+class HttpServer(uvicorn.Server):
+    """Listens once made, so that its address is known; answers once ``ready`` is set. To end it, set ``should_exit``.
+
+    It leaves the process's signals to the command line.
+    """
 
     def __init__(self, application: FastAPI, settings: Settings) -> None:
-        """Raises SettingsError if nothing can listen there."""
-        self.ready = asyncio.Event()
-        self._scheme = "https" if settings.tls_cert is not None else "http"
-        self._socket = _listening(settings.http_host, settings.http_port)
-        self._server = _Server(
+        """Raises SettingsError if it cannot listen there."""
+        super().__init__(
             uvicorn.Config(
                 application,
                 log_config=None,
@@ -32,38 +32,21 @@ class HttpServer:
                 ssl_certfile=settings.tls_cert,
                 ssl_keyfile=settings.tls_key,
                 timeout_graceful_shutdown=LAST_REQUESTS_S,
-            ),
-            self.ready,
+            )
         )
+        self.ready = asyncio.Event()
+        self._scheme = "https" if settings.tls_cert is not None else "http"
+        self.socket = _listening(settings.http_host, settings.http_port)
 
     @property
     def address(self) -> str:
         """The URL of the console and the API."""
-        host, port = self._socket.getsockname()[:2]
+        host, port = self.socket.getsockname()[:2]
         return f"{self._scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-
-    async def run(self) -> None:
-        await self._server.serve(sockets=[self._socket])
-
-    def stop(self) -> None:
-        """End, once the requests under way are answered."""
-        self._server.should_exit = True
-
-    def close(self) -> None:
-        """Give the port back, also of a server that never ran."""
-        self._socket.close()
-
-
-class _Server(uvicorn.Server):
-    """Reports when it answers, and leaves the process's signals to the command line."""
-
-    def __init__(self, config: uvicorn.Config, ready: asyncio.Event) -> None:
-        super().__init__(config)
-        self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self._ready.set()
+        self.ready.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from central.api.problems import HttpProblem, documented
 from central.api.security import SignedIn, Token
-from central.api.services import CentralParts, Services
+from central.api.services import Parts, Services
 from central.declarations.service import NoSuchDeclaration
 from central.live.hub import PING, Listener
 
@@ -33,7 +33,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     responses={**_STREAM, **documented(401, 404)},
 )
 async def live(
-    central: CentralParts,
+    central: Parts,
     _: SignedIn,
     token: Token,
     site: Annotated[str | None, Query(max_length=48, description="Tell of this site's doors, too")] = None,

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from central.api.answers import encoded
 from central.api.problems import HttpProblem, documented
 from central.api.security import SignedIn
-from central.api.services import CentralParts, Services
+from central.api.services import Parts, Services
 from central.api.strict import InDigits
 from central.events.history import MOST_EVENTS, AgentSeries, DoorSeries
 from central.events.history_buckets import SHORTEST_RESOLUTION_MS, BadRange, Buckets
@@ -98,7 +98,7 @@ class AgentHistory(TypedDict):
 
 @router.get("/events", summary="Events", response_model=Events, responses=documented(401))
 async def events(
-    central: CentralParts,
+    central: Parts,
     _: SignedIn,
     *,
     site: Name = None,
@@ -127,7 +127,7 @@ async def events(
 
 @router.get("/history/doors", summary="Doors over time", response_model=DoorHistory, responses=documented(401, 404))
 async def history_of_doors(
-    central: CentralParts,
+    central: Parts,
     _: SignedIn,
     *,
     site: Annotated[str, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")],
@@ -148,7 +148,7 @@ async def history_of_doors(
 
 @router.get("/history/agents", summary="Agents over time", response_model=AgentHistory, responses=documented(401))
 async def history_of_agents(
-    central: CentralParts,
+    central: Parts,
     _: SignedIn,
     *,
     site: Name = None,

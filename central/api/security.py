@@ -8,7 +8,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from starlette.concurrency import run_in_threadpool
 
 from central.api.problems import HttpProblem
-from central.api.services import CentralParts
+from central.api.services import Parts
 from central.people.accounts import Session
 from central.people.roles import Right, may, roles_with
 
@@ -45,7 +45,7 @@ def refuse_foreign(request: Request) -> None:
 Token = Annotated[str, Depends(token_of)]
 
 
-async def signed_in(central: CentralParts, token: Token) -> Session:
+async def signed_in(central: Parts, token: Token) -> Session:
     """The request's session; 401 if it is over."""
     session = await run_in_threadpool(central.accounts.session, token)
     if session is None:

@@ -1,6 +1,7 @@
 """The parts of central that the routes use; each route gets those of its application."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, cast
 
@@ -11,7 +12,7 @@ from central.declarations.service import DeclarationService
 from central.district.inventory import Inventory
 from central.events.history import History
 from central.fleet.fleet import Fleet
-from central.live.health import HealthCheck
+from central.live.health import CentralHealth
 from central.live.hub import LiveHub
 from central.live.views import Views
 from central.people.accounts import Accounts
@@ -46,7 +47,7 @@ class Services:
     audit: AuditLog
     history: History
     hub: LiveHub
-    health: HealthCheck
+    health: Callable[[], CentralHealth]
     sign_in_gate: SignInGate = field(default_factory=SignInGate)
 
 
@@ -55,4 +56,4 @@ def of_request(request: Request) -> Services:
     return cast("Services", request.app.state.services)
 
 
-CentralParts = Annotated[Services, Depends(of_request)]
+Parts = Annotated[Services, Depends(of_request)]

@@ -6,7 +6,7 @@ from starlette.concurrency import run_in_threadpool
 
 from central.api.problems import HttpProblem, documented
 from central.api.security import COOKIE, SignedIn, Token, refuse_foreign
-from central.api.services import HASHING_WAITING, CentralParts
+from central.api.services import HASHING_WAITING, Parts
 from central.api.strict import StrictBody, StrictRoute
 from central.people.accounts import SignInFailed, Throttled
 from central.people.roles import Role
@@ -38,7 +38,7 @@ class NewSession(SessionView):
 
 
 @router.post("", summary="Sign in", responses=documented(401, 403, 413, 429))
-async def sign_in(body: SignIn, request: Request, response: Response, central: CentralParts) -> NewSession:
+async def sign_in(body: SignIn, request: Request, response: Response, central: Parts) -> NewSession:
     """Begin a session. A wrong name and a wrong password take the same time and get the same answer; after repeated
     failures the wait grows.
     """
@@ -70,7 +70,7 @@ async def session(who: SignedIn) -> SessionView:
 
 
 @router.delete("", summary="Sign out", status_code=204, responses=documented(401, 403))
-async def sign_out(central: CentralParts, _: SignedIn, token: Token, response: Response) -> None:
+async def sign_out(central: Parts, _: SignedIn, token: Token, response: Response) -> None:
     """End the session at once."""
     await run_in_threadpool(central.accounts.sign_out, token)
     response.delete_cookie(COOKIE, path="/")

@@ -11,40 +11,24 @@ from central.events.refusal_log import RefusalLog
 
 @dataclass(frozen=True, slots=True)
 class CentralHealth:
-    """``problems`` are sentences for people; empty: none."""
+    """``problems`` are sentences for people; empty: none. The counts are since the start."""
 
     broker_connected: bool
-    events_committed: int  # since the start
-    refused: dict[str, int]  # by reason, since the start
+    events_committed: int
+    refused: dict[str, int]  # by reason
     problems: tuple[str, ...]
 
 
-class HealthCheck:
-    """Collects the problems of each part. Call it from any thread."""
-
-    def __init__(
-        self,
-        wire: Wire,
-        ingest: Ingest,
-        declarations: DeclarationService,
-        influx: InfluxFeed | None,
-        refusals: RefusalLog,
-    ) -> None:
-        self._wire = wire
-        self._ingest = ingest
-        self._declarations = declarations
-        self._influx = influx
-        self._refusals = refusals
-
-    def __call__(self) -> CentralHealth:
-        ingest = self._ingest.health()
-        problems = []
-        if not self._wire.connected:
-            problems.append("no connection to the broker")
-        if ingest.failing is not None:
-            problems.append("events cannot be committed")
-        if failing := self._declarations.failing:
-            problems.append(f"what these agents declare cannot be committed: {', '.join(failing)}")
-        if self._influx is not None and self._influx.health().failing is not None:
-            problems.append("the time-series server takes no points")
-        return CentralHealth(self._wire.connected, ingest.committed, self._refusals.by_reason(), tuple(problems))
+def central_health(
+    wire: Wire, ingest: Ingest, declarations: DeclarationService, influx: InfluxFeed | None, refusals: RefusalLog
+) -> CentralHealth:
+    """Collect the problems of each part. Safe from any thread."""
+    events, failing = ingest.health(), ", ".join(declarations.failing)
+    problems = {
+        "no connection to the broker": not wire.connected,
+        "events cannot be committed": events.failing is not None,
+        f"what these agents declare cannot be committed: {failing}": bool(failing),
+        "the time-series server takes no points": influx is not None and influx.health().failing is not None,
+    }
+    present = tuple(sentence for sentence, there in problems.items() if there)
+    return CentralHealth(wire.connected, events.committed, refusals.by_reason(), present)

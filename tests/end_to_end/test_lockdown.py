@@ -1,6 +1,5 @@
 """A district of real agents under a real lockdown, through central's API as a person's phone would use it."""
 
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -124,7 +123,7 @@ def test_a_frozen_agent_and_its_doors_are_unknown_within_15_s(district: RunningD
     api = district.api()
     api.declare({"kind": "site", "site": site})
     wait_for(lambda: all(door["proven"] for door in api.doors(site).values()), "all doors proven")
-    district.agents[agent].signal(signal.SIGSTOP)
+    district.agents[agent].freeze()
     try:
 
         def unknown() -> bool:
@@ -135,5 +134,5 @@ def test_a_frozen_agent_and_its_doors_are_unknown_within_15_s(district: RunningD
         wait_for(unknown, "agent and doors unknown", 15)
         assert not any(door["proven"] for door in api.doors(site).values())
     finally:
-        district.agents[agent].signal(signal.SIGCONT)
+        district.agents[agent].thaw()
     wait_for(lambda: all(door["proven"] for door in api.doors(site).values()), "proven again after it thawed")

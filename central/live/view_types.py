@@ -89,7 +89,7 @@ class SiteSummary(TypedDict):
     agents_alive: int
     alarms: int
     agent_alarms: Annotated[dict[str, list[str]], Field(description="What belongs to no door, by agent that has any")]
-    duress: Annotated[int, Field(description="Doors somebody was made to open; a person must look after each")]
+    duress: Annotated[int, Field(description="Doors that a person was forced to open; each needs help")]
     fire: bool
     declarations: Annotated[list[str], Field(description="Ids of active declarations that reach a door of the site")]
 

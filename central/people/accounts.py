@@ -89,7 +89,7 @@ class Accounts:
         self._throttle = SignInThrottle()
         self._throttle_lock = threading.Lock()
         self._seen_again_ms = 0
-        self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
+        self._unknown_hash = self._hasher.hash(secrets.token_urlsafe(16))
 
     # --- sessions --------------------------------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ class Accounts:
             self._throttle.failed(username, source, self._clock.mono_ms())
         with self._engine.connect() as connection:
             user = connection.execute(select(users).where(users.c.username == username)).first()
-        right = self._verify(user.password_hash if user is not None else self._nobody, password)
+        right = self._verify(user.password_hash if user is not None else self._unknown_hash, password)
         if user is None or not right or user.disabled:
             with writing(self._engine) as connection:
                 audit.append(connection, self._clock.utc_ms(), username, "sign_in_failed", source)

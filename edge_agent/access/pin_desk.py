@@ -10,9 +10,9 @@ import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from edge_agent.access import pin_entry, throttle
+from edge_agent.access import keypad_rest, pin_entry
+from edge_agent.access.keypad_rest import Tries
 from edge_agent.access.pin_entry import Entered, Entry
-from edge_agent.access.throttle import Tries
 from edge_agent.policy.identification import Shown, takes_loose_pins
 from edge_agent.policy.rules import Rules
 from protocol import credentials
@@ -114,9 +114,9 @@ class PinDesk:
     def _wrong(self, reader: str, card: str | None, policy: PinPolicy, now_ms: int) -> tuple[Guessing, ...]:
         key = ("reader", reader) if card is None else ("card", card)
         before = self._tries.get(key, Tries())
-        after = self._tries[key] = throttle.wrong(before, policy, now_ms)
+        after = self._tries[key] = keypad_rest.wrong(before, policy, now_ms)
         rests = len(after.rests_ms)
-        if after.resting_until_ms > before.resting_until_ms and rests >= throttle.REPORTED_FROM:
+        if after.resting_until_ms > before.resting_until_ms and rests >= keypad_rest.REPORTED_FROM:
             return (Guessing(reader, card, rests, after.resting_until_ms - now_ms),)
         return ()
 

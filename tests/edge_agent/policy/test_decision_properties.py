@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.access import throttle
-from edge_agent.access.throttle import Tries
+from edge_agent.access import keypad_rest
+from edge_agent.access.keypad_rest import Tries
 from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.doors import interlock
 from edge_agent.doors.state import DoorState
@@ -149,7 +149,7 @@ def test_a_throttle_never_forgets_early_and_never_looks_at_more_pins_than_it_may
         if tries.forgotten(policy, now):
             tries = Tries()
         looked_at.append(now)
-        tries = throttle.wrong(tries, policy, now)
+        tries = keypad_rest.wrong(tries, policy, now)
         rested_from = now if tries.resting(now) else None
     for first in looked_at:
         window = [at for at in looked_at if first <= at < first + min(policy.within_ms, policy.lockout_ms)]

@@ -177,7 +177,7 @@ class Declarations(Reporter[SetsHeld]):
         except Refused as refused:
             self._refusals.note(topic, refused)
         except Exception:
-            self._refusals.counts[Reason.MALFORMED] += 1
+            self._refusals.count(Reason.MALFORMED)
             log.exception("declarations of %s failed; the other sets go on", topic)
 
     def declare_panic(self) -> None:

@@ -25,7 +25,7 @@ from edge_agent.doors.pulse import Beat, Pulse, Settled
 from edge_agent.events.journal import Journal
 from edge_agent.events.outbox import Outbox
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock, SystemClock
+from edge_agent.host.clock import AgentClock, PiClock
 from edge_agent.host.watchdog import Watchdog
 from edge_agent.link.commands import Commands
 from edge_agent.link.event_sender import EventSender
@@ -61,7 +61,7 @@ class Agent:
         config: AgentFile,
         *,
         pin_factory: Any,
-        clock: Clock | None = None,
+        clock: AgentClock | None = None,
         rng: random.Random | None = None,
         edges: EdgeSource | None = None,
         watchdog: Watchdog | None = None,
@@ -70,7 +70,7 @@ class Agent:
         self.session = uuid.uuid4().hex
         self.ready = asyncio.Event()
         """Set once every door is held to what the disk says, before readers and network."""
-        self.clock = clock or SystemClock(require_sync=config.require_sync, kept_in=config.data, rtc=config.rtc)
+        self.clock = clock or PiClock(require_sync=config.require_sync, kept_in=config.data, rtc=config.rtc)
         self._pin_factory = pin_factory
         self._watchdog = watchdog or Watchdog(None)
         self._hardware: Hardware | None = None

@@ -6,7 +6,7 @@ from edge_agent.access.areas import Areas
 from edge_agent.access.pairs import Pairs
 from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.doors.doors import Doors
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.policy import first_person
 from edge_agent.policy.decision import Attempt
 from edge_agent.policy.identification import Shown
@@ -17,7 +17,7 @@ from protocol.messages import Credential
 class Attempts:
     """Of one agent. Reads what the doors, the clock and the records say at this moment, and changes nothing."""
 
-    def __init__(self, *, doors: Doors, presence: Presence, clock: Clock, areas: Areas, pairs: Pairs) -> None:
+    def __init__(self, *, doors: Doors, presence: Presence, clock: AgentClock, areas: Areas, pairs: Pairs) -> None:
         self._doors = doors
         self._presence = presence
         self._clock = clock

@@ -30,7 +30,7 @@ from edge_agent.doors.happenings import (
     SensorsRead,
 )
 from edge_agent.events.journal import Journal
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.policy import first_person, identification
 from edge_agent.policy.decision import MAX_READ_AGE_MS, Attempt, Denied, Granted, decide
 from edge_agent.policy.identification import Shown
@@ -78,7 +78,7 @@ class AccessDesk:
         places: dict[str, ReaderPlace],
         key: bytes,
         presence: Presence,
-        clock: Clock,
+        clock: AgentClock,
         journal: Journal,
     ) -> None:
         self._doors = doors

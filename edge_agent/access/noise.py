@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edge_agent.events.journal import Journal
-from edge_agent.host.clock import Clock
+from ground.clock import Clock
 from protocol.words import EventKind
 
 EVERY_MS = 60_000

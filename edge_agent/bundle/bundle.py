@@ -21,7 +21,7 @@ from edge_agent.bundle.page_fetch import PageFetch, PagesChanged
 from edge_agent.bundle.trial import Trial
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.policy.rules import Rules
 from edge_agent.storage.credential_store import CredentialStore
 from edge_agent.storage.state_db import Store
@@ -57,7 +57,7 @@ class Configuration:
         wired: frozenset[str],
         store: Store,
         credentials: CredentialStore,
-        clock: Clock,
+        clock: AgentClock,
         journal: Journal,
         refusals: Refusals,
     ) -> None:

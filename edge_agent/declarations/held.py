@@ -19,7 +19,7 @@ import msgspec
 from edge_agent.declarations.book import DeclarationBook, accept, declared, joined, without_ended
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.policy.effective_mode import unknown_actions
 from edge_agent.storage.state_db import Store, StoredSet
 from ground.reporter import Reporter
@@ -56,7 +56,7 @@ class Declarations(Reporter[SetsHeld]):
         agent: str,
         key: SigningKey,
         store: Store,
-        clock: Clock,
+        clock: AgentClock,
         journal: Journal,
         refusals: Refusals,
     ) -> None:
@@ -192,7 +192,7 @@ class Declarations(Reporter[SetsHeld]):
             action=SrpAction.LOCKDOWN,
             scope=Scope(kind=ScopeKind.SITE, site=self._site),
             by=f"{self._site}/{self._agent}",
-            at_ms=self._clock.utc_ns() // 1_000_000,
+            at_ms=self._clock.utc_ms(),
             reason=PANIC_REASON,
         )
         self._sign_and_take(declared(self.book, self.own_topic, declaration))

@@ -41,7 +41,7 @@ from edge_agent.doors.state import (
     initial,
 )
 from edge_agent.events.journal import Journal
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.policy import first_person
 from edge_agent.policy.effective_mode import effective_mode
 from edge_agent.policy.rules import Rules
@@ -66,7 +66,7 @@ class Doors(Reporter[Happening]):
         self,
         config: AgentFile,
         *,
-        clock: Clock,
+        clock: AgentClock,
         journal: Journal,
         alarms: AlarmDesk,
         first_came: Callable[[str], int | None],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.doors.doors import Doors
-from edge_agent.host.clock import Clock
+from ground.clock import Clock
 from ground.reporter import Reporter
 
 SAMPLE_EVERY_MS = 500

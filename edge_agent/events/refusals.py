@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 
 from edge_agent.events.journal import Journal
-from edge_agent.host.clock import Clock
+from ground.clock import Clock
 from ground.refusals import RefusalCount
 from protocol.refusal import Reason, Refused
 from protocol.words import EventKind

@@ -8,7 +8,7 @@ from edge_agent.access.desk import AccessDesk
 from edge_agent.doors.doors import Doors
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.readers.readers import Readers
 from edge_agent.storage.state_db import Store
 from protocol.messages import Command
@@ -33,7 +33,7 @@ class Commands:
         desk: AccessDesk,
         readers: Readers,
         store: Store,
-        clock: Clock,
+        clock: AgentClock,
         journal: Journal,
         refusals: Refusals,
     ) -> None:
@@ -92,7 +92,7 @@ class Commands:
 
     def _check(self, command: Command, *, retained: bool) -> CommandKind:
         """The kind of a command that may be carried out now, and is noted as used."""
-        now = self._clock.utc_ns() // 1_000_000
+        now = self._clock.utc_ms()
         if retained:
             raise Refused(Reason.RETAINED, "came out of the broker's memory")
         if not self._clock.trusted():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock
 from edge_agent.host.health import Health
+from ground.clock import Clock
 from protocol.mqtt import MqttLink
 from protocol.words import EventKind
 

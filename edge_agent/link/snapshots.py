@@ -7,7 +7,7 @@ from edge_agent.bundle.bundle import Configuration
 from edge_agent.declarations.held import Declarations
 from edge_agent.doors.doors import Doors
 from edge_agent.events.outbox import Outbox
-from edge_agent.host.clock import Clock, stamp
+from edge_agent.host.clock import AgentClock, stamp
 from edge_agent.storage.disk_watch import Disk
 from protocol.messages import StateSnapshot
 
@@ -19,7 +19,7 @@ class Snapshots:
         self,
         session: str,
         *,
-        clock: Clock,
+        clock: AgentClock,
         doors: Doors,
         alarms: AlarmDesk,
         declarations: Declarations,

@@ -15,7 +15,7 @@ from edge_agent.declarations.held import Declarations, keyring
 from edge_agent.events.journal import Journal
 from edge_agent.events.outbox import Outbox
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.policy.effective_mode import effective_mode
 from edge_agent.storage.state_db import Store
 from protocol import topics
@@ -32,7 +32,7 @@ class Duties:
     It takes no configuration up: a start counts against one on trial, and this is not the agent's.
     """
 
-    def __init__(self, config: AgentFile, clock: Clock) -> None:
+    def __init__(self, config: AgentFile, clock: AgentClock) -> None:
         self._site = config.site
         self._store = Store(config.data / "state.db")
         outbox = Outbox(config.data / "outbox.db")

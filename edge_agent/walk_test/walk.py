@@ -14,7 +14,7 @@ from typing import Any
 from drivers.timed_outputs import TimedOutputs, Timer
 from drivers.wiegand import EdgeSource
 from edge_agent.agent_yaml.config_file import AgentFile
-from edge_agent.host.clock import Clock, SystemClock
+from edge_agent.host.clock import AgentClock, PiClock
 from edge_agent.storage.lock_file import Holding
 from edge_agent.walk_test import progress as kept
 from edge_agent.walk_test.duties import Duties
@@ -64,7 +64,7 @@ class Walk:
         by: str,
         doors: tuple[str, ...] = (),
         resume: bool = False,
-        clock: Clock | None = None,
+        clock: AgentClock | None = None,
         timer: Timer | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         edges: EdgeSource | None = None,
@@ -75,7 +75,7 @@ class Walk:
         self._by = by
         self._doors = doors
         self._resume = resume
-        self._clock = clock or SystemClock(require_sync=config.require_sync, kept_in=config.data, rtc=config.rtc)
+        self._clock = clock or PiClock(require_sync=config.require_sync, kept_in=config.data, rtc=config.rtc)
         self._own_timer: TimedOutputs | None = None
         if timer is None:
             timer = self._own_timer = TimedOutputs()
@@ -119,7 +119,7 @@ class Walk:
             raise CannotWalk(f"no door {unknown[0]!r} in this agent's file; it has: {', '.join(wired)}")
         wiring = kept.wiring_digest(self._config)
         if not self._resume:
-            began_ms = self._clock.utc_ns() // 1_000_000
+            began_ms = self._clock.utc_ms()
             return Progress(wiring=wiring, by=self._by, began_ms=began_ms, asked=list(self._doors) or wired)
         try:
             progress = kept.load(self._config.data)
@@ -178,7 +178,7 @@ class Walk:
             facts=facts,
             names=names,
             pause=self._pause,
-            utc_ms=lambda: self._clock.utc_ns() // 1_000_000,
+            utc_ms=self._clock.utc_ms,
             keep=keep,
             kept=progress.result,
         )
@@ -194,7 +194,7 @@ class Walk:
             self._plans(tuple(progress.asked), facts),
             names=names,
             facts=facts,
-            ended_ms=self._clock.utc_ns() // 1_000_000,
+            ended_ms=self._clock.utc_ms(),
             clock_trusted=self._clock.trusted(),
             software=f"doorward {VERSION}",
         )

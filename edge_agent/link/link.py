@@ -134,7 +134,7 @@ class AgentLink:
     async def _hear_pages(self) -> None:
         """Listen to the pages of credentials that are wanted, and to no others."""
         heard: dict[str, str] = {}  # topic -> the digest it was subscribed for
-        self._pages.begin_anew()
+        self._pages.wait_from_start()
         while True:
             self._pages_wanted.clear()
             found = self._pages.wanted().items()

@@ -100,7 +100,7 @@ class ReaderKeys:
             "key": held.key.hex(),
             "candidate": None if held.candidate is None else held.candidate.hex(),
         }
-        write_whole(self._path(reader), json.dumps(document))
+        write_whole(self._path(reader), json.dumps(document).encode())
 
 
 def _digest(key: bytes) -> str:

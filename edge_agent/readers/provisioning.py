@@ -218,7 +218,7 @@ class Provisioning:
         if key is None:
             key = secrets.token_bytes(KEY_BYTES)
             try:
-                write_whole(target.candidate_file, key.hex() + "\n")
+                write_whole(target.candidate_file, f"{key.hex()}\n".encode())
             except OSError as error:
                 raise CannotProvision(
                     "disk", f"{target.candidate_file} cannot be written: {error.strerror}"

@@ -10,13 +10,13 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from edge_agent.storage.credential_page import CheckedPage, assemble, open_page
-from edge_agent.storage.database import set_aside
+from edge_agent.storage.database import set_aside, transaction
 from protocol.refusal import Refused
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def held_pages(db: sqlite3.Connection) -> dict[str, PageRows]:
 
 def insert_page(db: sqlite3.Connection, page: CheckedPage, number: int) -> PageRows:
     """Put a page on the disk, whole or not at all: :class:`Refused` (malformed) or sqlite3.Error."""
-    with _transaction(db):
+    with transaction(db):
         db.execute("DELETE FROM pages WHERE digest = ?", (page.digest,))
         added = db.execute(
             "INSERT INTO pages (digest, number, head, count) VALUES (?, ?, ?, ?)",
@@ -78,21 +78,9 @@ def insert_page(db: sqlite3.Connection, page: CheckedPage, number: int) -> PageR
 def delete_page(db: sqlite3.Connection, digest: str) -> None:
     """Take a page off the disk, whole."""
     page = (bytes.fromhex(digest),)
-    with _transaction(db):
+    with transaction(db):
         db.execute("DELETE FROM credentials WHERE page IN (SELECT id FROM pages WHERE digest = ?)", page)
         db.execute("DELETE FROM pages WHERE digest = ?", page)
-
-
-@contextlib.contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """On the disk, whole, when it ends; or nothing of it."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    finally:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
 
 
 # --- a damaged file -------------------------------------------------------------------------------------------------

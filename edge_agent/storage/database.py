@@ -9,7 +9,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,19 @@ def read_into_memory(path: Path, migrations: Sequence[str], tables: Sequence[str
     _take_over(connection, path, tables)
     connection.execute("PRAGMA query_only=1")
     return connection
+
+
+@contextlib.contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """What is done within is on the disk when it ends; or nothing of it, if anything raises."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # what was raised first says more
+                db.execute("ROLLBACK")
 
 
 def set_aside(path: Path) -> Path:

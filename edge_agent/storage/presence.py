@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.policy.passback import Position
-from edge_agent.storage.database import DatabaseTooNew, open_durable, read_into_memory
+from edge_agent.storage.database import DatabaseTooNew, open_durable, read_into_memory, transaction
 from edge_agent.storage.disk_watch import Disk
 
 log = logging.getLogger(__name__)
@@ -163,11 +163,10 @@ class Presence:
             ended = connection.execute("SELECT areas FROM ended").fetchone()
             whole = take_positions and ended is not None
             positions = _positions(connection) if whole else {}
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("DELETE FROM ended")
-            if not whole:
-                connection.execute("DELETE FROM positions")
-            connection.execute("COMMIT")
+            with transaction(connection):
+                connection.execute("DELETE FROM ended")
+                if not whole:
+                    connection.execute("DELETE FROM positions")
             self._load(connection)
         except BaseException:
             connection.close()
@@ -213,11 +212,11 @@ class Presence:
         try:
             if self._connection is None:
                 self._connection = self._open(take_positions=False)
-            with _transaction(self._connection) as connection:
+            with transaction(self._connection):
                 for statement, values in self._everything() if was_behind else batch:
-                    connection.execute(statement, values)
+                    self._connection.execute(statement, values)
                 if last:
-                    connection.execute("INSERT INTO ended VALUES (?)", (self._areas,))
+                    self._connection.execute("INSERT INTO ended VALUES (?)", (self._areas,))
         except (OSError, sqlite3.Error, DatabaseTooNew) as error:
             self._refused(error)
         else:
@@ -237,15 +236,3 @@ def _positions(connection: sqlite3.Connection) -> dict[str, Position]:
         else:
             log.error("a position of %r is no row of that table: left out", who)
     return found
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise

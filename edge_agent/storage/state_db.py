@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.storage.database import DatabaseTooNew, open_durable, read_into_memory
+from edge_agent.storage.database import DatabaseTooNew, open_durable, read_into_memory, transaction
 from edge_agent.storage.disk_watch import Disk
 
 _MIGRATIONS = (
@@ -191,15 +191,10 @@ class Store:
         return None if row is None else (int(row[0]), bytes(row[1]))
 
     def _instead_of_trial(self, table: str, version: int, signed: bytes) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             self._db.execute("DELETE FROM rolled_back")
             self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES (1, ?, ?)", (version, signed))  # noqa: S608
             self._db.execute("DELETE FROM trial")
-            self._db.execute("COMMIT")
-        finally:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
 
     def use_command(self, command: str, expires_ms: int, now_ms: int) -> bool:
         """Note that a command is being carried out; False if it was used before. Forgets those long expired (UTC ms).

@@ -128,8 +128,8 @@ class Walk:
         if progress is None:
             raise CannotWalk("there is no walk test to go on with; start one without --resume")
         if progress.wiring != wiring:
-            raise CannotWalk("the wiring in agent.yaml has changed since; start anew without --resume")
-        progress.to_go_on()
+            raise CannotWalk("the wiring in agent.yaml has changed since; start again without --resume")
+        progress.forget_unfinished()
         progress.asked += [door for door in self._doors if door not in progress.asked]
         if self._by not in progress.by.split(", "):
             progress.by = f"{progress.by}, {self._by}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from drivers.timed_outputs import TimedOutputs
 from drivers.wiegand.edges import EdgeSource
-from edge_agent.access.desk import AccessDesk, reader_places
+from edge_agent.access.desk import AccessDesk, ReaderPlace
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.alarms.desk import AlarmDesk
 from edge_agent.bundle.bundle import Configuration, ConfigurationChanged
@@ -51,8 +51,8 @@ class Agent:
     refuses; raises DatabaseTooNew if a newer program has written them.
 
     ``pin_factory`` is gpiozero's: LGPIOFactory on a Pi, MockFactory in a simulator. ``clock`` must be monotonic in
-    step with ``time.monotonic``, which the drivers use. For a simulator's serial lines and broker see
-    ``AgentFile.with_devices`` and ``with_broker``. ``edges`` are those of Wiegand readers: None for the kernel's, a
+    step with ``time.monotonic``, which the drivers use. For a simulator's serial lines see
+    ``AgentFile.with_devices``. ``edges`` are those of Wiegand readers: None for the kernel's, a
     simulator's ``PinEdges`` of its pin factory. ``watchdog`` hears that the doors are held, and every beat.
     """
 
@@ -160,7 +160,7 @@ class Agent:
         self.desk = AccessDesk(
             doors=doors,
             display=self.readers,
-            places=reader_places(config),
+            places={one.reader: ReaderPlace(one.door, one.passage) for one in config.readers},
             key=config.credential_key,
             presence=self.presence,
             clock=self.clock,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +104,12 @@ class Report:
 
     def _add(self, field: str, problem: str, cure: str, *, warning: bool) -> None:
         self._problems.append(Problem(self.file, self.line(field), field, problem, cure, warning))
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """The cure for a word that is none of those known."""
+    meant = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{meant[0]}'?" if meant else f"write one of: {', '.join(known)}"
 
 
 def _around(field: str) -> Iterator[str]:

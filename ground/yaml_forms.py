@@ -13,13 +13,13 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import msgspec
 import yaml
 from msgspec import inspect
 
-from ground.problems import ConfigError, Problem, Report
+from ground.problems import ConfigError, Problem, Report, nearest
 
 F = TypeVar("F", bound=msgspec.Struct)
 
@@ -46,14 +46,14 @@ def read(path: Path, form: type[F], report: Report, *, largest: int = LARGEST) -
     """
     kind = inspect.type_info(form)
     assert isinstance(kind, inspect.StructType)
-    text = text_of(path, largest)
-    node = compose(path, text, ", ".join(field.encode_name for field in kind.fields if field.required))
+    text = _text_of(path, largest)
+    node = _compose(path, text, ", ".join(field.encode_name for field in kind.fields if field.required))
     report.locate = lambda field: _line_of(node, field)
     filled: F = _Reader(report, REPEATS * len(text)).struct(node, kind, "")
     return filled
 
 
-def text_of(path: Path, largest: int = LARGEST) -> str:
+def _text_of(path: Path, largest: int) -> str:
     """The text of a file of up to ``largest`` bytes. Raises :class:`ConfigError`."""
     try:
         with path.open("rb") as file:
@@ -91,7 +91,7 @@ class _TooDeepError(Exception):
         self.line = line
 
 
-def compose(path: Path, text: str, sample: str) -> yaml.Node:
+def _compose(path: Path, text: str, sample: str) -> yaml.Node:
     """The YAML of a file, unread. ``sample``: what an empty file should begin with. Raises :class:`ConfigError`."""
     loader = _Loader(text)
     try:
@@ -147,8 +147,7 @@ class _Reader:
     def struct(self, node: yaml.Node, kind: inspect.StructType, where: str, also: tuple[str, ...] = ()) -> Any:
         """A mapping's form. ``also``: a field beside the form's own, which has been read already."""
         report = self._report
-        if not isinstance(node, yaml.MappingNode):
-            report.error(where, f"expected fields of the form 'name: value', not {_shown(node)}", "see the samples")
+        if not self._is_mapping(node, where):
             return _stand_in(kind)
         fields = self._fields.get(id(kind))
         if fields is None:
@@ -166,10 +165,17 @@ class _Reader:
                 values[field.name] = _stand_in(field.type)
         return kind.cls(**values)
 
+    def _is_mapping(self, node: yaml.Node, path: str) -> TypeGuard[yaml.MappingNode]:
+        if isinstance(node, yaml.MappingNode):
+            return True
+        problem = f"expected fields of the form 'name: value', not {_shown(node)}"
+        self._report.error(path, problem, "see the samples")
+        return False
+
     def _rule(self, kind: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
         rule = self._rules.get(id(kind))
         if rule is None:
-            rule = self._rules[id(kind)] = (_plain(kind), _extra(kind))
+            rule = self._rules[id(kind)] = _rule(kind)
         return rule
 
     def value(self, node: yaml.Node, kind: inspect.Type, path: str) -> Any:
@@ -224,9 +230,7 @@ class _Reader:
                 raise TypeError(f"no form has a {kind}")
 
     def _dict(self, node: yaml.Node, kind: inspect.DictType, path: str) -> Any:
-        if not isinstance(node, yaml.MappingNode):
-            problem = f"expected fields of the form 'name: value', not {_shown(node)}"
-            self._report.error(path, problem, "see the samples")
+        if not self._is_mapping(node, path):
             return {}
         keys = {key.value: key for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
         return {
@@ -238,9 +242,7 @@ class _Reader:
         self, node: yaml.Node, forms: Mapping[str, Mapping[str, type[msgspec.Struct]]], path: str
     ) -> tuple[str, Any]:
         """The name, and the form that it names by one of its fields: None if it names none."""
-        if not isinstance(node, yaml.MappingNode):
-            problem = f"expected fields of the form 'name: value', not {_shown(node)}"
-            self._report.error(path, problem, "see the samples")
+        if not self._is_mapping(node, path):
             return "", None
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in forms and value.tag != NULL:
@@ -315,9 +317,7 @@ class _Reader:
         text = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
         if text in known:
             return text
-        meant = difflib.get_close_matches(text, known, n=1)
-        cure = f"did you mean '{meant[0]}'?" if meant else f"write one of: {', '.join(known)}"
-        self._report.error(path, f"{_shown(node)} is none of {', '.join(known)}", cure)
+        self._report.error(path, f"{_shown(node)} is none of {', '.join(known)}", nearest(text, known))
         return known[0]
 
     def _integer(self, node: yaml.Node, kind: inspect.IntType, path: str) -> int:
@@ -388,20 +388,9 @@ def _unread(path: Path, line: int, problem: str, cure: str) -> ConfigError:
     return ConfigError(str(told), (told,))
 
 
-def _plain(kind: inspect.Type) -> inspect.Type:
-    """The type without descriptions, and without the None of a field that may be left out."""
-    while True:
-        match kind:
-            case inspect.Metadata(type=inner):
-                kind = inner
-            case inspect.UnionType(types=types):
-                kind = next(each for each in types if not isinstance(each, inspect.NoneType))
-            case _:
-                return kind
-
-
-def _extra(kind: inspect.Type) -> Mapping[str, Any]:
-    """What the forms say beside the type: a check, words for when it is missing."""
+def _rule(kind: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
+    """The type without descriptions, and without the None of a field that may be left out; and what the forms say
+    beside the type: a check, words for when it is missing."""
     found: dict[str, Any] = {}
     while True:
         match kind:
@@ -411,12 +400,13 @@ def _extra(kind: inspect.Type) -> Mapping[str, Any]:
             case inspect.UnionType(types=types):
                 kind = next(each for each in types if not isinstance(each, inspect.NoneType))
             case _:
-                return found
+                return kind, found
 
 
 def _stand_in(kind: inspect.Type) -> Any:  # noqa: PLR0911 - one a type
     """Something of the right type, for a field the report knows to be broken."""
-    match _plain(kind):
+    plain, _ = _rule(kind)
+    match plain:
         case inspect.StructType(cls=form, fields=fields):
             return form(**{field.name: _stand_in(field.type) for field in fields if field.required})
         case inspect.VarTupleType():

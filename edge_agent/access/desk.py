@@ -18,8 +18,7 @@ from edge_agent.access.movements import Movements
 from edge_agent.access.noise import ReaderNoise
 from edge_agent.access.pairs import Pairs
 from edge_agent.access.pin_desk import Guessing, PinDesk
-from edge_agent.agent_yaml.config_file import AgentFile
-from edge_agent.agent_yaml.wiring import Passage, ReaderWiring, SerialReaderWiring, WiegandWiring
+from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.doors.doors import Doors
 from edge_agent.doors.happenings import (
     DoorOpened,
@@ -53,15 +52,6 @@ class ReaderPlace:
 
     door: str
     passage: Passage
-
-
-def reader_places(config: AgentFile) -> dict[str, ReaderPlace]:
-    """Every reader of an agent, of whatever kind, by name."""
-    readers: list[ReaderWiring | WiegandWiring | SerialReaderWiring] = [
-        reader for line in config.reader_lines for reader in line.readers
-    ]
-    readers += [*config.wiegand_readers, *config.serial_readers]
-    return {reader.reader: ReaderPlace(reader.door, reader.passage) for reader in readers}
 
 
 class AccessDesk:

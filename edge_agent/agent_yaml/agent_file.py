@@ -12,6 +12,7 @@ from edge_agent.agent_yaml.wiring import (
     InputWiring,
     PowerWiring,
     ReaderLine,
+    ReaderWiring,
     SerialReaderWiring,
     UnkeyedReader,
     WiegandFormatWiring,
@@ -48,18 +49,14 @@ class AgentFile:
     rtc: bool = False
     """A battery clock is fitted, by ``clock`` or ``hats``."""
 
+    @property
+    def readers(self) -> tuple[ReaderWiring | WiegandWiring | SerialReaderWiring, ...]:
+        """The readers of every family."""
+        osdp = (reader for line in self.reader_lines for reader in line.readers)
+        return (*osdp, *self.wiegand_readers, *self.serial_readers)
+
     def with_devices(self, devices: Mapping[str, str]) -> AgentFile:
         """The same with other serial devices: {device of the file: device to open}. A simulator's pty, say."""
-        return replace(
-            self,
-            reader_lines=tuple(
-                replace(line, device=devices.get(line.device, line.device)) for line in self.reader_lines
-            ),
-            serial_readers=tuple(
-                replace(reader, device=devices.get(reader.device, reader.device)) for reader in self.serial_readers
-            ),
-        )
-
-    def with_broker(self, host: str, port: int) -> AgentFile:
-        """The same with its broker elsewhere."""
-        return replace(self, broker=replace(self.broker, host=host, port=port))
+        lines = (replace(line, device=devices.get(line.device, line.device)) for line in self.reader_lines)
+        serial = (replace(one, device=devices.get(one.device, one.device)) for one in self.serial_readers)
+        return replace(self, reader_lines=tuple(lines), serial_readers=tuple(serial))

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec.structs import asdict
+
 from drivers.osdp.config import check_key
 from edge_agent.agent_yaml import boards, forms
 from edge_agent.agent_yaml.agent_file import AgentFile
@@ -40,9 +42,9 @@ SECRETS = ("password_file", "key_file")
 
 
 def build(form: forms.AgentForm, at: Path, report: Report) -> AgentFile:
-    """The agent of a form whose files lie beside ``at``. Key files that cannot be used go to the report.
+    """The agent of a form whose files are named relative to ``at``. Reports key files that cannot be used.
 
-    Of use only if the report has no errors: what is broken is stood in for.
+    Of use only if the report has no errors: something else stands in for what is broken.
     """
     lines = tuple(_line(line, f"reader_lines[{n}]", at, report) for n, line in enumerate(form.reader_lines))
     _keys_differ(lines, report)
@@ -60,12 +62,9 @@ def build(form: forms.AgentForm, at: Path, report: Report) -> AgentFile:
         trust=tuple(TrustedKey(kid=key.kid, x=key.x, role=KeyRole.DISTRICT) for key in form.trust),
         doors=tuple(_door(door) for door in form.doors),
         reader_lines=lines,
-        wiegand_readers=tuple(_wiegand(reader) for reader in form.wiegand_readers),
-        wiegand_formats=tuple(card_format(each) for each in form.wiegand_formats),
-        serial_readers=tuple(
-            SerialReaderWiring(each.reader, each.door, each.device, each.kind, each.baud, each.passage)
-            for each in form.serial_readers
-        ),
+        wiegand_readers=tuple(WiegandWiring(**asdict(reader)) for reader in form.wiegand_readers),
+        wiegand_formats=tuple(format_wiring(each) for each in form.wiegand_formats),
+        serial_readers=tuple(SerialReaderWiring(**asdict(reader)) for reader in form.serial_readers),
         adcs=tuple(_adc(adc) for adc in form.adcs),
         power=None if form.power is None else PowerWiring(_optional(form.power.mains), _optional(form.power.battery)),
         fire=_optional(form.fire),
@@ -81,7 +80,7 @@ def _rtc(form: forms.AgentForm) -> bool:
     return any(boards.hat(name).rtc for name in form.hats if name in boards.hat_names())
 
 
-def card_format(form: forms.WiegandFormatForm) -> WiegandFormatWiring:
+def format_wiring(form: forms.WiegandFormatForm) -> WiegandFormatWiring:
     """A card format with every bit that a parity bit covers by its number."""
 
     def parities(entries: tuple[forms.ParityForm, ...]) -> tuple[tuple[int, tuple[int, ...]], ...]:
@@ -101,7 +100,7 @@ def _covered(parity: forms.ParityForm) -> tuple[int, ...]:
 def _door(form: forms.DoorForm) -> DoorWiring:
     return DoorWiring(
         door=form.door,
-        lock=LockWiring(form.lock.pin, form.lock.kind, form.lock.fail_mode, form.lock.active_high),
+        lock=LockWiring(**asdict(form.lock)),
         contact=_input(form.contact),
         bolt=_optional(form.bolt),
         rex=_optional(form.rex),
@@ -113,9 +112,7 @@ def _input(form: forms.InputForm) -> InputWiring:
     if form.pin is not None:
         return SwitchWiring(form.pin, form.normally_closed)
     line = form.end_of_line or forms.EndOfLineForm()
-    return SupervisedWiring(
-        form.adc or "", form.channel or 0, form.normally_closed, EndOfLine(line.series, line.parallel, line.pull_up)
-    )
+    return SupervisedWiring(form.adc or "", form.channel or 0, form.normally_closed, EndOfLine(**asdict(line)))
 
 
 def _optional(form: forms.InputForm | None) -> InputWiring | None:
@@ -146,7 +143,7 @@ def _missing(path: Path) -> bool:
     try:
         return not path.exists()
     except OSError:
-        return False  # its folder cannot be looked into, which is for the reading to say
+        return False  # its folder cannot be read, which the reading reports
 
 
 def _keys_differ(lines: tuple[ReaderLine, ...], report: Report) -> None:
@@ -168,27 +165,12 @@ def _keys_differ(lines: tuple[ReaderLine, ...], report: Report) -> None:
 
 
 def _own_key_is_not_trusted(form: forms.AgentForm, own: SigningKey, report: Report) -> None:
-    """Whoever takes the agent's key from its Pi would sign for the district."""
+    """If it were, a thief of the Pi's key could sign for the district."""
     x = own.trusted(KeyRole.AGENT).x
     for n, key in enumerate(form.trust):
         if key.x == x:
             cure = "paste the line of 'doorward central keygen'; this one belongs in central's district.yaml"
             report.error(f"trust[{n}].x", "this agent's own key, not the district's", cure, of=["key_file"])
-
-
-def _wiegand(form: forms.WiegandReaderForm) -> WiegandWiring:
-    return WiegandWiring(
-        form.reader,
-        form.door,
-        form.data0,
-        form.data1,
-        form.formats,
-        form.keypad,
-        form.led,
-        form.buzzer,
-        form.led_active_high,
-        form.passage,
-    )
 
 
 def _adc(form: forms.AdcForm) -> AdcWiring:

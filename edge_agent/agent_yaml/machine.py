@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 
 from edge_agent.agent_yaml import boards, forms
 from edge_agent.agent_yaml.boards import Stack
-from ground.problems import Report
+from edge_agent.agent_yaml.checks import serial_devices
+from ground.problems import Report, nearest
 
 MODEL = Path("/proc/device-tree/model")
 """Where a Pi's kernel says what it runs on."""
@@ -25,7 +25,7 @@ def stack_of(form: forms.AgentForm, report: Report, board: str | None = None) ->
     taken: dict[int, str] = {}
     for n, name in enumerate(form.hats):
         if name not in boards.hat_names():
-            report.error(f"hats[{n}]", f"there is no profile of a HAT {name!r}", _nearest(name, boards.hat_names()))
+            report.error(f"hats[{n}]", f"there is no profile of a HAT {name!r}", nearest(name, boards.hat_names()))
             continue
         hat = boards.hat(name)
         pins = {pin for each in hat.uses for pin in each.pins} | set(hat.relays.pins if hat.relays else ())
@@ -41,7 +41,7 @@ def stack_of(form: forms.AgentForm, report: Report, board: str | None = None) ->
         return None
     if chosen not in boards.board_names():
         known = [*boards.board_names(), boards.CUSTOM]
-        report.error("board", f"there is no profile of a board {chosen!r}", _nearest(chosen, known))
+        report.error("board", f"there is no profile of a board {chosen!r}", nearest(chosen, known))
         return None
     return Stack(boards.board(chosen), tuple(hats))
 
@@ -62,9 +62,7 @@ def check_serial(form: forms.AgentForm, report: Report, stack: Stack) -> None:
     """A serial port of the header or of a HAT must be one that this board or its HATs have."""
     there = [device for serial in stack.board.serial for device in serial.devices]
     there += [device for hat in stack.hats for device in hat.serial]
-    named = [(f"reader_lines[{n}].device", line.device) for n, line in enumerate(form.reader_lines)]
-    named += [(f"serial_readers[{n}].device", reader.device) for n, reader in enumerate(form.serial_readers)]
-    for field, device in named:
+    for field, device in serial_devices(form):
         if device.startswith(BUILT_IN) and device not in there:
             ports = sorted({each for each in there if each.startswith(boards.DEVICES)})
             report.error(
@@ -115,8 +113,3 @@ def _filesystem(folder: Path) -> str:
         left, _, right = line.partition(" - ")
         kinds[Path(left.split()[4])] = right.split()[0]
     return next((kinds[each] for each in (folder, *folder.parents) if each in kinds), "")
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    meant = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{meant[0]}'?" if meant else f"write one of {', '.join(known)}"

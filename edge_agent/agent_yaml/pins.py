@@ -111,7 +111,7 @@ def _claims(form: forms.AgentForm, stack: Stack) -> dict[int, _Claim]:
         for each in hat.uses:
             cure = f"wire it to a free pin, or take the {hat.hat} off 'hats'"
             claims |= {pin: _Claim(f"the {hat.title} has it for {each.use}", cure) for pin in each.pins}
-    for device in [line.device for line in form.reader_lines] + [each.device for each in form.serial_readers]:
+    for _, device in checks.serial_devices(form):
         serial = stack.board.serial_of(device)
         if serial is not None:
             why = f"it is the serial port {device}"

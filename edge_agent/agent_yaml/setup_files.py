@@ -14,6 +14,7 @@ from string import Template
 from drivers.gpio import FailMode
 from edge_agent.agent_yaml import forms
 from edge_agent.agent_yaml.boards import Stack
+from edge_agent.agent_yaml.checks import serial_devices
 
 SYSTEM = "files/etc/systemd/system"
 
@@ -57,7 +58,7 @@ def config_lines(form: forms.AgentForm, stack: Stack) -> Sequence[str]:
     lines = list(stack.board.config)
     if any(adc.pins is None for adc in form.adcs):
         lines += stack.board.spi.config
-    for device in serial_devices(form):
+    for _, device in serial_devices(form):
         serial = stack.board.serial_of(device)
         if serial is not None:
             lines += serial.config
@@ -66,11 +67,6 @@ def config_lines(form: forms.AgentForm, stack: Stack) -> Sequence[str]:
         lines += hat.config
     lines += _locked_at_boot(form)
     return list(dict.fromkeys(lines))
-
-
-def serial_devices(form: forms.AgentForm) -> list[str]:
-    """Every serial device of the file."""
-    return [line.device for line in form.reader_lines] + [reader.device for reader in form.serial_readers]
 
 
 def _locked_at_boot(form: forms.AgentForm) -> list[str]:

@@ -70,12 +70,12 @@ class Commands:
         if reason is None:
             self._doors.grant(command.door, {"command": command.id, "by": command.by})
             self._done(command, {})
-        elif reason is Denial.INTERLOCKED:
+            return
+        if reason is Denial.INTERLOCKED:
             detail = f"a door that {command.door} is interlocked with is not closed and locked"
-            self._refusals.answer(topic, command.id, reason, detail)
         else:
             detail = f"{command.door} is secured; a grant does not pass a declaration"
-            self._refusals.answer(topic, command.id, reason, detail)
+        self._refusals.answer(topic, command.id, reason, detail)
 
     def _rotate_key(self, topic: str, command: Command) -> None:
         """Done is that it has begun; the reader's own event says how it ended."""

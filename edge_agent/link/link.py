@@ -10,6 +10,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from edge_agent.bundle.page_fetch import PageFetch
 from edge_agent.declarations.held import Declarations, SetsHeld
@@ -169,10 +170,7 @@ class AgentLink:
             await self._publish(TopicKind.DECLARATIONS, signed, retain=True)
 
     async def _send_events(self) -> None:
-        await self._sender.run(self._publish_events)
-
-    async def _publish_events(self, payload: bytes) -> None:
-        await self._publish(TopicKind.EVENTS, payload)
+        await self._sender.run(partial(self._publish, TopicKind.EVENTS))
 
     async def _publish(self, kind: TopicKind, payload: bytes, *, retain: bool = False, qos: int = 1) -> None:
         await self.mqtt.publish(self._topic(kind), payload, qos=qos, retain=retain)

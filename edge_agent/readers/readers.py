@@ -60,9 +60,7 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
         self._journal = journal
         self._pin_factory = pin_factory
         self._on_line = {line.device: [one.reader for one in line.readers] for line in config.reader_lines}
-        self._door_of = {one.reader: one.door for line in config.reader_lines for one in line.readers}
-        self._door_of.update({one.reader: one.door for one in config.wiegand_readers})
-        self._door_of.update({one.reader: one.door for one in config.serial_readers})
+        self._door_of = {one.reader: one.door for one in config.readers}
         self._logged: set[tuple[str, Refusal, int | None]] = set()
         self.drivers = ReaderDrivers(config, on_event=self._on_event, on_failed=self._failed, edges=edges)
 

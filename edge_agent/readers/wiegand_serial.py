@@ -15,9 +15,10 @@ from drivers.readers import ReaderEvent, Show
 from drivers.serial.ascii_reader import FRAMINGS, SerialReader
 from drivers.serial.port import open_serial
 from drivers.timed_outputs import Timer
-from drivers.wiegand import FORMATS, CardFormat, EdgeSource, KernelEdges, Parity, WiegandReader
+from drivers.wiegand import FORMATS, CardFormat, EdgeSource, KernelEdges, WiegandReader
 from drivers.wiegand.signals import ReaderSignals
 from edge_agent.agent_yaml.agent_file import AgentFile
+from edge_agent.agent_yaml.cards import card_format
 from edge_agent.agent_yaml.wiring import SerialReaderWiring, WiegandFormatWiring, WiegandWiring
 
 log = logging.getLogger(__name__)
@@ -120,16 +121,7 @@ class WiredReaders:
 
 def known_formats(own: tuple[WiegandFormatWiring, ...]) -> dict[str, CardFormat]:
     """The table's formats and the site's own, which may replace one of the table. Raises ValueError."""
-    formats = dict(FORMATS)
-    formats.update({wiring.name: card_format(wiring) for wiring in own})
-    return formats
-
-
-def card_format(wiring: WiegandFormatWiring) -> CardFormat:
-    """A site's own format. Raises ValueError, saying what is wrong, if it contradicts itself."""
-    even = tuple(Parity(bit, covers) for bit, covers in wiring.even_parity)
-    odd = tuple(Parity(bit, covers, odd=True) for bit, covers in wiring.odd_parity)
-    return CardFormat(wiring.name, wiring.bits, wiring.card, wiring.facility, even + odd)
+    return {**FORMATS, **{wiring.name: card_format(wiring) for wiring in own}}
 
 
 def accepted(wiring: WiegandWiring, formats: dict[str, CardFormat]) -> list[CardFormat]:

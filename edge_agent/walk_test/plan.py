@@ -26,12 +26,8 @@ class DoorReader:
 
 def door_readers(config: AgentFile) -> tuple[DoorReader, ...]:
     """All readers of an agent."""
-    osdp = (DoorReader(one.reader, one.door) for line in config.reader_lines for one in line.readers)
-    wiegand = (
-        DoorReader(one.reader, one.door, keypad=one.keypad is not KeypadKind.NONE) for one in config.wiegand_readers
-    )
-    serial = (DoorReader(one.reader, one.door) for one in config.serial_readers)
-    return (*osdp, *wiegand, *serial)
+    keypads = {one.reader for one in config.wiegand_readers if one.keypad is not KeypadKind.NONE}
+    return tuple(DoorReader(one.reader, one.door, keypad=one.reader in keypads) for one in config.readers)
 
 
 def plan(wiring: DoorWiring, readers: Sequence[DoorReader], facts: DoorFacts) -> tuple[Step, ...]:

@@ -12,6 +12,7 @@ from drivers.osdp import OfflineReason, OsdpEvent, PortDown, PortUp, ReaderOffli
 from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Show
 from drivers.wiegand import EdgeSource
 from edge_agent.agent_yaml.config_file import AgentFile
+from edge_agent.agent_yaml.wiring import ReaderWiring
 from edge_agent.readers.drivers import ReaderDrivers
 from edge_agent.walk_test.words import NewsKind, ReaderState
 
@@ -40,9 +41,10 @@ class ReaderWatch:
     ) -> None:
         self._on_news = on_news
         self._drivers = ReaderDrivers(config, on_event=self._on_event, on_failed=self._failed, edges=edges)
-        self._states = {one.reader: ReaderState.STARTING for line in config.reader_lines for one in line.readers}
-        self._states.update({one.reader: ReaderState.UNKNOWABLE for one in config.wiegand_readers})
-        self._states.update({one.reader: ReaderState.UNKNOWABLE for one in config.serial_readers})
+        self._states = {
+            one.reader: ReaderState.STARTING if isinstance(one, ReaderWiring) else ReaderState.UNKNOWABLE
+            for one in config.readers
+        }
 
     def states(self) -> Mapping[str, ReaderState]:
         """How each reader is."""

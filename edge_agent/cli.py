@@ -38,7 +38,6 @@ LETTING_OUT_S = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The subcommands of ``doorward agent``."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     run_ = actions.add_parser("run", help="hold the doors of this Pi until told to stop")
     run_.add_argument("config", type=Path, help="agent.yaml")

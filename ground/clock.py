@@ -24,13 +24,10 @@ class SystemClock:
     """The machine's own clocks: CLOCK_MONOTONIC and CLOCK_REALTIME."""
 
     def mono_ms(self) -> int:
-        """See :class:`Clock`."""
         return time.monotonic_ns() // 1_000_000
 
     def utc_ns(self) -> int:
-        """See :class:`Clock`."""
         return time.time_ns()
 
     def utc_ms(self) -> int:
-        """See :class:`Clock`."""
         return self.utc_ns() // 1_000_000

@@ -42,7 +42,6 @@ class ReaderNoise:
         self._report(reader, noise)
 
     def follow(self) -> None:
-        """Report what is due by now."""
         for reader, noise in self._noise.items():
             self._report(reader, noise)
 

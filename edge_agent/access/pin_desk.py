@@ -70,7 +70,6 @@ class PinDesk:
                 yield entered
 
     def due_ms(self) -> int | None:
-        """When the next entry is over."""
         return min((entry.until_ms for entry in self._entries.values()), default=None)
 
     def overdue(self, now_ms: int) -> list[tuple[str, str | None]]:

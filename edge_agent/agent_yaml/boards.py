@@ -52,7 +52,6 @@ class Serial(msgspec.Struct, frozen=True):
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """All its names."""
         return (DEVICES + self.name, *self.also)
 
 
@@ -95,7 +94,6 @@ class Board(msgspec.Struct, frozen=True):
     watchdog: Watchdog
 
     def has(self, pin: int) -> bool:
-        """Whether the header has a pin."""
         return self.pins[0] <= pin <= self.pins[1]
 
     def pull(self, pin: int) -> Level | None:
@@ -147,12 +145,10 @@ def hat(name: str) -> Hat:
 
 
 def board_names() -> list[str]:
-    """The boards that have a profile."""
     return _names("boards")
 
 
 def hat_names() -> list[str]:
-    """The HATs that have a profile."""
     return _names("hats")
 
 

@@ -54,7 +54,6 @@ def _reader(
 
 
 def _made(own: forms.WiegandFormatForm, at: str, report: Report) -> CardFormat | None:
-    """The format, if it is sound."""
     for where, parity in _parities(own, at):
         _covers(where, parity, own.bits, report)
     for name, ends in (("card", own.card), ("facility", own.facility)):

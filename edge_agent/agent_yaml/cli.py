@@ -22,7 +22,6 @@ ON_THE_PARTITION = ("user-data", "meta-data", "network-config")
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
-    """Its arguments."""
     parser.add_argument("config", type=Path, help="agent.yaml")
     parser.add_argument(
         "--board", choices=[*boards.board_names(), boards.CUSTOM], help="check pins against this board"
@@ -47,7 +46,6 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def add_setup_files(parser: argparse.ArgumentParser) -> None:
-    """Its arguments."""
     parser.add_argument("config", type=Path, help="agent.yaml; its key files need not be there yet")
     parser.add_argument("folder", type=Path, help="where to write them: the card's boot partition, or a new folder")
     parser.add_argument(

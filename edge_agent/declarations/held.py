@@ -77,7 +77,6 @@ class Declarations(Reporter[SetsHeld]):
 
     @property
     def topics(self) -> frozenset[str]:
-        """Central's topics that hold here."""
         return frozenset({topics.district_declarations(), topics.site_declarations(self._site)})
 
     @property

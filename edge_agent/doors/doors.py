@@ -165,11 +165,9 @@ class Doors(Reporter[Happening]):
     # --- what the hardware says (HardwareListener) --------------------------------------------------------------
 
     def door_changed(self, door: str) -> None:
-        """A sensor of a door changed."""
         self.sample(self.held[door])
 
     def rex_pressed(self, door: str) -> None:
-        """Somebody asks to leave."""
         self._step(self.held[door], RexPressed())
 
     def release_over(self, door: str) -> None:
@@ -193,7 +191,6 @@ class Doors(Reporter[Happening]):
                 self.sample(door)
 
     def power_changed(self, mains: bool | None, battery: bool | None) -> None:
-        """What the power supply says of itself."""
         self._alarms.set(None, Alarm.MAINS_FAILED, on=mains is False)
         self._alarms.set(None, Alarm.BATTERY_LOW, on=battery is False)
 

@@ -99,7 +99,6 @@ class DoorHardware:
         return True
 
     def sensors(self) -> list[InputSensor]:
-        """All its inputs."""
         return [sensor for sensor in (self.contact, self.bolt, self.rex, self.tamper) if sensor is not None]
 
 

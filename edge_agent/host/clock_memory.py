@@ -34,7 +34,6 @@ class Synchronised(msgspec.Struct, frozen=True):
 
     @property
     def utc_ms(self) -> int:
-        """UTC of the moment."""
         return self.mono_ms + self.offset_ms
 
 

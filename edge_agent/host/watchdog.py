@@ -42,7 +42,6 @@ class Watchdog:
         self._notify("STOPPING=1")
 
     def close(self) -> None:
-        """Say no more."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -117,6 +117,5 @@ class Commands:
 
 
 def _cardholder(command: Command) -> str | None:
-    """Whom to forgive; None: everybody."""
     cardholder = command.data.get("cardholder")
     return None if cardholder is None else str(cardholder)

@@ -38,7 +38,6 @@ class Snapshots:
         self._outbox = outbox
 
     def make(self) -> StateSnapshot:
-        """A snapshot of this moment."""
         self.made += 1
         return StateSnapshot(
             session=self._session,

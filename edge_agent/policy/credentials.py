@@ -31,7 +31,6 @@ class MemoryCredentials:
         return iter(self._by_token.values())
 
     def find(self, token: str) -> Credential | None:
-        """The credential with this token, or None."""
         return self._by_token.get(token)
 
     def holds(self, token: str) -> bool:

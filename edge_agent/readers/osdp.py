@@ -40,7 +40,6 @@ class OsdpLines:
             bus.start()
 
     def stop(self) -> None:
-        """Close the lines."""
         for bus in set(self.buses.values()):
             bus.stop()
 

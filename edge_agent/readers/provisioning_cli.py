@@ -18,7 +18,6 @@ EXIT_USAGE = 2
 
 
 def add_parser(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The action among those of ``doorward agent``."""
     parser = actions.add_parser(
         "provision-reader",
         help="give one OSDP reader, alone on its line, its key",

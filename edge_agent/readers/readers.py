@@ -82,11 +82,9 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
             self._doors.set_alarm(each.door, Alarm.READER_OFFLINE, on=True, source={"reader": each.reader})
 
     def stop(self) -> None:
-        """Give up lines, ports and pins."""
         self.drivers.stop()
 
     def show(self, reader: str, what: Show) -> None:
-        """Have a reader show it, as far as it can. One that is not of this agent is ignored."""
         self.drivers.show(reader, what)
 
     def rotate_key(self, reader: str, door: str) -> str | None:

@@ -52,7 +52,6 @@ class WiredReaders:
         }
 
     def start(self) -> None:
-        """Watch the pins and open the ports."""
         if self._wiegand:
             self._watch()
         for reader in self.serial.values():
@@ -74,7 +73,6 @@ class WiredReaders:
                     log.error("reader %s: its lamp and buzzer cannot be used", wiring.reader, exc_info=True)
 
     def stop(self) -> None:
-        """Give up pins and ports."""
         for wiegand in self.wiegand.values():
             wiegand.stop()
         self.wiegand.clear()

@@ -159,7 +159,6 @@ def finish(path: Path) -> None:
 
 
 def copy_of(path: Path) -> Path:
-    """Where a damaged file's copy is made."""
     return path.with_name(f"{path.name}.mended")
 
 
@@ -175,7 +174,6 @@ def _numbers(source: sqlite3.Connection) -> list[tuple[bytes, int]]:
 
 
 def _read(db: sqlite3.Connection, digest: bytes) -> bytes:
-    """The bytes of a page again."""
     row = db.execute("SELECT id, head FROM pages WHERE digest = ?", (digest,)).fetchone()
     if row is None:
         raise sqlite3.DatabaseError("its digest leads nowhere")

@@ -196,7 +196,6 @@ class CredentialStore(Reporter[PagesLost]):
         await self._on_thread(lambda: self._insert(open_page(digest, number, payload), number))
 
     async def keep_only(self, digests: Iterable[str]) -> None:
-        """Forget every other page."""
         held = self._view.held
         dropped = set(held).difference(digests)
         for digest in dropped:

@@ -68,7 +68,6 @@ class Presence:
                 self._load(found)
 
     def close(self) -> None:
-        """Write what waits, and close the file."""
         if self._closed:
             return
         self._closed = True
@@ -96,7 +95,6 @@ class Presence:
         return self._positions.get(cardholder)
 
     def move(self, cardholder: str, position: Position) -> None:
-        """Somebody has passed a door."""
         self._positions[cardholder] = position
         self._later("INSERT OR REPLACE INTO positions VALUES (?, ?)", cardholder, position.area)
 
@@ -111,7 +109,6 @@ class Presence:
 
     @property
     def knows_positions(self) -> bool:
-        """Whether anybody's position is known."""
         return bool(self._positions)
 
     def forgive(self, cardholder: str | None) -> int:
@@ -132,7 +129,6 @@ class Presence:
         return self._first_persons.get(door)
 
     def first_person_came(self, door: str, utc_ns: int) -> None:
-        """One who must come first was let in."""
         self._first_persons[door] = utc_ns
         self._later("INSERT OR REPLACE INTO first_persons VALUES (?, ?)", door, utc_ns)
 
@@ -143,13 +139,11 @@ class Presence:
         return frozenset(self._duress)
 
     def duress_began(self, door: str, reader: str) -> None:
-        """A duress PIN was used."""
         self._duress.add((door, reader))
         self._cleared.discard((door, reader))
         self._later("INSERT OR IGNORE INTO duress VALUES (?, ?)", door, reader)
 
     def duress_cleared(self, door: str, reader: str) -> None:
-        """Somebody has cleared the duress of one reader."""
         self._duress.discard((door, reader))
         self._cleared.add((door, reader))
         self._later("DELETE FROM duress WHERE door = ? AND reader = ?", door, reader)

@@ -125,7 +125,6 @@ class Store:
         return open_durable(self._path, _MIGRATIONS, salvage=_TABLES)
 
     def close(self) -> None:
-        """Close the file."""
         self._db.close()
 
     def declarations(self) -> list[StoredSet]:
@@ -147,7 +146,6 @@ class Store:
         return None if row is None else bytes(row[0])
 
     def save_config(self, version: int, signed: bytes) -> None:
-        """Replace the last good configuration bundle."""
         self._db.execute("INSERT OR REPLACE INTO config VALUES (1, ?, ?)", (version, signed))
 
     def bundles(self) -> list[bytes]:
@@ -158,7 +156,6 @@ class Store:
         return [signed for (signed,) in rows if isinstance(signed, bytes)]
 
     def trial(self) -> StoredTrial | None:
-        """The configuration on trial, or None."""
         row = self._db.execute("SELECT version, signed, unclean_ends, boot FROM trial").fetchone()
         return None if row is None else StoredTrial(*row)
 

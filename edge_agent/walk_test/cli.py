@@ -43,7 +43,6 @@ EXIT_USAGE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``walk-test``."""
     parser.add_argument("config", type=Path, nargs="?", help="agent.yaml")
     parser.add_argument("--door", action="append", default=[], metavar="DOOR", help="this door only; may be repeated")
     parser.add_argument("--resume", action="store_true", help="go on with the walk that was stopped")

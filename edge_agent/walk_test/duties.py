@@ -85,7 +85,6 @@ class Duties:
         return opened(self._store, Keyring(config.trust), topic)
 
     def panic(self) -> None:
-        """The panic button was pressed."""
         self._declarations.declare_panic()
 
     def note(self, kind: EventKind, data: Mapping[str, Any]) -> None:

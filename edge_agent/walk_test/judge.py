@@ -146,7 +146,6 @@ def _inputs(_step: Step, record: Record, _facts: DoorFacts, out: Judgement) -> N
 
 
 def _rest(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
-    """Locked, shut, nobody near."""
     _proven_locked(step, record, facts, out, shut=True)
     if record.value((step.door, Sensor.REX)) is True:
         out.found(FindingKind.REX_STUCK)

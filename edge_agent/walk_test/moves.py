@@ -38,7 +38,6 @@ class Judgement:
     """Why the step shows nothing, if it does not."""
 
     def found(self, kind: FindingKind, about: str = "", **detail: str | int) -> None:
-        """Add a finding."""
         self.findings.append(Finding(kind, about, detail))
 
 

@@ -25,7 +25,6 @@ class DoorReader:
 
 
 def door_readers(config: AgentFile) -> tuple[DoorReader, ...]:
-    """All readers of an agent."""
     keypads = {one.reader for one in config.wiegand_readers if one.keypad is not KeypadKind.NONE}
     return tuple(DoorReader(one.reader, one.door, keypad=one.reader in keypads) for one in config.readers)
 

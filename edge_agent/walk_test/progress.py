@@ -31,7 +31,6 @@ class Progress:
     format: int = FORMAT
 
     def add(self, step: Step, result: StepResult) -> None:
-        """Note how a step came out."""
         self.doors.setdefault(step.door, {})[step.key] = result
 
     def forget_unfinished(self) -> None:

@@ -47,7 +47,6 @@ class ReaderWatch:
         }
 
     def states(self) -> Mapping[str, ReaderState]:
-        """How each reader is."""
         return dict(self._states)
 
     def start(self) -> None:
@@ -55,7 +54,6 @@ class ReaderWatch:
         self._drivers.start()
 
     def stop(self) -> None:
-        """Close them."""
         self._drivers.stop()
 
     def _failed(self, reader: str, error: str) -> None:

@@ -163,12 +163,10 @@ def _worst(verdicts: Iterable[Verdict]) -> Verdict:
 
 
 def encode(report: Report) -> bytes:
-    """The report as JSON."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2)
 
 
 def sign(report: Report, key: SigningKey) -> bytes:
-    """The report as a compact JWS."""
     return key.sign_bytes(TYPE, encode(report))
 
 

@@ -97,7 +97,6 @@ class Rig:
     # --- for the runner -----------------------------------------------------------------------------------------
 
     def now_ms(self) -> int:
-        """Milliseconds of the timer."""
         return int(self._timer.now() * 1000)
 
     @property
@@ -106,7 +105,6 @@ class Rig:
         return self._fire
 
     def value(self, input_: InputName) -> bool | None:
-        """How an input reads now."""
         return self._values.get(input_)
 
     def released_by_fire(self, door: str) -> bool:
@@ -135,7 +133,6 @@ class Rig:
             self._step(door, LockTested())
 
     def lock_all(self) -> None:
-        """Lock every door, with the same two exceptions."""
         for door in self._doors:
             self.lock(door)
 
@@ -150,7 +147,6 @@ class Rig:
         return held is not None and held.profile.rex_releases and held.state.rex_until_ms > self.now_ms()
 
     def released(self, door: str) -> bool:
-        """Whether its lock is commanded to release."""
         return self._doors[door].hardware.lock.released
 
     def tick(self) -> None:
@@ -170,7 +166,6 @@ class Rig:
             self._record.now_ms = now
 
     def reader_told(self, reader: str, kind: NewsKind, detail: str) -> None:
-        """A reader told something."""
         if self._record is not None:
             self._record.news.append(ReaderNews(self.now_ms(), reader, kind, detail))
 
@@ -181,7 +176,6 @@ class Rig:
     # --- for the hardware ---------------------------------------------------------------------------------------
 
     def door_changed(self, door: str) -> None:
-        """A sensor of a door changed."""
         del door  # all are looked at: what moves together is to be seen together
         self._look()
 
@@ -195,7 +189,6 @@ class Rig:
         self._step(door, ReleaseOver())
 
     def fire_changed(self) -> None:
-        """The fire input changed."""
         self._follow_fire()
 
     def _panic_pressed(self) -> None:
@@ -203,7 +196,6 @@ class Rig:
         self._on_panic()
 
     def power_changed(self, mains: bool | None, battery: bool | None) -> None:
-        """The power supply told something of itself."""
         del mains, battery  # read with all the others
         self._look()
 

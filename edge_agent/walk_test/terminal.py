@@ -56,12 +56,10 @@ class Terminal:
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, before)
 
     def door(self, door: str, number: int, of: int) -> None:
-        """A headline."""
         self._put(f"\n=== Door {number} of {of}: {door} ===")
         self._put(KEYS_LINE)
 
     def instruct(self, step: Step, text: str) -> None:
-        """What to do."""
         self._forget_typed_ahead()
         self._put(f"\n{TITLES[step.kind]}. {text}")
 
@@ -88,7 +86,6 @@ class Terminal:
             self._put("   Enter: go on   r: repeat this step   q: stop, to go on later")
 
     def say(self, text: str) -> None:
-        """A line."""
         self._put(text)
 
     def answer(self) -> Answer | None:

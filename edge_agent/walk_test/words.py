@@ -57,7 +57,6 @@ class Step:
 
     @property
     def key(self) -> str:
-        """Names the step within its door."""
         return self.kind if self.reader is None else f"{self.kind}:{self.reader}"
 
 
@@ -112,7 +111,6 @@ class Change:
 
     @property
     def input(self) -> InputName:
-        """Which."""
         return self.door, self.sensor
 
 
@@ -131,22 +129,18 @@ class Record:
 
     @property
     def said_done(self) -> bool:
-        """Whether the person said that it is done."""
         return self.done_ms is not None
 
     def value(self, input_: InputName) -> bool | None:
-        """How an input reads at the end."""
         for change in reversed(self.changes):
             if change.input == input_:
                 return change.value
         return self.before.get(input_)
 
     def of(self, input_: InputName) -> list[Change]:
-        """Its changes, oldest first."""
         return [change for change in self.changes if change.input == input_]
 
     def first(self, input_: InputName, value: bool) -> Change | None:
-        """When it first changed to a value."""
         return next((change for change in self.of(input_) if change.value is value), None)
 
 

@@ -1,4 +1,4 @@
-"""Follows a form through a YAML file: every field that is missing, unknown or of the wrong kind, all at once.
+"""Reads a YAML file by a form, and reports every field that is missing, unknown or of the wrong kind, all at once.
 
 A form is a msgspec Struct. This module knows nothing of what its fields mean; ``Meta(extra=…)`` may add to a field:
 ``check``, which raises ValueError for a text it refuses; ``make``, which also says what the text stands for;
@@ -26,7 +26,7 @@ F = TypeVar("F", bound=msgspec.Struct)
 NULL = "tag:yaml.org,2002:null"
 
 DEEPEST = 50
-"""Lists and mappings within each other, far beyond any form."""
+"""Nesting of lists and mappings, far beyond any form."""
 
 LARGEST = 1 << 20
 """Bytes of a file, where the caller allows no more."""
@@ -35,14 +35,14 @@ REPEATS = 10
 """Aliases may make a file this many times as long as it is, so that a few lines cannot fill the memory."""
 
 INTEGERS = range(-(1 << 63), 1 << 63)
-"""What a database, or a message, can hold."""
+"""What a database or a message can hold."""
 
 
 def read(path: Path, form: type[F], report: Report, *, largest: int = LARGEST) -> F:
     """The form as filled in by a file of up to ``largest`` bytes.
 
-    What is wrong goes to the report, and something of the right type stands in its place, so that the rest can be
-    checked too: of use only if the report has no errors. Raises :class:`ConfigError` if there is no YAML at all.
+    Mistakes go to the report, and a value of the right type replaces each, so that the rest can be checked too: of
+    use only if the report has no errors. Raises :class:`ConfigError` if there is no YAML at all.
     """
     kind = inspect.type_info(form)
     assert isinstance(kind, inspect.StructType)
@@ -92,7 +92,7 @@ class _TooDeepError(Exception):
 
 
 def _compose(path: Path, text: str, sample: str) -> yaml.Node:
-    """The YAML of a file, unread. ``sample``: what an empty file should begin with. Raises :class:`ConfigError`."""
+    """The YAML nodes of a file. ``sample``: what an empty file should begin with. Raises :class:`ConfigError`."""
     loader = _Loader(text)
     try:
         node: yaml.Node | None = loader.get_single_node()
@@ -113,7 +113,7 @@ def _compose(path: Path, text: str, sample: str) -> yaml.Node:
 
 
 def _line_of(root: yaml.Node, field: str) -> int:
-    """The line of a field such as ``doors[0].name``, or of the innermost thing around it that is there.
+    """The line of a field such as ``doors[0].name``, or of the innermost field around it that the file has.
 
     It walks from the root each time, since a district's file has millions of fields, and few are wrong.
     """
@@ -179,7 +179,7 @@ class _Reader:
         return rule
 
     def value(self, node: yaml.Node, kind: inspect.Type, path: str) -> Any:
-        """What a node says, as a value of the right type."""
+        """The value of a node, of the right type."""
         self._left -= 1
         if self._left < 0:
             cure = "write out what differs, and no alias within an alias"
@@ -241,7 +241,7 @@ class _Reader:
     def _named_form(
         self, node: yaml.Node, forms: Mapping[str, Mapping[str, type[msgspec.Struct]]], path: str
     ) -> tuple[str, Any]:
-        """The name, and the form that it names by one of its fields: None if it names none."""
+        """The name in one of a mapping's fields, and the form of that name: None if there is none."""
         if not self._is_mapping(node, path):
             return "", None
         for key, value in node.value:
@@ -258,7 +258,7 @@ class _Reader:
         return "", None
 
     def _nodes(self, node: yaml.MappingNode, known: list[str] | None, where: str) -> dict[str, tuple[yaml.Node, str]]:
-        """The nodes by the form's names. A misspelt name is reported, and its value read as what was meant."""
+        """The nodes by the form's names. Reports a misspelt name, and reads its value as the field that was meant."""
         report = self._report
         fields = self._named(node, where)
         written: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
@@ -286,7 +286,7 @@ class _Reader:
         return nodes
 
     def _named(self, node: yaml.MappingNode, where: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
-        """The fields that have a name. YAML lets a list or a mapping stand for one: a forgotten template, say."""
+        """The fields that have a name. YAML allows a list or a mapping in its place: a forgotten template, say."""
         fields = []
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value:
@@ -368,7 +368,7 @@ _TEXT = inspect.StrType(min_length=1)
 
 
 def _whole(node: yaml.Node) -> int | None:
-    """The whole number that a node says, if it says one."""
+    """The whole number of a node, or None."""
     if not isinstance(node, yaml.ScalarNode) or not node.tag.endswith(":int"):
         return None
     try:
@@ -384,8 +384,8 @@ def _too_deep(path: Path, line: int) -> ConfigError:
 
 
 def _unread(path: Path, line: int, problem: str, cure: str) -> ConfigError:
-    told = Problem(path, line, "", problem, cure)
-    return ConfigError(str(told), (told,))
+    found = Problem(path, line, "", problem, cure)
+    return ConfigError(str(found), (found,))
 
 
 def _rule(kind: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
@@ -404,7 +404,7 @@ def _rule(kind: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
 
 
 def _stand_in(kind: inspect.Type) -> Any:  # noqa: PLR0911 - one a type
-    """Something of the right type, for a field the report knows to be broken."""
+    """A value of the right type, in place of a broken field's."""
     plain, _ = _rule(kind)
     match plain:
         case inspect.StructType(cls=form, fields=fields):

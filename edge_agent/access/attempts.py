@@ -25,7 +25,7 @@ class Attempts:
         self._pairs = pairs
 
     def at(self, door: str, passage: Passage, credential: Credential | None, shown: Shown, read_ms: int) -> Attempt:
-        """What was shown at one side of a door at ``read_ms`` (monotonic); ``credential`` None: it is nobody's."""
+        """What was shown at one side of a door at ``read_ms`` (monotonic); ``credential`` None: unknown."""
         rules, now, utc_ns = self._doors.rules, self._clock.mono_ms(), self._clock.utc_ns()
         settings, trusted, newer = rules.settings(door), self._clock.trusted(), rules.no_looser_than
         came = trusted and first_person.came_today(self._presence.first_person(door), utc_ns, rules.timezone)

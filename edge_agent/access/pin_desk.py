@@ -31,8 +31,8 @@ class Guessing:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Whose PIN was entered (None: nobody's known), what of it is right, and whether somebody seems to try PINs out,
-    so many rests have begun within a day."""
+    """The credential of a PIN (None: unknown), what was shown, and the readers and cards at which somebody seems to
+    try PINs, by the number of rests within a day."""
 
     credential: Credential | None
     shown: Shown

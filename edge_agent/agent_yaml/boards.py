@@ -18,21 +18,21 @@ from ground.problems import Report
 F = TypeVar("F", bound=msgspec.Struct)
 
 CUSTOM = "custom"
-"""A board no profile knows: its pins are not checked against one."""
+"""A board without a profile: its pins are not checked."""
 
 DEVICES = "/dev/doorward/"
 """Where the udev rules put stable names of serial devices."""
 
 
 class Level(StrEnum):
-    """What a pin is pulled to."""
+    """The level to which a pin is pulled."""
 
     UP = "up"
     DOWN = "down"
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Pins that something has, and what it is: 'its CAN controller on SPI'."""
+    """Pins that are taken, and what uses them: 'its CAN controller on SPI'."""
 
     pins: tuple[int, ...]
     use: str
@@ -97,7 +97,7 @@ class Board(msgspec.Struct, frozen=True):
         return self.pins[0] <= pin <= self.pins[1]
 
     def pull(self, pin: int) -> Level | None:
-        """What a pin is pulled to from power-on until a program takes it."""
+        """The level to which a pin is pulled from power-on until a program takes it."""
         return next((level for level, (low, high) in self.pulls.items() if low <= pin <= high), None)
 
     def serial_of(self, device: str) -> Serial | None:

@@ -1,4 +1,4 @@
-"""Makes an agent's wiring out of the filled-in form, and reads its keys. What makes sense is checked elsewhere."""
+"""Makes an agent's wiring from the filled-in form, and reads its keys. Checks nothing but the keys."""
 
 from __future__ import annotations
 

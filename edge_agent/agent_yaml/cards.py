@@ -1,4 +1,4 @@
-"""Card formats of Wiegand readers: known by name, sound in themselves, and told apart at each reader."""
+"""Checks the card formats of Wiegand readers: known by name, sound, and distinguishable at each reader."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ground.problems import Report, nearest
 
 
 def check(form: forms.AgentForm, report: Report) -> None:
-    """The site's own formats, then what each reader accepts."""
+    """Check the site's own formats, then what each reader accepts."""
     known = dict(FORMATS)
     for n, own in enumerate(form.wiegand_formats):
         at = f"wiegand_formats[{n}]"

@@ -1,7 +1,7 @@
-"""What makes sense in an agent's configuration beside each field's own range. Reports all of it.
+"""Checks of an agent's configuration that go beyond each field's own range. Reports all of it.
 
-Pins are checked in `edge_agent.agent_yaml.pins`, card formats in `edge_agent.agent_yaml.cards`, the machine in
-`edge_agent.agent_yaml.machine`; here is all the rest that needs neither a file nor a board.
+`edge_agent.agent_yaml.pins` checks pins, `cards` card formats, `machine` the machine; this module checks everything
+else that needs neither a file nor a board.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ground.problems import Report
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 RESTS_CLOSED = ("contact", "bolt", "tamper", "mains", "battery")
-"""Inputs whose cut wire looks like trouble only if the switch is closed while all is well."""
+"""Inputs whose cut wire is noticed only if the switch is closed at rest."""
 
 
 def check(form: forms.AgentForm, report: Report) -> None:
-    """Everything but pins, cards, lines and keys."""
+    """Check everything but pins, cards, lines and keys."""
     _doors(form, report)
     _readers(form, report)
     _inputs(form, report)
@@ -33,7 +33,7 @@ def check(form: forms.AgentForm, report: Report) -> None:
 
 
 def unique(report: Report, named: Iterable[tuple[str, str]], what: str) -> None:
-    """Of (field, value) pairs, no value twice."""
+    """Report every value that two (field, value) pairs share."""
     first: dict[str, str] = {}
     for field, value in named:
         if report.broken(field):

@@ -1,4 +1,4 @@
-"""``doorward agent check`` and ``setup-files``: every mistake of a configuration, and the files of its Pi."""
+"""``doorward agent check`` and ``setup-files``: lists the mistakes of a configuration, writes the files of its Pi."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def write_setup_files(arguments: argparse.Namespace) -> int:
 
 
 def _named(text: str) -> tuple[str, str]:
-    """NAME=ADAPTER, nothing in it that a udev rule would read as more than a word."""
+    """Parse NAME=ADAPTER, both of characters that have no meaning in a udev rule."""
     found = re.fullmatch(r"([a-z0-9-]+)=([A-Za-z0-9_.:-]+)", text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=ADAPTER, as in rs485-0=A50285BI")
@@ -84,7 +84,7 @@ def _named(text: str) -> tuple[str, str]:
 
 
 def summary(config: AgentFile) -> str:
-    """What a good configuration is about, in a line."""
+    """A good configuration in one line: its doors, readers and broker."""
     lines = _count(len(config.reader_lines), "line")
     osdp = sum(len(line.readers) for line in config.reader_lines)
     kinds = [

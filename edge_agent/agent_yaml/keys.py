@@ -1,4 +1,4 @@
-"""Reads the key files a configuration names, once, so that a bad one is found before a door is touched."""
+"""Reads the key files that a configuration names, before any door is touched; says what is wrong with each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from protocol.signing import SigningKey
 def read_secret(path: Path, length: int) -> bytes:
     """The bytes of a key file, written as hex digits. ValueError says what is wrong, never what is in it."""
     try:
-        found = _looked_at(path)
+        found = _file_status(path)
         text = path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         cure = f"make one: (umask 077; openssl rand -hex {length} > {path})"
@@ -34,7 +34,7 @@ def read_secret(path: Path, length: int) -> bytes:
 def read_signing_key(path: Path) -> SigningKey:
     """This agent's own key. ValueError says what is wrong and what to do."""
     try:
-        _looked_at(path)
+        _file_status(path)
         return SigningKey.load(path)
     except FileNotFoundError:
         raise ValueError(f"there is no file {path}; make one with 'doorward agent keygen {path.parent}'") from None
@@ -50,9 +50,9 @@ def read_signing_key(path: Path) -> SigningKey:
 
 
 def readable_file(path: Path, *, secret: bool) -> Path:
-    """The path of a file that another part will read. ValueError says what is wrong and what to do."""
+    """The path, if this user can read the file. ValueError says what is wrong and what to do."""
     try:
-        found = _looked_at(path)
+        found = _file_status(path)
     except FileNotFoundError:
         raise ValueError(f"there is no file {path}; correct the path, or copy the file there") from None
     except OSError as error:
@@ -64,8 +64,8 @@ def readable_file(path: Path, *, secret: bool) -> Path:
     return path
 
 
-def _looked_at(path: Path) -> os.stat_result:
-    """What a file is. OSError if it cannot be looked at, ValueError for what is no file."""
+def _file_status(path: Path) -> os.stat_result:
+    """A file's mode and owner. OSError if they cannot be read, ValueError if it is no file."""
     found = path.stat()
     if stat.S_ISDIR(found.st_mode):
         raise ValueError(f"{path} is a folder; name the file in it")

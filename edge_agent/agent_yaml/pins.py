@@ -1,4 +1,4 @@
-"""Who uses which pin: no pin for two, none that the board lacks or has given away, none that opens a door at boot."""
+"""Checks pins: none used twice, none that the board lacks or reserves, none that opens a door at boot."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Claim:
 
 
 def uses(form: forms.AgentForm) -> Iterator[PinUse]:
-    """Every pin in use. What is fixed comes first, so that the other use is the one to move."""
+    """Every pin in use. Fixed uses come first, so that the report asks to move the other one."""
     for n, adc in enumerate(form.adcs):
         yield from _adc_uses(adc, f"adcs[{n}]")
     for n, door in enumerate(form.doors):
@@ -64,7 +64,7 @@ def _adc_uses(adc: forms.AdcForm, at: str) -> Iterator[PinUse]:
 
 
 def check(form: forms.AgentForm, report: Report, stack: Stack | None) -> None:
-    """No pin twice; with a board, none that is not there or taken, and no door released while the Pi boots."""
+    """Report pins used twice; with a board, also missing and reserved pins, and doors released while the Pi boots."""
     used = [use for use in uses(form) if not report.broken(use.field)]
     _twice(used, report)
     if stack is None:
@@ -101,7 +101,7 @@ def _twice(used: list[PinUse], report: Report) -> None:
 
 
 def _claims(form: forms.AgentForm, stack: Stack) -> dict[int, _Claim]:
-    """Pins that the board and its HATs have, and the UARTs the file uses."""
+    """Pins that the board, its HATs and the UARTs in use take."""
     claims = {
         pin: _Claim(f"it belongs to {each.use}", "wire it to a free pin")
         for each in stack.board.reserved
@@ -144,7 +144,7 @@ def _lock_on_relay(use: PinUse, lock: forms.LockForm, report: Report, stack: Sta
 
 
 def _relays(used: list[PinUse], report: Report, stack: Stack) -> None:
-    """A relay's pin is for a lock: anything else would move the relay, or be moved by it."""
+    """Report pins of relays that are not a lock's: anything else would move the relay."""
     for hat in stack.hats:
         for use in used:
             if hat.relays is not None and use.pin in hat.relays.pins and use.lock is None:

@@ -1,7 +1,7 @@
-"""Renders what one Pi needs beside the program: units, udev names, config.txt, first boot, what spares the card.
+"""Renders what one Pi needs beside the program: units, udev names, config.txt, first boot, settings for the card.
 
-The texts are `firmware_config`'s; here is only what differs from Pi to Pi: its board, its HATs, and the serial lines
-and converters its agent.yaml names.
+The texts are in `firmware_config`; this fills in what differs from Pi to Pi: its board, its HATs, and the serial
+lines and converters that its agent.yaml names.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def config_lines(form: forms.AgentForm, stack: Stack) -> Sequence[str]:
 
 
 def _locked_at_boot(form: forms.AgentForm) -> list[str]:
-    """The firmware keeps a fail-secure lock's relay at rest, and so the door locked, until the agent takes over.
+    """The firmware keeps a fail-secure lock's relay at rest, and so the door locked, until the agent takes the pin.
 
     A fail-safe lock is left alone: released until then, as without power.
     """

@@ -85,7 +85,7 @@ class Doors(Reporter[Happening]):
         alarms.when(AlarmsChanged, lambda: self._report(DoorsChanged()))
 
     def start(self, hardware: Hardware, rules: Rules, sets: Iterable[DeclarationSet]) -> None:
-        """Take charge of the doors: modes and locks first, then what the sensors say. Needs nobody else."""
+        """Take charge of the doors: modes and locks first, then what the sensors say. Needs no other part."""
         self._hardware = hardware
         self.rules = rules
         self._sets = tuple(sets)

@@ -1,4 +1,4 @@
-"""What an agent says of itself once a minute: memory, processor, outbox, refusals. Reads its own process only."""
+"""Measures the memory and the processor use of this process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Health:
 
 
 def resident_mib() -> float:
-    """This process's resident memory; 0 where the kernel does not say."""
+    """This process's resident memory in MiB; 0 where the kernel does not say."""
     try:
         pages = int(_STATM.read_text().split()[1])
     except (OSError, ValueError, IndexError):

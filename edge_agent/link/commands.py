@@ -17,7 +17,7 @@ from protocol.signing import Keyring
 from protocol.words import CommandKind, Denial, EventKind
 
 LONGEST_LIFE_MS = 60_000
-"""A command that claims to hold longer is refused: it could be kept and played at leisure."""
+"""A command that is valid for longer is refused: somebody could keep it and replay it later."""
 
 SKEW_MS = 5_000
 """Two synchronised clocks may differ by this much."""
@@ -46,7 +46,7 @@ class Commands:
         self._refusals = refusals
 
     def carry_out(self, topic: str, signed: bytes, keyring: Keyring, *, retained: bool) -> None:
-        """Act on a command that arrived. :class:`Refused` if it is not even known to be a command for us."""
+        """Act on a command that arrived. :class:`Refused` if it is not a command for this agent."""
         command = keyring.open(Command, topic, signed)
         try:
             kind = self._check(command, retained=retained)
@@ -78,7 +78,7 @@ class Commands:
         self._refusals.answer(topic, command.id, reason, detail)
 
     def _rotate_key(self, topic: str, command: Command) -> None:
-        """Done is that it has begun; the reader's own event says how it ended."""
+        """Answer once it has begun; the reader's own event says how it ended."""
         reader = command.data.get("reader")
         problem = self._readers.rotate_key(str(reader), command.door)
         if problem is None:
@@ -91,7 +91,7 @@ class Commands:
         self._journal.add(EventKind.COMMAND_DONE, done, door=command.door)
 
     def _check(self, command: Command, *, retained: bool) -> CommandKind:
-        """The kind of a command that may be carried out now, and is noted as used."""
+        """The kind of a command that may be carried out now; notes it as used. :class:`Refused` if it may not."""
         now = self._clock.utc_ms()
         if retained:
             raise Refused(Reason.RETAINED, "came out of the broker's memory")

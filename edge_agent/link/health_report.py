@@ -1,4 +1,4 @@
-"""Once a minute, an event that says how the agent's program is."""
+"""Writes an event each minute: the memory, processor use, outbox and refusals of the agent's program."""
 
 from __future__ import annotations
 

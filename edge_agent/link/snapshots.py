@@ -1,4 +1,4 @@
-"""Makes snapshots: what may be said of an agent's doors at this moment."""
+"""Makes snapshots of an agent: its doors, declarations, alarms and outbox at this moment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from protocol.messages import StateSnapshot
 
 
 class Snapshots:
-    """Those of one session, numbered from 1."""
+    """Numbers the snapshots of one session from 1."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ class Credentials(Protocol):
         """The credential with this token (64 hex digits), or None. Quick, and never raises."""
 
     def holds(self, token: str) -> bool:
-        """Whether it would be found if there were one: not so while its page is missing."""
+        """Whether :meth:`find` would find it if it exists: False while its page is missing."""
 
 
 class MemoryCredentials:

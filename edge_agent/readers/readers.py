@@ -42,7 +42,7 @@ _MOST_LOGGED = 100
 
 
 class Readers(Reporter[ReaderEvent | ReplyRefused]):
-    """All readers of an agent. They report what they read and what they refused. Make it and call it on the loop.
+    """All readers of an agent; reports what they read and refused. Make it and call it on the loop.
     Raises what `ReaderDrivers` raises."""
 
     def __init__(
@@ -94,7 +94,7 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
         """
         return self.drivers.osdp.rotate_key(reader, door)
 
-    # --- what the readers say ---------------------------------------------------------------------------------
+    # --- what the readers report ---------------------------------------------------------------------------------
 
     def _on_event(self, event: OsdpEvent | ReaderEvent) -> None:
         match event:
@@ -153,7 +153,7 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
         self._alarm(reader, Alarm.READER_OFFLINE, on=True)
 
     def _log_refusal(self, reader: str, reason: Refusal, bits: int | None) -> None:
-        """Once for each kind: an installer looks here for the length of the cards a school has."""
+        """Once for each kind: an installer finds the length of a school's cards here."""
         if len(self._logged) < _MOST_LOGGED and (reader, reason, bits) not in self._logged:
             self._logged.add((reader, reason, bits))
             what = "a read" if bits is None else f"a frame of {bits} bits"

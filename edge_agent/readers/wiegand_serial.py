@@ -1,4 +1,4 @@
-"""The drivers of readers that only talk, Wiegand and serial, built from the wiring; and the formats of their cards.
+"""The drivers of Wiegand and serial readers, built from the wiring; and the formats of their cards.
 
 A serial reader shows nothing.
 """
@@ -123,7 +123,7 @@ def known_formats(own: tuple[WiegandFormatWiring, ...]) -> dict[str, CardFormat]
 
 
 def accepted(wiring: WiegandWiring, formats: dict[str, CardFormat]) -> list[CardFormat]:
-    """The formats a reader accepts. Raises ValueError for a name ``formats`` has not."""
+    """The formats a reader accepts. Raises ValueError for a name that is not in ``formats``."""
     unknown = sorted(set(wiring.formats) - formats.keys())
     if unknown:
         raise ValueError(

@@ -1,6 +1,6 @@
 """What is inside ``credentials.db``: pages of credentials as rows, put there whole, read whole, copied where damaged.
 
-It knows neither threads nor who looks tokens up (`edge_agent.storage.credential_store`).
+It knows neither threads nor lookups of tokens (`edge_agent.storage.credential_store`).
 """
 
 from __future__ import annotations
@@ -138,8 +138,8 @@ def copy_whole_pages(path: Path, *, go_on: Callable[[], bool]) -> Copied:
 
 
 def put_in_place(path: Path) -> None:
-    """The copy takes the place of the damaged file, which is removed. Nobody may write to that any more; who reads it
-    goes on reading it until he closes it. A power cut at any moment of this is made good by :func:`finish`."""
+    """Replace the damaged file by its copy. Nothing may write to the damaged file any more; an open reader goes on
+    reading it. A power cut at any moment of this is made good by :func:`finish`."""
     set_aside(path)
     finish(path)
 

@@ -50,7 +50,7 @@ def open_durable(
 
 def open_read_only(path: Path) -> sqlite3.Connection:
     """What a file holds, with what stands in its write-ahead log, though nothing beside it may be written. Takes no
-    lock: nobody may write to the file meanwhile. Raises OSError or sqlite3.Error if it cannot be read."""
+    lock: nothing may write to the file meanwhile. Raises OSError or sqlite3.Error if it cannot be read."""
     log_file = path.with_name(f"{path.name}-wal")
     logged = log_file.exists() and log_file.stat().st_size > 0
     # Without locks and alone, SQLite needs no -shm file, which could not be made here. Immutable, it reads no log.
@@ -98,7 +98,7 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def set_aside(path: Path) -> Path:
-    """Give a damaged file, which nobody has open, another name; the name."""
+    """Give a damaged file another name, and return it. The file must not be open."""
     aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
     log.error("%s is set aside as %s, a new one begins", path, aside.name)
     _rename(path, aside)

@@ -135,7 +135,7 @@ class Presence:
     # --- duress -------------------------------------------------------------------------------------------------
 
     def duress(self) -> frozenset[tuple[str, str]]:
-        """(door, reader) of every duress that nobody has cleared."""
+        """(door, reader) of every duress not cleared."""
         return frozenset(self._duress)
 
     def duress_began(self, door: str, reader: str) -> None:

@@ -1,4 +1,4 @@
-"""What a walk test has found so far, kept on the disk after each step, so that it can be gone on with.
+"""Keeps on the disk, after each step, what a walk test has found, so that it can be resumed.
 
 One file, its owner's alone, replaced whole: a power cut leaves the one before.
 """
@@ -51,7 +51,7 @@ class Progress:
 
 
 def wiring_digest(config: AgentFile) -> str:
-    """Names what a walk test has tested: doors, readers and inputs as they are wired. Keys do not show in it."""
+    """A digest of what a walk test tests: doors, readers and inputs as they are wired. Keys are not part of it."""
     keyless = [(line.device, line.baud, [_keyless(one) for one in line.readers]) for line in config.reader_lines]
     tested = (
         config.site,
@@ -87,6 +87,6 @@ def load(folder: Path) -> Progress | None:
 
 
 def save(folder: Path, progress: Progress) -> None:
-    """Replace what is kept. On the disk when it returns; raises OSError."""
+    """Replace the progress kept. On the disk when it returns; raises OSError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_whole(folder / FILE, msgspec.json.encode(progress))

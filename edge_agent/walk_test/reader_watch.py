@@ -1,6 +1,6 @@
-"""All readers of an agent during a walk test: how each one is, and what it reads. Opens no door.
+"""Watches all readers of an agent during a walk test: the state of each, and what it reads. Opens no door.
 
-What is on a card or in a PIN goes no further than how many bits it had, but for the keys of a keypad's own test.
+Of a card it reports the number of bits alone; keys only for the keypad's own test.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _OFFLINE = {
 class ReaderWatch:
     """The readers of all doors. ``on_news(reader, kind, detail)`` is called on the loop.
 
-    ``edges`` None: the kernel's, asked for only if a Wiegand reader is wired. Raises ValueError for a card format
+    ``edges`` None: the kernel's, opened only if a Wiegand reader is wired. Raises ValueError for a card format
     that is unknown or contradicts itself.
     """
 
@@ -50,7 +50,7 @@ class ReaderWatch:
         return dict(self._states)
 
     def start(self) -> None:
-        """Open lines, ports and pins; one that cannot be had is told as such. Call it on the running loop."""
+        """Open lines, ports and pins; the state of a reader shows if it failed. Call it on the running loop."""
         self._drivers.start()
 
     def stop(self) -> None:

@@ -1,7 +1,6 @@
-"""One walk test from beginning to end: takes the agent's place, walks, and says what was found.
+"""One walk test from beginning to end: takes the agent's place, walks, and reports what it found.
 
-Only what the rules of the house allow is begun: no walk beside a running agent, none that would unlock a door which
-a declaration secures.
+Refuses to walk beside a running agent, and doors that a declaration secures, for a walk unlocks them.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from ground.version import VERSION
 from protocol.words import EventKind
 
 LETTING_OUT_S = 60.0
-"""The longest a configured release lasts."""
+"""The longest that a configured release lasts."""
 
 Plans = list[tuple[str, tuple[Step, ...]]]
 
@@ -136,7 +135,7 @@ class Walk:
         return progress
 
     def _check_declarations(self, duties: Duties, doors: tuple[str, ...]) -> None:
-        """Other doors are only locked meanwhile, which no declaration minds."""
+        """Check the doors to be walked; the others only stay locked."""
         for door in doors:
             declared = duties.secured_by(door)
             if declared:
@@ -151,7 +150,7 @@ class Walk:
         settings = {wiring.door: duties.settings(wiring.door) for wiring in self._config.doors}
         names = {door: one.name for door, one in settings.items()}
         facts = {one.door: facts_of(one, bolt_ms=settings[one.door].bolt_ms) for one in self._config.doors}
-        readers = ReaderWatch(self._config, on_news=self._reader_told, edges=self._edges)
+        readers = ReaderWatch(self._config, on_news=self._note_news, edges=self._edges)
         runner: Runner | None = None
 
         def panic() -> None:
@@ -220,12 +219,12 @@ class Walk:
             plans.append(("", (Step(StepKind.INPUTS, ""),)))
         return plans + [(door, plan(wirings[door], readers, facts[door])) for door in doors]
 
-    def _reader_told(self, reader: str, kind: NewsKind, detail: str) -> None:
+    def _note_news(self, reader: str, kind: NewsKind, detail: str) -> None:
         if self._rig is not None:
-            self._rig.reader_told(reader, kind, detail)
+            self._rig.note_news(reader, kind, detail)
 
     async def _let_out(self, rig: Rig) -> None:
-        """Whoever is on the way out by a magnet is let out first: its own timer ends with the process."""
+        """Let out people who have just asked to leave, then lock: a lock's own timer ends with the process."""
         until = rig.now_ms() + LETTING_OUT_S * 1000
         while rig.letting_out and rig.now_ms() < until:
             await self._pause(TICK_S)

@@ -403,34 +403,33 @@ def _rule(kind: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
                 return kind, found
 
 
+_STAND_INS: Mapping[type[inspect.Type], Any] = {
+    inspect.VarTupleType: (),
+    inspect.DateType: date.min,
+    inspect.AnyType: ("", None),
+    inspect.FloatType: 0.0,
+    inspect.BoolType: False,
+}
+
+
 def _stand_in(kind: inspect.Type) -> Any:  # noqa: PLR0911 - one a type
     """A value of the right type, in place of a broken field's."""
     plain, _ = _rule(kind)
     match plain:
         case inspect.StructType(cls=form, fields=fields):
             return form(**{field.name: _stand_in(field.type) for field in fields if field.required})
-        case inspect.VarTupleType():
-            return ()
         case inspect.ListType():
             return []
         case inspect.DictType():
             return {}
-        case inspect.DateType():
-            return date.min
-        case inspect.AnyType():
-            return "", None
-        case inspect.FloatType():
-            return 0.0
         case inspect.TupleType(item_types=items):
             return tuple(_stand_in(item) for item in items)
         case inspect.EnumType(cls=words):
             return next(iter(words))
         case inspect.IntType(ge=low):
             return low or 0
-        case inspect.BoolType():
-            return False
         case _:
-            return ""
+            return _STAND_INS.get(type(plain), "")
 
 
 def _join(where: str, name: str) -> str:

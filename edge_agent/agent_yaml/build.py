@@ -9,24 +9,9 @@ from typing import TypeVar
 from msgspec.structs import asdict
 
 from drivers.osdp.config import check_key
-from edge_agent.agent_yaml import boards, forms
+from edge_agent.agent_yaml import boards, forms, wiring
 from edge_agent.agent_yaml.agent_file import AgentFile
 from edge_agent.agent_yaml.keys import read_secret, read_signing_key, readable_file
-from edge_agent.agent_yaml.wiring import (
-    AdcWiring,
-    DoorWiring,
-    EndOfLine,
-    InputWiring,
-    LockWiring,
-    PowerWiring,
-    ReaderLine,
-    ReaderWiring,
-    SerialReaderWiring,
-    SupervisedWiring,
-    SwitchWiring,
-    WiegandFormatWiring,
-    WiegandWiring,
-)
 from ground.problems import Report
 from protocol.credentials import KEY_BYTES
 from protocol.messages import TrustedKey
@@ -62,11 +47,13 @@ def build(form: forms.AgentForm, at: Path, report: Report) -> AgentFile:
         trust=tuple(TrustedKey(kid=key.kid, x=key.x, role=KeyRole.DISTRICT) for key in form.trust),
         doors=tuple(_door(door) for door in form.doors),
         reader_lines=lines,
-        wiegand_readers=tuple(WiegandWiring(**asdict(reader)) for reader in form.wiegand_readers),
+        wiegand_readers=tuple(wiring.WiegandWiring(**asdict(reader)) for reader in form.wiegand_readers),
         wiegand_formats=tuple(format_wiring(each) for each in form.wiegand_formats),
-        serial_readers=tuple(SerialReaderWiring(**asdict(reader)) for reader in form.serial_readers),
+        serial_readers=tuple(wiring.SerialReaderWiring(**asdict(reader)) for reader in form.serial_readers),
         adcs=tuple(_adc(adc) for adc in form.adcs),
-        power=None if form.power is None else PowerWiring(_optional(form.power.mains), _optional(form.power.battery)),
+        power=None
+        if form.power is None
+        else wiring.PowerWiring(_optional(form.power.mains), _optional(form.power.battery)),
         fire=_optional(form.fire),
         panic=_optional(form.panic),
         require_sync=form.clock is None or form.clock.require_sync,
@@ -80,13 +67,13 @@ def _rtc(form: forms.AgentForm) -> bool:
     return any(boards.hat(name).rtc for name in form.hats if name in boards.hat_names())
 
 
-def format_wiring(form: forms.WiegandFormatForm) -> WiegandFormatWiring:
+def format_wiring(form: forms.WiegandFormatForm) -> wiring.WiegandFormatWiring:
     """A card format with every bit that a parity bit covers by its number."""
 
     def parities(entries: tuple[forms.ParityForm, ...]) -> tuple[tuple[int, tuple[int, ...]], ...]:
         return tuple((entry.bit, _covered(entry)) for entry in entries)
 
-    return WiegandFormatWiring(
+    return wiring.WiegandFormatWiring(
         form.name, form.bits, form.facility, form.card, parities(form.even_parity), parities(form.odd_parity)
     )
 
@@ -97,10 +84,10 @@ def _covered(parity: forms.ParityForm) -> tuple[int, ...]:
     return parity.bits or ()
 
 
-def _door(form: forms.DoorForm) -> DoorWiring:
-    return DoorWiring(
+def _door(form: forms.DoorForm) -> wiring.DoorWiring:
+    return wiring.DoorWiring(
         door=form.door,
-        lock=LockWiring(**asdict(form.lock)),
+        lock=wiring.LockWiring(**asdict(form.lock)),
         contact=_input(form.contact),
         bolt=_optional(form.bolt),
         rex=_optional(form.rex),
@@ -108,25 +95,27 @@ def _door(form: forms.DoorForm) -> DoorWiring:
     )
 
 
-def _input(form: forms.InputForm) -> InputWiring:
+def _input(form: forms.InputForm) -> wiring.InputWiring:
     if form.pin is not None:
-        return SwitchWiring(form.pin, form.normally_closed)
+        return wiring.SwitchWiring(form.pin, form.normally_closed)
     line = form.end_of_line or forms.EndOfLineForm()
-    return SupervisedWiring(form.adc or "", form.channel or 0, form.normally_closed, EndOfLine(**asdict(line)))
+    return wiring.SupervisedWiring(
+        form.adc or "", form.channel or 0, form.normally_closed, wiring.EndOfLine(**asdict(line))
+    )
 
 
-def _optional(form: forms.InputForm | None) -> InputWiring | None:
+def _optional(form: forms.InputForm | None) -> wiring.InputWiring | None:
     return None if form is None else _input(form)
 
 
-def _line(form: forms.ReaderLineForm, path: str, at: Path, report: Report) -> ReaderLine:
+def _line(form: forms.ReaderLineForm, path: str, at: Path, report: Report) -> wiring.ReaderLine:
     readers = tuple(
         _reader(reader, f"{path}.readers[{place}]", at, report) for place, reader in enumerate(form.readers)
     )
-    return ReaderLine(form.device, form.baud, readers)
+    return wiring.ReaderLine(form.device, form.baud, readers)
 
 
-def _reader(form: forms.ReaderForm, path: str, at: Path, report: Report) -> ReaderWiring:
+def _reader(form: forms.ReaderForm, path: str, at: Path, report: Report) -> wiring.ReaderWiring:
     field = f"{path}.key_file"
     if not report.broken(field) and _missing(at / form.key_file):
         cure = f"give the reader its key: doorward agent provision-reader {report.file} {form.reader}"
@@ -136,7 +125,7 @@ def _reader(form: forms.ReaderForm, path: str, at: Path, report: Report) -> Read
         check_key(form.reader, key)
     except ValueError as error:
         report.error(field, str(error), f"make another: openssl rand -hex {READER_KEY_BYTES}")
-    return ReaderWiring(form.reader, form.address, form.door, key, form.passage)
+    return wiring.ReaderWiring(form.reader, form.address, form.door, key, form.passage)
 
 
 def _missing(path: Path) -> bool:
@@ -146,9 +135,9 @@ def _missing(path: Path) -> bool:
         return False  # its folder cannot be read, which the reading reports
 
 
-def _keys_differ(lines: tuple[ReaderLine, ...], report: Report) -> None:
+def _keys_differ(lines: tuple[wiring.ReaderLine, ...], report: Report) -> None:
     """Each reader has a key of its own."""
-    first: dict[bytes, ReaderWiring] = {}
+    first: dict[bytes, wiring.ReaderWiring] = {}
     for n, line in enumerate(lines):
         for m, reader in enumerate(line.readers):
             field = f"reader_lines[{n}].readers[{m}].key_file"
@@ -173,9 +162,9 @@ def _own_key_is_not_trusted(form: forms.AgentForm, own: SigningKey, report: Repo
             report.error(f"trust[{n}].x", "this agent's own key, not the district's", cure, of=["key_file"])
 
 
-def _adc(form: forms.AdcForm) -> AdcWiring:
+def _adc(form: forms.AdcForm) -> wiring.AdcWiring:
     pins = form.pins
-    return AdcWiring(
+    return wiring.AdcWiring(
         form.adc, form.device or 0, None if pins is None else (pins.clock, pins.mosi, pins.miso, pins.select)
     )
 

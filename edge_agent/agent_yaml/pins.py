@@ -83,8 +83,7 @@ def check(form: forms.AgentForm, report: Report, stack: Stack | None) -> None:
             report.error(use.field, f"pin {use.pin} is reserved: {claim.why}", claim.cure)
         if use.lock is not None:
             _lock_at_boot(use, use.lock, report, stack)
-            _lock_on_relay(use, use.lock, report, stack)
-    _relays(used, report, stack)
+        _on_relay(use, report, stack)
 
 
 def _twice(used: list[PinUse], report: Report) -> None:
@@ -132,24 +131,21 @@ def _lock_at_boot(use: PinUse, lock: forms.LockForm, report: Report, stack: Stac
         )
 
 
-def _lock_on_relay(use: PinUse, lock: forms.LockForm, report: Report, stack: Stack) -> None:
+def _on_relay(use: PinUse, report: Report, stack: Stack) -> None:
+    """Report what is no lock on the pin of a relay, which it would move, and a lock of the other polarity."""
     for hat in stack.hats:
-        if hat.relays is not None and use.pin in hat.relays.pins and lock.active_high != hat.relays.active_high:
+        if hat.relays is None or use.pin not in hat.relays.pins:
+            continue
+        if use.lock is None:
+            report.error(
+                use.field,
+                f"pin {use.pin} is reserved: it moves a relay of the {hat.title}",
+                f"wire the {use.use} to a free pin",
+            )
+        elif use.lock.active_high != hat.relays.active_high:
             level = "high" if hat.relays.active_high else "low"
             report.error(
                 use.field.replace(".pin", ".active_high"),
                 f"the {hat.title} pulls in on a {level} level",
                 f"write 'active_high: {str(hat.relays.active_high).lower()}'",
             )
-
-
-def _relays(used: list[PinUse], report: Report, stack: Stack) -> None:
-    """Report pins of relays that are not a lock's: anything else would move the relay."""
-    for hat in stack.hats:
-        for use in used:
-            if hat.relays is not None and use.pin in hat.relays.pins and use.lock is None:
-                report.error(
-                    use.field,
-                    f"pin {use.pin} is reserved: it moves a relay of the {hat.title}",
-                    f"wire the {use.use} to a free pin",
-                )

@@ -12,7 +12,7 @@ import json
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from drivers.osdp.config import KEY_BYTES, check_key
@@ -25,11 +25,8 @@ log = logging.getLogger(__name__)
 class Held:
     """What a reader may hold: `key`, or `candidate` if there is one."""
 
-    key: bytes
-    candidate: bytes | None = None
-
-    def __repr__(self) -> str:
-        return f"Held(candidate={'yes' if self.candidate else 'no'})"
+    key: bytes = field(repr=False)
+    candidate: bytes | None = field(default=None, repr=False)
 
 
 class ReaderKeys:

@@ -137,7 +137,7 @@ class Runner:
                     self._rig.lock(step.door)
             self._keep(step, result)
             self._prompts.result(step, result)
-            if result.verdict is not Verdict.FAILED or await self._goes_on():
+            if result.verdict is not Verdict.FAILED or await self._goes_on(step):
                 return
 
     async def _once(self, step: Step) -> StepResult:
@@ -249,21 +249,15 @@ class Runner:
             case _:
                 pass
 
-    async def _goes_on(self) -> bool:
+    async def _goes_on(self, step: Step) -> bool:
         """After a failure: True to leave it so, False to do the step again."""
-        until = self._rig.now_ms() + DECIDE_MS
-        while self._rig.now_ms() < until:
-            if self._panicked:
-                raise _Ended(Ending.PANIC)
-            match self._prompts.answer():
-                case Answer.DONE | Answer.SKIP:
-                    return True
-                case Answer.REPEAT:
-                    return False
-                case Answer.QUIT:
-                    break
-                case _:
-                    pass
-            await self._pause(TICK_S)
-            self._rig.tick()
-        raise _Ended(Ending.QUIT)
+        record = self._rig.begin()
+        try:
+            await self._wait(replace(step, person=False), DECIDE_MS, lambda: record.said_done, record)
+        except _Skipped:
+            return True
+        except _Again:
+            return False
+        if not record.said_done:
+            raise _Ended(Ending.QUIT)
+        return True

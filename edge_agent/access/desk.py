@@ -20,14 +20,7 @@ from edge_agent.access.pairs import Pairs
 from edge_agent.access.pin_desk import Guessing, PinDesk
 from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.doors.doors import Doors
-from edge_agent.doors.happenings import (
-    DoorOpened,
-    FireAlarm,
-    Happening,
-    HeldWarning,
-    RulesChanged,
-    SensorsRead,
-)
+from edge_agent.doors.happenings import DoorOpened, FireAlarm, Happening, HeldWarning, RulesChanged, SensorsRead
 from edge_agent.events.journal import Journal
 from edge_agent.host.clock import AgentClock
 from edge_agent.policy import first_person, identification

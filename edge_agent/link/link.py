@@ -102,9 +102,10 @@ class AgentLink:
             Subscription(topics.district_declarations()),
             Subscription(topics.site_declarations(self._site)),
             Subscription(topics.agents_of_site(TopicKind.DECLARATIONS, self._site)),
-            Subscription(self._topic(TopicKind.CONFIG)),
-            Subscription(self._topic(TopicKind.COMMAND)),
-            Subscription(self._topic(TopicKind.EVENTS_ACK)),
+            *(
+                Subscription(self._topic(kind))
+                for kind in (TopicKind.CONFIG, TopicKind.COMMAND, TopicKind.EVENTS_ACK)
+            ),
         ]
 
     async def _connected(self) -> None:

@@ -114,10 +114,7 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
             case _:
                 self._on_condition(event)
 
-    def _on_condition(
-        self,
-        event: ReaderOnline | ReaderOffline | Tamper | PowerFault | LineSilent | LineRestored | PortDown | PortUp,
-    ) -> None:
+    def _on_condition(self, event: OsdpEvent | ReaderEvent) -> None:
         match event:
             case ReaderOnline(reader):
                 self._online(reader)

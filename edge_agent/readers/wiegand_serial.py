@@ -99,22 +99,19 @@ class WiredReaders:
                 return
         for wiring, formats in self._wiegand:
             try:
-                self._start_one(wiring, formats, edges)
+                reader = WiegandReader(
+                    wiring.reader,
+                    data0=wiring.data0,
+                    data1=wiring.data1,
+                    formats=formats,
+                    edges=edges,
+                    on_event=self._on_event,
+                    keypad_bits=wiring.keypad.bits,
+                )
+                reader.start()
+                self.wiegand[wiring.reader] = reader
             except Exception as error:  # noqa: BLE001 - one dead reader must not cost a school its doors
                 self._on_failed(wiring.reader, str(error))
-
-    def _start_one(self, wiring: WiegandWiring, formats: list[CardFormat], edges: EdgeSource) -> None:
-        reader = WiegandReader(
-            wiring.reader,
-            data0=wiring.data0,
-            data1=wiring.data1,
-            formats=formats,
-            edges=edges,
-            on_event=self._on_event,
-            keypad_bits=wiring.keypad.bits,
-        )
-        reader.start()
-        self.wiegand[wiring.reader] = reader
 
 
 def known_formats(own: tuple[WiegandFormatWiring, ...]) -> dict[str, CardFormat]:

@@ -19,7 +19,7 @@ from edge_agent.host.clock import AgentClock
 from edge_agent.policy.effective_mode import effective_mode
 from edge_agent.storage.state_db import Store
 from protocol import topics
-from protocol.messages import AgentConfig, DoorSettings
+from protocol.messages import DoorSettings
 from protocol.signing import Keyring
 from protocol.topics import TopicKind
 from protocol.words import DoorMode, EventKind, KeyRole
@@ -43,7 +43,9 @@ class Duties:
                 f"{config.data} cannot be written: a panic button pressed meanwhile would be forgotten; see df"
             )
         self._journal = Journal(outbox, clock)
-        bundles = self._bundles(config)
+        # Those that the agent may use at its next start, the newest first.
+        topic = topics.of_agent(TopicKind.CONFIG, config.site, config.agent)
+        bundles = opened(self._store, Keyring(config.trust), topic)
         self._settings = [{one.door: one for one in bundle.doors} for bundle in bundles]
         self._declarations = Declarations(
             site=config.site,
@@ -78,11 +80,6 @@ class Duties:
             if mode is DoorMode.SECURED:
                 found.update(declared)
         return tuple(sorted(found))
-
-    def _bundles(self, config: AgentFile) -> list[AgentConfig]:
-        """The bundles that the agent may use at its next start, the newest first."""
-        topic = topics.of_agent(TopicKind.CONFIG, config.site, config.agent)
-        return opened(self._store, Keyring(config.trust), topic)
 
     def panic(self) -> None:
         self._declarations.declare_panic()

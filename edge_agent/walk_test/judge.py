@@ -9,16 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edge_agent.walk_test.moves import Judgement, crossed, no_reading, tied, unexpected
-from edge_agent.walk_test.words import (
-    DoorFacts,
-    FindingKind,
-    NewsKind,
-    ReaderState,
-    Record,
-    Sensor,
-    Step,
-    StepKind,
-)
+from edge_agent.walk_test.words import DoorFacts, FindingKind, NewsKind, ReaderState, Record, Sensor, Step, StepKind
 
 KEYS = "123"
 """The keys to press: enough to find crossed rows, too few for a PIN."""

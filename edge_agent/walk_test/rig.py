@@ -88,9 +88,9 @@ class Rig:
             )
             self._step(wiring.door, ModeSet(DoorMode.SECURED))
         self._drivers = {
-            (door, sensor): driver
+            (door, Sensor(name)): driver
             for door, hardware in self._hardware.doors.items()
-            for sensor, driver in _fitted(hardware)
+            for name, driver in hardware.sensors().items()
         }
         self._follow_fire()
         self._values = self._read()
@@ -253,13 +253,3 @@ class Rig:
             line = str(self._hardware.lines().get(sensor, "normal"))
         if self._record is not None and line not in HEALTHY_LINES:
             self._record.faults[input_] = line
-
-
-def _fitted(hardware: DoorHardware) -> list[tuple[Sensor, Any]]:
-    drivers: tuple[tuple[Sensor, Any], ...] = (
-        (Sensor.CONTACT, hardware.contact),
-        (Sensor.BOLT, hardware.bolt),
-        (Sensor.REX, hardware.rex),
-        (Sensor.TAMPER, hardware.tamper),
-    )
-    return [(sensor, driver) for sensor, driver in drivers if driver is not None]

@@ -13,15 +13,7 @@ from edge_agent.walk_test.findings import is_hint
 from edge_agent.walk_test.judge import answers, complete, judge, moves_ms
 from edge_agent.walk_test.prompts import OPEN_FIRST, READER_AWAITED, SHUT_FIRST, Answer, Prompts, instruction
 from edge_agent.walk_test.rig import Rig
-from edge_agent.walk_test.words import (
-    DoorFacts,
-    Record,
-    Sensor,
-    Step,
-    StepKind,
-    StepResult,
-    Verdict,
-)
+from edge_agent.walk_test.words import DoorFacts, Record, Sensor, Step, StepKind, StepResult, Verdict
 
 TICK_S = 0.020
 QUIET_MS = 500

@@ -145,9 +145,6 @@ class Store:
         row = self._db.execute("SELECT signed FROM config").fetchone()
         return None if row is None else bytes(row[0])
 
-    def save_config(self, version: int, signed: bytes) -> None:
-        self._db.execute("INSERT OR REPLACE INTO config VALUES (1, ?, ?)", (version, signed))
-
     def bundles(self) -> list[bytes]:
         """Every bundle that is kept, as it was signed: on trial, rolled back last, last good. Not verified."""
         rows = self._db.execute(

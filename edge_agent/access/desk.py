@@ -1,4 +1,4 @@
-"""From what a reader read to what its door does: looks up, judges, grants, shows; the state of every attempt.
+"""From a read to an open door: finds the credential, judges, grants, shows; keeps the state of every attempt.
 
 The judging is pure and elsewhere (edge_agent.policy.decision and the rules it names). It all runs on the loop and
 waits for nothing. PINs and card numbers are never logged: events name cardholders.
@@ -88,7 +88,7 @@ class AccessDesk:
     # --- what readers report ------------------------------------------------------------------------------------
 
     def hear_reader(self, report: ReaderEvent | ReplyRefused) -> None:
-        """Judge what a reader read, and have its door and the reader act on it."""
+        """Act on what a reader reports: judge a card or keys, count noise."""
         match report:
             case CardRead():
                 self.read(report)
@@ -98,7 +98,7 @@ class AccessDesk:
                 self.noise.refused(reader, self.places[reader].door, reason)
 
     def read(self, card: CardRead) -> None:
-        """A card at a reader."""
+        """Judge a card, and open its door or deny it."""
         self.follow()
         reader, read_ms = card.reader, int(card.at * 1000)
         place = self.places[reader]
@@ -120,7 +120,7 @@ class AccessDesk:
         self._act(reader, attempt, decision)
 
     def press(self, pressed: KeyPress) -> None:
-        """Keys at a reader: '0' to '9', '*' clears, '#' enters. Ignored at a door that asks for no PIN."""
+        """Judge keys: '0' to '9', '*' clears, '#' enters. Ignored at a door that asks for no PIN."""
         self.follow()
         reader, read_ms = pressed.reader, int(pressed.at * 1000)
         place, now, rules = self.places[reader], self._clock.mono_ms(), self._doors.rules
@@ -258,12 +258,8 @@ class AccessDesk:
     def _note_guessing(self, guessing: Guessing) -> None:
         """Report that somebody seems to try PINs out."""
         known = None if guessing.card is None else self._doors.rules.credentials.find(guessing.card)
-        data = {
-            "reader": guessing.reader,
-            "cardholder": None if known is None else known.cardholder,
-            "rests": guessing.rests,
-            "rest_ms": guessing.rest_ms,
-        }
+        who = {"reader": guessing.reader, "cardholder": None if known is None else known.cardholder}
+        data = {**who, "rests": guessing.rests, "rest_ms": guessing.rest_ms}
         self._journal.add(EventKind.PIN_GUESSING, data, door=self.places[guessing.reader].door)
 
     def _pin_missing(self, reader: str, card: str | None) -> None:

@@ -36,14 +36,11 @@ class Progress:
     def forget_unfinished(self) -> None:
         """Forget what must be tested again: what was skipped, and the whole of a door where something failed, whose
         mending may have disturbed what had passed."""
-        for door in list(self.doors):
-            verdicts = {result.verdict for result in self.doors[door].values()}
-            if Verdict.FAILED in verdicts:
-                del self.doors[door]
-                continue
-            self.doors[door] = {
-                key: result for key, result in self.doors[door].items() if result.verdict is Verdict.PASSED
-            }
+        self.doors = {
+            door: {key: result for key, result in results.items() if result.verdict is Verdict.PASSED}
+            for door, results in self.doors.items()
+            if all(result.verdict is not Verdict.FAILED for result in results.values())
+        }
 
     def result(self, step: Step) -> StepResult | None:
         """How a step came out, if it was done."""

@@ -152,11 +152,8 @@ def _finding(finding: Finding) -> ReportedFinding:
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
-    found = set(verdicts)
-    for verdict in (Verdict.FAILED, Verdict.NOT_REACHED, Verdict.SKIPPED):
-        if verdict in found:
-            return verdict
-    return Verdict.PASSED
+    order = (Verdict.FAILED, Verdict.NOT_REACHED, Verdict.SKIPPED, Verdict.PASSED)
+    return min(verdicts, key=order.index, default=Verdict.PASSED)
 
 
 # --- signed -----------------------------------------------------------------------------------------------------

@@ -23,14 +23,11 @@ from edge_agent.walk_test.prompts import Prompts
 from edge_agent.walk_test.reader_watch import ReaderWatch
 from edge_agent.walk_test.report import Report, fingerprint, make_report, sign
 from edge_agent.walk_test.rig import Rig
-from edge_agent.walk_test.runner import TICK_S, Ending, Runner
+from edge_agent.walk_test.runner import LETTING_OUT_MS, TICK_S, Ending, Runner
 from edge_agent.walk_test.words import DoorFacts, NewsKind, Step, StepKind, StepResult
 from ground.loop_poster import poster
 from ground.version import VERSION
 from protocol.words import EventKind
-
-LETTING_OUT_S = 60.0
-"""The longest that a configured release lasts."""
 
 Plans = list[tuple[str, tuple[Step, ...]]]
 
@@ -225,7 +222,7 @@ class Walk:
 
     async def _let_out(self, rig: Rig) -> None:
         """Let out people who have just asked to leave, then lock: a lock's own timer ends with the process."""
-        until = rig.now_ms() + LETTING_OUT_S * 1000
+        until = rig.now_ms() + LETTING_OUT_MS
         while rig.letting_out and rig.now_ms() < until:
             await self._pause(TICK_S)
             rig.tick()

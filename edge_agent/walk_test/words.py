@@ -132,10 +132,8 @@ class Record:
         return self.done_ms is not None
 
     def value(self, input_: InputName) -> bool | None:
-        for change in reversed(self.changes):
-            if change.input == input_:
-                return change.value
-        return self.before.get(input_)
+        changes = self.of(input_)
+        return changes[-1].value if changes else self.before.get(input_)
 
     def of(self, input_: InputName) -> list[Change]:
         return [change for change in self.changes if change.input == input_]

@@ -130,7 +130,7 @@ async def _measure(folder: Path, line: VirtualReaders) -> tuple[list[float], lis
     rig = AgentRig(folder, free_port(), DOORS, readers=line.on_line(BAUD))
     token = credentials.token(rig.credential_key, BITS, CARD)
     # No broker and no central: the badge path needs neither. The bundle is put where a restart would find it.
-    rig.agent.store.save_config(1, rig.bundle(unlocked=False, tokens=(token,))[1])
+    rig.agent.store.confirm_trial(1, rig.bundle(unlocked=False, tokens=(token,))[1])
     running = asyncio.create_task(rig.agent.run())
     try:
         swipes = _Swipes(rig, line)

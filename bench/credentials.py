@@ -86,7 +86,7 @@ async def _decide(folder: Path) -> dict[str, float]:
     rig = AgentRig(folder, free_port(), DOORS, credential_key=KEY)
     with contextlib.closing(sqlite3.connect(folder / "credentials.db")) as db:
         rows = db.execute("SELECT number, lower(hex(digest)), id FROM pages ORDER BY number").fetchall()
-    rig.agent.store.save_config(1, _signed(rig, tuple(digest for _, digest, _ in rows)))
+    rig.agent.store.confirm_trial(1, _signed(rig, tuple(digest for _, digest, _ in rows)))
     running = asyncio.create_task(rig.agent.run())
     try:
         async with asyncio.timeout(DEADLINE_S):

@@ -15,8 +15,8 @@ from gpiozero.pins.mock import MockFactory
 from drivers.wiegand import FORMATS, PinEdges
 from drivers.wiegand.formats import to_bytes
 from edge_agent.agent import Agent
+from edge_agent.agent_yaml.cards import card_format
 from edge_agent.agent_yaml.wiring import WiegandFormatWiring
-from edge_agent.readers.wiegand_serial import card_format
 from protocol import credentials, topics
 from protocol.words import EventKind
 from simulators.hardware.serial_reader import VirtualSerialReader

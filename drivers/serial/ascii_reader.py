@@ -17,10 +17,9 @@ from functools import reduce
 from operator import xor
 from types import MappingProxyType
 
-from drivers.osdp.events import OsdpEvent, PortDown, PortUp
 from drivers.readers import CardRead, ReaderEvent, ReadRefused, Refusal
 from drivers.serial.port import Line
-from drivers.serial.port_keeper import PortKeeper
+from drivers.serial.port_keeper import PortDown, PortKeeper, PortUp
 
 CARD_BITS = 40
 
@@ -146,7 +145,7 @@ class SerialReader:
         self._on_event = on_event
         self._clock = clock
         self._decoder = FrameDecoder(framing)
-        self._keeper = PortKeeper(name, open_line, on_open=self._opened, tell=self._port)
+        self._keeper = PortKeeper(name, open_line, on_open=self._opened, tell=on_event)
         self._line: Line | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beating: asyncio.TimerHandle | None = None
@@ -222,7 +221,3 @@ class SerialReader:
     def _lost(self, error: str) -> None:
         self._close()
         self._keeper.lost(error)
-
-    def _port(self, event: OsdpEvent) -> None:
-        if isinstance(event, PortDown | PortUp):
-            self._on_event(event)

@@ -5,13 +5,31 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from drivers.osdp import events
-from drivers.osdp.events import OsdpEvent
 from drivers.serial.port import Line
 
 REOPEN_MIN_S = 0.25
 REOPEN_MAX_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class PortDown:
+    """The serial port failed or could not be opened; it is tried again with back-off."""
+
+    line: str
+    error: str
+    at: float
+    """Monotonic seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortUp:
+    """The serial port is open."""
+
+    line: str
+    at: float
+    """Monotonic seconds."""
 
 
 class PortKeeper:
@@ -23,7 +41,7 @@ class PortKeeper:
         open_line: Callable[[], Line],
         *,
         on_open: Callable[[Line], None],
-        tell: Callable[[OsdpEvent], None],
+        tell: Callable[[PortDown | PortUp], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
@@ -79,4 +97,4 @@ class PortKeeper:
             return
         self._told = up
         now = self._clock()
-        self._tell(events.PortUp(self._name, now) if up else events.PortDown(self._name, error, now))
+        self._tell(PortUp(self._name, now) if up else PortDown(self._name, error, now))

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.osdp.events import PortDown, PortUp
 from drivers.readers import CardRead, ReaderEvent, ReadRefused, Refusal
 from drivers.serial.ascii_reader import FRAMINGS, FrameDecoder, SerialReader
 from drivers.serial.port import open_serial
+from drivers.serial.port_keeper import PortDown, PortUp
 from simulators.hardware.serial_reader import VirtualSerialReader
 from tests.support.waiting import until
 

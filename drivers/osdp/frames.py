@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-BROADCAST = 0x7F
-
 _MARK = 0xFF
 _SOM = 0x53  # start of message
 _REPLY = 0x80  # set in the address byte of what a reader sends
@@ -64,7 +62,7 @@ class Frame:
     """One frame, without a leading mark byte."""
 
     address: int
-    """0 to 126, or BROADCAST."""
+    """0 to 126, or 127 for every reader (broadcast)."""
     reply: bool
     """Whether a reader sent it."""
     sequence: int

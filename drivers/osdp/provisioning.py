@@ -17,7 +17,7 @@ from typing import Any
 import osdp_sys
 
 from drivers.osdp.config import check_key
-from drivers.osdp.panel import Channel, seed_nonces
+from drivers.osdp.panel import SECURE_ONLY, Channel, drop_completion, drop_event, reader_info, seed_nonces
 from drivers.serial.port import Line
 
 GIVE_S = 6.0
@@ -62,8 +62,7 @@ async def readdress(line: Line, address: int, key: bytes, new_address: int, baud
 
     Raises OSError if the port fails.
     """
-    flags = osdp_sys.FLAG_ENABLE_NOTIFICATION | osdp_sys.FLAG_ENFORCE_SECURE
-    with _Session(line, address, key, flags) as session:
+    with _Session(line, address, key, SECURE_ONLY) as session:
         await session.run(lambda: session.ours or session.offline, VERIFY_S)
         session.set_address(new_address, baud)
         await session.run(lambda: session.answered is not None or session.offline, VERIFY_S)
@@ -72,13 +71,9 @@ async def readdress(line: Line, address: int, key: bytes, new_address: int, baud
 
 async def holds(line: Line, address: int, key: bytes, *, within_s: float = VERIFY_S) -> bool:
     """Whether the reader's secure channel comes up with `key`, and nothing but `key`. OSError if the port fails."""
-    flags = osdp_sys.FLAG_ENABLE_NOTIFICATION | osdp_sys.FLAG_ENFORCE_SECURE
-    with _Session(line, address, key, flags) as session:
+    with _Session(line, address, key, SECURE_ONLY) as session:
         await session.run(lambda: session.ours or session.offline, within_s)
         return session.ours
-
-
-_NAME = "reader"
 
 
 class _Session:
@@ -99,10 +94,7 @@ class _Session:
         self._line = line
         self._channel = Channel(line)
         self._arrived = asyncio.Event()
-        self._panel: Any = osdp_sys.ControlPanel([
-            {"name": _NAME, "address": address, "flags": flags, "scbk": key, "channel": self._channel, "version": 1,
-             "model": 1, "vendor_code": 0, "serial_number": 0, "firmware_version": 0}
-        ])  # fmt: skip
+        self._panel: Any = osdp_sys.ControlPanel([reader_info("reader", address, key, self._channel, flags)])
 
     def __enter__(self) -> _Session:
         self._panel.set_event_callback(self._note)
@@ -113,8 +105,8 @@ class _Session:
     def __exit__(self, *_exc: object) -> None:
         asyncio.get_running_loop().remove_reader(self._line.fileno())
         # The C object does not take part in garbage collection, so it must not hold on to this one.
-        self._panel.set_event_callback(_drop_event)
-        self._panel.set_command_completion_callback(_drop_completion)
+        self._panel.set_event_callback(drop_event)
+        self._panel.set_command_completion_callback(drop_completion)
 
     async def run(self, done: Callable[[], bool], within_s: float) -> None:
         """Step the panel until something is so, or time is up. OSError if the port fails."""
@@ -149,18 +141,9 @@ class _Session:
             elif kind == osdp_sys.EVENT_NOTIFICATION_PD_STATUS:
                 self.plaintext = self.plaintext or (first and not self.ours)
                 self.offline = self.offline or not first
-        return _drop_event(_offset, fields)
+        return drop_event(_offset, fields)
 
     def _completed(self, offset: int, command: dict[str, Any], status: int) -> None:
         if command.get("command") == osdp_sys.CMD_COMSET:
             self.answered = status == osdp_sys.COMPLETION_OK
-        _drop_completion(offset, command, status)
-
-
-def _drop_event(_offset: int, fields: dict[str, Any]) -> int:
-    fields.clear()  # the wheel never frees it
-    return 0
-
-
-def _drop_completion(_offset: int, command: dict[str, Any], _status: int) -> None:
-    command.clear()
+        drop_completion(offset, command, status)

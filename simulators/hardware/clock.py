@@ -13,11 +13,6 @@ class VirtualClock(SystemClock):
         self._ahead_ns = 0
         self._distrusted = False
 
-    @property
-    def ahead_s(self) -> float:
-        """How many seconds it is ahead of the real one (below 0: behind)."""
-        return self._ahead_ns / 1e9
-
     def shift(self, seconds: float) -> None:
         """Set it so many seconds ahead of the real one; 0 sets it right."""
         self._ahead_ns = int(seconds * 1e9)

@@ -206,11 +206,6 @@ class VirtualDoor:
         with self._guard:
             switch.set_fault(fault)
 
-    def wire_fault(self, which: DoorInput) -> WireFault:
-        """What is wrong with the wire of a switch."""
-        switch = self._switches[which]
-        return WireFault.NONE if switch is None else switch.fault
-
     def disconnect_contact(self, on: bool = True) -> None:
         """Cut the wire of the door contact: it reads open."""
         self.break_wire(DoorInput.CONTACT, WireFault.CUT if on else WireFault.NONE)

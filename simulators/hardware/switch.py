@@ -51,11 +51,6 @@ class VirtualSwitch:
         """Where the switch itself is, whatever its wire shows."""
         return self._closed
 
-    @property
-    def fault(self) -> WireFault:
-        """What is wrong with its wire."""
-        return self._fault
-
     def move(self, *, closed: bool) -> None:
         """Close or open it. It bounces, if it is one that does."""
         if closed == self._closed:

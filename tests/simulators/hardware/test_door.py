@@ -46,7 +46,7 @@ class Opening:
     def reads(self) -> tuple[bool | None, bool | None]:
         """Closed and thrown, as the drivers have it once everything has come to rest."""
         self.time.advance(SETTLE_S)
-        return self.contact.closed, self.bolt.thrown
+        return self.contact.value, self.bolt.value
 
 
 @pytest.fixture
@@ -93,9 +93,9 @@ def test_from_inside_the_door_opens_in_every_state(
     assert opening.door.person_opens(1, from_inside=True)
     assert not opening.door.leaf_closed
     opening.time.advance(0.1)
-    assert opening.rex.pressed is True
+    assert opening.rex.value is True
     opening.time.advance(2)
-    assert opening.rex.pressed is False
+    assert opening.rex.value is False
 
 
 def test_the_bolt_takes_its_time(opening: Opening) -> None:
@@ -109,7 +109,7 @@ def test_the_bolt_takes_its_time(opening: Opening) -> None:
 def test_a_relock_while_the_bolt_draws_back_leaves_it_thrown(opening: Opening) -> None:
     opening.lock.release()
     opening.time.advance(0.05)
-    assert not opening.bolt.thrown, "the monitor knows the fully thrown bolt only"
+    assert not opening.bolt.value, "the monitor knows the fully thrown bolt only"
     assert opening.door.bolt_thrown
     opening.lock.lock()
     opening.time.advance(0.1)
@@ -128,7 +128,7 @@ def test_a_person_lets_the_door_fall_shut_and_the_bolt_throws_again(opening: Ope
     opening.time.advance(1)
     assert opening.door.person_opens(hold_s=3)
     opening.time.advance(2.9)
-    assert opening.contact.closed is False
+    assert opening.contact.value is False
     opening.time.advance(0.1)
     assert opening.reads == (True, True)
 
@@ -204,10 +204,10 @@ def test_a_disconnected_contact_reads_open_while_the_door_is_shut(opening: Openi
 def test_a_pulled_cover_is_tampering(opening: Opening) -> None:
     opening.door.pull_tamper()
     opening.time.advance(0.1)
-    assert opening.tamper.tampered is True
+    assert opening.tamper.value is True
     opening.door.pull_tamper(False)
     opening.time.advance(0.1)
-    assert opening.tamper.tampered is False
+    assert opening.tamper.value is False
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from gpiozero.pins.mock import MockPin
 from drivers.wiegand.edges import Line
 from drivers.wiegand.formats import from_bytes
 from drivers.wiegand.keypad import encode_key
+from simulators.hardware.pins import LoadPin
 
 SPACING_NS = 2_000_000
 """Between pulses: what most readers do."""
@@ -53,7 +54,8 @@ class WiegandPin(MockPin):  # type: ignore[misc]
 class VirtualWiegandReader:
     """One reader on two pins of a mock factory. Make it before the agent claims the pins. Any thread may call it.
 
-    ``keypad_bits`` is 0, 4 or 8. ``clock`` is monotonic nanoseconds.
+    ``keypad_bits`` is 0, 4 or 8. ``on_green`` is called when the lamp at pin ``led`` lights, on the thread that lit
+    it. ``clock`` is monotonic nanoseconds.
     """
 
     def __init__(
@@ -63,6 +65,9 @@ class VirtualWiegandReader:
         data0: int,
         data1: int,
         keypad_bits: int = 0,
+        led: int | None = None,
+        led_active_high: bool = False,
+        on_green: Callable[[], None] = lambda: None,
         seed: int = 0,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -75,14 +80,21 @@ class VirtualWiegandReader:
         self._clock = clock
         self._guard = threading.Lock()
         self._free_ns = 0  # when the wires are free for the next frame
-        self._cut = False
+        self._unplugged = False
         self._faults: list[BitFault] = []
+        self.leds: list[str] = []
+        """The colours it was made to show, oldest first."""
+        self._on_green = on_green
+        self._led_active_high = led_active_high
+        if led is not None:
+            self._lamp: Any = pin_factory.pin(led, pin_class=LoadPin)
+            self._lamp.watcher = self._lamp_changed
 
     def swipe(self, bits: int, data: bytes) -> None:
         """Send a card: ``bits`` bits, left-aligned in ``data``. Raises ValueError if they do not fit."""
         self.send(from_bytes(data, bits), bits)
 
-    def type_keys(self, keys: str) -> None:
+    def press(self, keys: str) -> None:
         """Press keys (0-9, `*`, `#`), one frame each. Raises ValueError without a keypad or for another key."""
         if not self._keypad_bits:
             raise ValueError("this reader has no keypad")
@@ -105,10 +117,10 @@ class VirtualWiegandReader:
         with self._guard:
             self._faults += faults
 
-    def noise(self) -> None:
-        """A burst on both wires, as from a motor beside the cable."""
+    def noise(self, seed: int) -> None:
+        """A burst on both wires, as from a motor beside the cable; always the same for a seed."""
+        dice = random.Random(seed)
         with self._guard:
-            dice = self._dice
             at = self._begin(0)
             edges = []
             for _ in range(dice.randint(*_BURST_EDGES)):
@@ -121,13 +133,20 @@ class VirtualWiegandReader:
         with self._guard:
             self._play(edges)
 
-    def cut(self) -> None:
-        """Cut the cable: nothing the reader sends arrives. Wiegand has no way to notice."""
-        self._cut = True
+    def unplug(self) -> None:
+        """Pull its data wires: nothing the reader sends arrives. Wiegand has no way to notice."""
+        self._unplugged = True
 
-    def mend(self) -> None:
-        """Mend the cable."""
-        self._cut = False
+    def plug(self) -> None:
+        """Put the data wires back."""
+        self._unplugged = False
+
+    def _lamp_changed(self) -> None:
+        colour = "green" if self._lamp.driven is self._led_active_high else "red"
+        if self.leds[-1:] != [colour]:
+            self.leds.append(colour)
+            if colour == "green":
+                self._on_green()
 
     def _begin(self, lasts_ns: int) -> int:
         """When a frame that ends about now may begin: after a pause since the last."""
@@ -135,7 +154,7 @@ class VirtualWiegandReader:
 
     def _play(self, edges: Sequence[tuple[int, Line]]) -> None:
         for at_ns, line in edges:
-            if not self._cut:
+            if not self._unplugged:
                 self._pins[line].pulse(at_ns)
             self._free_ns = max(self._free_ns, at_ns)
 

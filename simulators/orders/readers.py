@@ -5,10 +5,10 @@ from __future__ import annotations
 from simulators.hardware.line import VirtualLine
 from simulators.hardware.line_tap import LineTap
 from simulators.hardware.osdp_reader import VirtualOsdpReader
+from simulators.hardware.readers import VirtualReader
 from simulators.orders.book import Verb, flag, nearest, number, text
 from simulators.orders.control import Answer, OrderRefused
 from simulators.orders.doors import find_door
-from simulators.school.site import VirtualReader
 from simulators.school.world import World
 
 LOST_CARD = "lost"

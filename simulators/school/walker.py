@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from drivers.serial.ascii_reader import CARD_BITS
 from drivers.wiegand.formats import CardFormat, to_bytes
 from edge_agent.readers.wiegand_serial import known_formats
 from edge_agent.walk_test.judge import KEYS
@@ -12,7 +13,7 @@ from edge_agent.walk_test.prompts import OPEN_FIRST, READER_AWAITED, SHUT_FIRST,
 from edge_agent.walk_test.words import Step, StepKind, StepResult, Verdict
 from simulators.hardware.door import VirtualDoor
 from simulators.hardware.osdp_reader import VirtualOsdpReader
-from simulators.hardware.readers_at_doors import SERIAL_CARD_BITS, SerialAtDoor
+from simulators.hardware.serial_reader import VirtualSerialReader
 from simulators.school.walked_site import AWAITING_PACE, READING_PACE, WalkedSite
 
 OSDP_PATIENCE_S = 40.0
@@ -108,8 +109,8 @@ class Walker:
 
     def _swipe(self, reader: str) -> None:
         held = self._site.readers[reader]
-        bits, data = SERIAL_CARD_BITS, self._rng.randbytes(SERIAL_CARD_BITS // 8)
-        if not isinstance(held, SerialAtDoor):
+        bits, data = CARD_BITS, self._rng.randbytes(CARD_BITS // 8)
+        if not isinstance(held, VirtualSerialReader):
             card = self._format_of(reader)
             bits, data = card.bits, to_bytes(card.encode(self._rng.randrange(1 << 16)), card.bits)
         held.swipe(bits, data)

@@ -101,8 +101,8 @@ async def test_a_thousand_corrupted_frames_are_each_refused_and_counted_and_none
 
 
 async def test_bursts_of_noise_are_refused_and_a_card_after_them_is_read(rig: Rig) -> None:
-    for _ in range(50):
-        rig.outside.noise()
+    for n in range(50):
+        rig.outside.noise(n)
     rig.outside.send(H10301.encode(99, 9), 26)
     await until(lambda: bool(rig.cards), "the card")
     assert rig.cards == [to_bytes(H10301.encode(99, 9), 26)]
@@ -142,9 +142,9 @@ async def test_edges_told_out_of_order_are_put_in_the_order_of_their_times(rig: 
 @pytest.mark.parametrize("bits", [4, 8])
 async def test_a_pin_is_typed_beside_cards_on_the_same_wires(bits: int) -> None:
     rig = Rig(MockFactory(), keypad_bits=bits)
-    rig.outside.type_keys("12*")
+    rig.outside.press("12*")
     rig.outside.send(H10301.encode(5, 5), 26)
-    rig.outside.type_keys("3450987#")
+    rig.outside.press("3450987#")
     await rig.told(12)
     assert rig.keys == "12*3450987#"
     assert len(rig.cards) == 1
@@ -156,7 +156,7 @@ async def test_an_8_bit_key_that_lost_or_changed_a_bit_is_no_key() -> None:
     rig = Rig(MockFactory(), keypad_bits=8)
     for fault in list(BitFault) * 10:
         rig.outside.spoil_next(fault)
-        rig.outside.type_keys("7")
+        rig.outside.press("7")
     await rig.told(30)
     assert not rig.keys
     assert set(rig.refusals) == {Refusal.PARITY, Refusal.TOO_FEW_BITS, Refusal.UNKNOWN_LENGTH}
@@ -216,9 +216,9 @@ async def test_a_stopped_reader_gives_its_pins_back_and_may_be_started_again(rig
 
 
 async def test_a_cut_cable_is_silence_and_a_mended_one_reads_again(rig: Rig) -> None:
-    rig.outside.cut()
+    rig.outside.unplug()
     rig.outside.swipe(26, to_bytes(H10301.encode(1, 1), 26))
-    rig.outside.mend()
+    rig.outside.plug()
     rig.outside.swipe(26, to_bytes(H10301.encode(2, 1), 26))
     await rig.told(1)
     assert rig.cards == [to_bytes(H10301.encode(2, 1), 26)]

@@ -86,7 +86,15 @@ class OsdpBus:
         ]
         self._by_name = {reader.config.name: reader for reader in self._readers}
         self._by_address = {reader.config.address: reader for reader in self._readers}
-        self._port = PortKeeper(name, open_line, on_open=self._opened, tell=self._tell, clock=clock)
+        self._port = PortKeeper(
+            name,
+            open_line,
+            on_open=self._opened,
+            on_bytes=self._arrived,
+            on_lost=self._lost,
+            on_event=self._publish,
+            clock=clock,
+        )
         self._channel = Channel()
         self._panel: Panel | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -166,16 +174,12 @@ class OsdpBus:
     # --- the port ---
 
     def _opened(self, line: Line) -> None:
-        if self._loop is None:
-            line.close()
-            return
         self._channel = Channel(line)
         now = self._clock()
         for reader in self._readers:
             reader.listened_from = now
         self._make_panel(now)
-        self._loop.add_reader(line.fileno(), self._readable)
-        self._loop.call_soon(self._pump)
+        self._wake_in(0)
 
     def _make_panel(self, now: float) -> None:
         """A new panel; every reader begins with a handshake."""
@@ -192,39 +196,22 @@ class OsdpBus:
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
-        line, self._channel.line = self._channel.line, None
-        if line is not None:
-            if self._loop is not None:  # before closing: a descriptor that hung up would spin the loop
-                self._loop.remove_reader(line.fileno())
-            line.close()
+        self._channel.line = None
         if self._panel is not None:
             self._panel.close()
             self._panel = None
 
-    def _lost(self, error: str) -> None:
+    def _lost(self) -> None:
         self._close()
         now = self._clock()
         for reader in self._readers:
             reader.queue.clear()
             self._go_offline(reader, OfflineReason.PORT, now)
-        self._port.lost(error)
 
     # --- bytes and steps ---
 
-    def _readable(self) -> None:
-        channel = self._channel
-        if channel.line is None:
-            return
-        try:
-            data = channel.line.read()
-        except OSError as error:
-            self._lost(str(error))
-            return
-        if not data:
-            if channel.line.hung_up():
-                self._lost("the port hung up")
-            return
-        for frame in channel.frames.feed(data):
+    def _arrived(self, data: bytes) -> None:
+        for frame in self._channel.frames.feed(data):
             self._hear(frame)
 
     def _hear(self, frame: Frame) -> None:
@@ -249,7 +236,7 @@ class OsdpBus:
         reader.refused += 1
         if now - reader.refused_told_at >= REFUSED_TOLD_S:
             reader.refused_told_at = now
-            self._tell(events.ReplyRefused(reader.config.name, reason, now))
+            self._publish(events.ReplyRefused(reader.config.name, reason, now))
 
     def _pump(self, spoke: int = 0) -> None:
         """Step libosdp until it waits; `spoke` masks the readers whose replies just arrived."""
@@ -259,7 +246,7 @@ class OsdpBus:
         secure_before = panel.secure()
         told = panel.run(channel)
         if channel.error is not None:
-            self._lost(str(channel.error))
+            self._port.lost(str(channel.error))
             return
         now = self._clock()
         self._arm(now)
@@ -302,17 +289,17 @@ class OsdpBus:
         reader = self._readers[report.offset]
         if reports.is_status(report.fields):
             for change in reports.status(reader, report.fields, now) if report.secure else ():
-                self._tell(change)
+                self._publish(change)
         elif reports.is_read(report.fields):
             if not report.secure:
                 self.insecure_reads += 1
             elif reader.stale:
                 self.stale_reads += 1
-                self._tell(events.StaleReadDropped(reader.config.name, now))
+                self._publish(events.StaleReadDropped(reader.config.name, now))
             elif (read := reports.read(reader.config.name, report.fields, now)) is None:
                 self._refuse(reader, Forged.MALFORMED, now)
             else:
-                self._tell(read)
+                self._publish(read)
 
     def _drained(self, mask: int, now: float) -> None:
         for reader in self._readers:
@@ -329,10 +316,10 @@ class OsdpBus:
         took = reader.keys.settle()
         if took is not None:
             name = reader.config.name
-            self._tell(events.KeySet(name, reader.keys.in_use, now) if took else events.KeyKept(name, now))
+            self._publish(events.KeySet(name, reader.keys.in_use, now) if took else events.KeyKept(name, now))
         if reader.told_online is not True:
             reader.told_online = True
-            self._tell(events.ReaderOnline(reader.config.name, now))
+            self._publish(events.ReaderOnline(reader.config.name, now))
         if reader.lasting is not None:
             reader.queue.extend(commands(reader.lasting))
 
@@ -382,16 +369,16 @@ class OsdpBus:
         reader.online, reader.stale = False, True
         if reader.told_online is not False:
             reader.told_online = False
-            self._tell(events.ReaderOffline(reader.config.name, reason, now))
+            self._publish(events.ReaderOffline(reader.config.name, reason, now))
 
     def _watch_line(self, now: float) -> None:
         silent = all(reader.silent(now) for reader in self._readers)
         if silent == self._silent_told:
             return
         self._silent_told = silent
-        self._tell(events.LineSilent(self.name, now) if silent else events.LineRestored(self.name, now))
+        self._publish(events.LineSilent(self.name, now) if silent else events.LineRestored(self.name, now))
 
-    def _tell(self, event: OsdpEvent) -> None:
+    def _publish(self, event: OsdpEvent) -> None:
         if self._loop is None:
             return  # the owner stopped the bus while it was being told something else
         try:

@@ -145,8 +145,7 @@ class SerialReader:
         self._on_event = on_event
         self._clock = clock
         self._decoder = FrameDecoder(framing)
-        self._keeper = PortKeeper(name, open_line, on_open=self._opened, tell=on_event)
-        self._line: Line | None = None
+        self._keeper = PortKeeper(name, open_line, on_open=self._opened, on_bytes=self._arrived, on_event=on_event)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beating: asyncio.TimerHandle | None = None
         self._beat_s = 0.0
@@ -154,7 +153,7 @@ class SerialReader:
     @property
     def listening(self) -> bool:
         """Whether the port is open."""
-        return self._line is not None
+        return self._keeper.is_open
 
     def start(self) -> None:
         """Open the port. Call on the running loop. A port that fails is tried again, not raised."""
@@ -167,7 +166,6 @@ class SerialReader:
     def stop(self) -> None:
         """Close the port. No event comes after it. May be started again."""
         self._keeper.stop()
-        self._close()
         if self._beating is not None:
             self._beating.cancel()
         self._loop = None
@@ -177,35 +175,10 @@ class SerialReader:
         if self._loop is not None:
             self._beating = self._loop.call_later(BEAT_S, self._beat)
 
-    def _opened(self, line: Line) -> None:
-        if self._loop is None:
-            line.close()
-            return
-        self._line = line
+    def _opened(self, _line: Line) -> None:
         self._decoder.clear()
-        self._loop.add_reader(line.fileno(), self._readable)
 
-    def _close(self) -> None:
-        line, self._line = self._line, None
-        if line is not None:
-            # Before closing: a descriptor that hung up stays readable and would spin the loop.
-            if self._loop is not None:
-                self._loop.remove_reader(line.fileno())
-            line.close()
-
-    def _readable(self) -> None:
-        line = self._line
-        if line is None:
-            return
-        try:
-            data = line.read()
-        except OSError as error:
-            self._lost(str(error))
-            return
-        if not data:
-            if line.hung_up():
-                self._lost("the port hung up")
-            return
+    def _arrived(self, data: bytes) -> None:
         self._keeper.steady()
         now = self._clock()
         at = now if now - self._beat_s <= HELD_OFF_S else self._beat_s
@@ -217,7 +190,3 @@ class SerialReader:
                 self._on_event(
                     CardRead(self.name, CARD_BITS, found, at, self._framing.name, number=int.from_bytes(found, "big"))
                 )
-
-    def _lost(self, error: str) -> None:
-        self._close()
-        self._keeper.lost(error)

@@ -35,7 +35,7 @@ LASTING = frozenset({Show.IDLE, Show.LOCKDOWN})
 """What stays until the other one; the rest lays itself over it and expires."""
 
 
-class Refusal(StrEnum):
+class RefusalReason(StrEnum):
     """Why something at a reader's wires was taken for no card and no key."""
 
     TOO_FEW_BITS = "too_few_bits"
@@ -96,7 +96,7 @@ class ReadRefused:
     """Something arrived and was not accepted. Nothing of its content is told: it may be nearly a card."""
 
     reader: str
-    reason: Refusal
+    reason: RefusalReason
     at: float
     bits: int | None = None
     """How many bits a Wiegand frame had: what tells an installer of a card format that is not configured."""

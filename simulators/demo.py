@@ -21,7 +21,7 @@ from typing import Any
 from ground.free_port import free_port
 from simulators.district.api import ApiError, DistrictApi, wait_for_central
 from simulators.district.children import Children
-from simulators.district.make import AgentFolder, District, make_district
+from simulators.district.make import AgentFolder, MadeDistrict, make_district
 from simulators.district.plan import DistrictSize
 from simulators.orders.control import send_order
 
@@ -53,7 +53,7 @@ ROLES = {
 class Demo:
     """A running district, every door of it seen fresh."""
 
-    district: District
+    district: MadeDistrict
     address: str
     broker_port: int
     passwords: dict[str, str]
@@ -204,7 +204,7 @@ async def _not_yet(demo: Demo) -> str:
     return ""
 
 
-def _sites(district: District) -> Iterable[str]:
+def _sites(district: MadeDistrict) -> Iterable[str]:
     return dict.fromkeys(agent.site for agent in district.agents)
 
 

@@ -27,8 +27,8 @@ from drivers.osdp.frames import Frame
 from drivers.osdp.gate import Forged, proves_presence, refuse
 from drivers.osdp.indication import commands
 from drivers.osdp.key_state import KeyState
-from drivers.osdp.panel import Channel, Panel, RawEvent
-from drivers.osdp.reader import ReaderState
+from drivers.osdp.panel import Panel, PanelChannel, RawEvent
+from drivers.osdp.reader import PolledReader
 from drivers.readers import LASTING, Show
 from drivers.serial.port import Line
 from drivers.serial.port_keeper import PortKeeper
@@ -81,7 +81,7 @@ class OsdpBus:
         self._max_read_age_s = max_read_age_s
         self._clock = clock
         self._readers = [
-            ReaderState(config, n, 0.0, 0.0, 0.0, KeyState(config.key, config.candidate))
+            PolledReader(config, n, 0.0, 0.0, 0.0, KeyState(config.key, config.candidate))
             for n, config in enumerate(readers)
         ]
         self._by_name = {reader.config.name: reader for reader in self._readers}
@@ -95,7 +95,7 @@ class OsdpBus:
             on_event=self._publish,
             clock=clock,
         )
-        self._channel = Channel()
+        self._channel = PanelChannel()
         self._panel: Panel | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.TimerHandle | None = None
@@ -174,7 +174,7 @@ class OsdpBus:
     # --- the port ---
 
     def _opened(self, line: Line) -> None:
-        self._channel = Channel(line)
+        self._channel = PanelChannel(line)
         now = self._clock()
         for reader in self._readers:
             reader.listened_from = now
@@ -232,7 +232,7 @@ class OsdpBus:
         self._channel.received += frame.raw
         self._pump(spoke)
 
-    def _refuse(self, reader: ReaderState, reason: Forged, now: float) -> None:
+    def _refuse(self, reader: PolledReader, reason: Forged, now: float) -> None:
         reader.refused += 1
         if now - reader.refused_told_at >= REFUSED_TOLD_S:
             reader.refused_told_at = now
@@ -268,7 +268,7 @@ class OsdpBus:
                 due = max(min(max(heard), min(heard) + COALESCE_S) + POLL_S, now + 0.002)
         self._wake_in(due - now)
 
-    def _send(self, reader: ReaderState) -> None:
+    def _send(self, reader: PolledReader) -> None:
         panel = self._panel
         if panel is None or reader.stale:
             return
@@ -310,7 +310,7 @@ class OsdpBus:
             if reader.queue:
                 self._send(reader)
 
-    def _came_online(self, reader: ReaderState, now: float) -> None:
+    def _came_online(self, reader: PolledReader, now: float) -> None:
         reader.online = True
         self._port.steady()
         took = reader.keys.settle()
@@ -343,7 +343,7 @@ class OsdpBus:
                     self._heal(panel, reader, now, secure=bool(secure >> reader.offset & 1))
         self._watch_line(now)
 
-    def _heal(self, panel: Panel, reader: ReaderState, now: float, *, secure: bool) -> None:
+    def _heal(self, panel: Panel, reader: PolledReader, now: float, *, secure: bool) -> None:
         silent = reader.silent(now)
         lost = reader.online and not secure and not silent
         if silent:
@@ -365,7 +365,7 @@ class OsdpBus:
             panel.disable(reader.offset)
             self._pump()
 
-    def _go_offline(self, reader: ReaderState, reason: OfflineReason, now: float) -> None:
+    def _go_offline(self, reader: PolledReader, reason: OfflineReason, now: float) -> None:
         reader.online, reader.stale = False, True
         if reader.told_online is not False:
             reader.told_online = False

@@ -21,7 +21,7 @@ _SEQUENCE, _HAS_CRC, _HAS_BLOCK = 0x03, 0x04, 0x08  # bits of the control byte
 _CRC_START = 0x1D0F
 
 
-class Command(IntEnum):
+class CommandCode(IntEnum):
     """What a panel says; only what somebody here has to tell apart."""
 
     POLL = 0x60
@@ -33,7 +33,7 @@ class Command(IntEnum):
     SCRYPT = 0x77
 
 
-class Reply(IntEnum):
+class ReplyCode(IntEnum):
     """What a reader answers; likewise."""
 
     ACK = 0x40

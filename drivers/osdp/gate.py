@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from drivers.osdp.frames import Block, Frame, Question, Reply
+from drivers.osdp.frames import Block, Frame, Question, ReplyCode
 
 _BLOCK_BYTES = {Block.SCS_12: 3, Block.SCS_14: 3, Block.SCS_16: 2, Block.SCS_18: 2}
 _PROTECTED = (Block.SCS_16, Block.SCS_18)
-_HANDSHAKE = {Block.SCS_12: Reply.CCRYPT, Block.SCS_14: Reply.RMAC_I}
-_OPEN_BEFORE = (Reply.PDID, Reply.PDCAP, Reply.NAK, Reply.BUSY)
-_OPEN_WITHIN = (Reply.NAK, Reply.BUSY)
-_ANY_SEQUENCE = (Reply.NAK, Reply.BUSY)
+_HANDSHAKE = {Block.SCS_12: ReplyCode.CCRYPT, Block.SCS_14: ReplyCode.RMAC_I}
+_OPEN_BEFORE = (ReplyCode.PDID, ReplyCode.PDCAP, ReplyCode.NAK, ReplyCode.BUSY)
+_OPEN_WITHIN = (ReplyCode.NAK, ReplyCode.BUSY)
+_ANY_SEQUENCE = (ReplyCode.NAK, ReplyCode.BUSY)
 """BUSY has none, and a reader that lost count says so with a NAK."""
 
 
@@ -47,7 +47,7 @@ def refuse(frame: Frame, *, asked: Question | None, secure: bool, key_sent: bool
     kind = frame.block_type
     if kind is None:
         may = _OPEN_WITHIN if secure else _OPEN_BEFORE
-        if frame.code in may or (secure and key_sent and frame.code == Reply.ACK):
+        if frame.code in may or (secure and key_sent and frame.code == ReplyCode.ACK):
             return None
     elif kind in Block.__members__.values() and len(frame.block) == _BLOCK_BYTES[Block(kind)]:
         if secure and kind in _PROTECTED:

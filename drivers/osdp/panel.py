@@ -37,7 +37,7 @@ def seed_nonces() -> None:
 SECURE_ONLY = osdp_sys.FLAG_ENFORCE_SECURE | osdp_sys.FLAG_ENABLE_NOTIFICATION
 
 
-class Channel:
+class PanelChannel:
     """The bytes between libosdp and a line. Never blocks, never raises: libosdp cannot bear either.
 
     All readers of a bus share one channel, and a bus has a panel of its own, so a constant non-zero `id`
@@ -100,7 +100,7 @@ class RawEvent(NamedTuple):
 class Panel:
     """One `osdp_sys.ControlPanel` with EnforceSecure on every reader. Not thread-safe: one loop owns it."""
 
-    def __init__(self, readers: Sequence[OsdpReaderConfig], channel: Channel) -> None:
+    def __init__(self, readers: Sequence[OsdpReaderConfig], channel: PanelChannel) -> None:
         osdp_sys.set_loglevel(osdp_sys.LOG_CRIT)  # libosdp logs to stdout; the bus reports instead
         seed_nonces()
         self._events: list[RawEvent] = []
@@ -112,7 +112,7 @@ class Panel:
         self._cp.set_event_callback(self._collect)
         self._cp.set_command_completion_callback(self._completed)
 
-    def run(self, channel: Channel) -> list[RawEvent]:
+    def run(self, channel: PanelChannel) -> list[RawEvent]:
         """Step libosdp until it has nothing more to do but wait; what it reported. At least every 50 ms."""
         quiet = 0
         for _ in range(MAX_STEPS):
@@ -183,7 +183,7 @@ class Panel:
         return drop_event(offset, fields)
 
 
-def reader_info(name: str, address: int, key: bytes, channel: Channel, flags: int) -> dict[str, Any]:
+def reader_info(name: str, address: int, key: bytes, channel: PanelChannel, flags: int) -> dict[str, Any]:
     """One reader as `osdp_sys.ControlPanel` wants it."""
     # The last five describe a reader's identity; a panel must give them and libosdp ignores them.
     return {

@@ -17,7 +17,7 @@ from typing import Any
 import osdp_sys
 
 from drivers.osdp.config import check_key
-from drivers.osdp.panel import SECURE_ONLY, Channel, drop_completion, drop_event, reader_info, seed_nonces
+from drivers.osdp.panel import SECURE_ONLY, PanelChannel, drop_completion, drop_event, reader_info, seed_nonces
 from drivers.serial.port import Line
 
 GIVE_S = 6.0
@@ -48,7 +48,7 @@ async def give_key(line: Line, address: int, key: bytes, *, within_s: float = GI
     """
     check_key("to be given a key", key)
     # Without ENFORCE_SECURE libosdp falls back to SCBK-D, and then sends the key by itself.
-    with _Session(line, address, key, osdp_sys.FLAG_ENABLE_NOTIFICATION) as session:
+    with _ReaderSession(line, address, key, osdp_sys.FLAG_ENABLE_NOTIFICATION) as session:
         await session.run(lambda: session.ours or session.plaintext or session.offline, within_s)
         if session.ours:
             return Given.TAKEN
@@ -62,7 +62,7 @@ async def readdress(line: Line, address: int, key: bytes, new_address: int, baud
 
     Raises OSError if the port fails.
     """
-    with _Session(line, address, key, SECURE_ONLY) as session:
+    with _ReaderSession(line, address, key, SECURE_ONLY) as session:
         await session.run(lambda: session.ours or session.offline, VERIFY_S)
         session.set_address(new_address, baud)
         await session.run(lambda: session.answered is not None or session.offline, VERIFY_S)
@@ -71,12 +71,12 @@ async def readdress(line: Line, address: int, key: bytes, new_address: int, baud
 
 async def holds(line: Line, address: int, key: bytes, *, within_s: float = VERIFY_S) -> bool:
     """Whether the reader's secure channel comes up with `key`, and nothing but `key`. OSError if the port fails."""
-    with _Session(line, address, key, SECURE_ONLY) as session:
+    with _ReaderSession(line, address, key, SECURE_ONLY) as session:
         await session.run(lambda: session.ours or session.offline, within_s)
         return session.ours
 
 
-class _Session:
+class _ReaderSession:
     """One panel on an open line, stepped by a coroutine, and what libosdp notifies of. A context manager."""
 
     def __init__(self, line: Line, address: int, key: bytes, flags: int) -> None:
@@ -92,11 +92,11 @@ class _Session:
         osdp_sys.set_loglevel(osdp_sys.LOG_CRIT)
         seed_nonces()
         self._line = line
-        self._channel = Channel(line)
+        self._channel = PanelChannel(line)
         self._arrived = asyncio.Event()
         self._panel: Any = osdp_sys.ControlPanel([reader_info("reader", address, key, self._channel, flags)])
 
-    def __enter__(self) -> _Session:
+    def __enter__(self) -> _ReaderSession:
         self._panel.set_event_callback(self._note)
         self._panel.set_command_completion_callback(self._completed)
         asyncio.get_running_loop().add_reader(self._line.fileno(), self._readable)

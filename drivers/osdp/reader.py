@@ -35,7 +35,7 @@ MAX_QUEUED_COMMANDS = 8
 
 
 @dataclass(slots=True)
-class ReaderState:
+class PolledReader:
     """One reader as the bus sees it. `offset` is its place in libosdp's list, not its address."""
 
     config: OsdpReaderConfig

@@ -17,7 +17,7 @@ from functools import reduce
 from operator import xor
 from types import MappingProxyType
 
-from drivers.readers import CardRead, ReaderEvent, ReadRefused, Refusal
+from drivers.readers import CardRead, ReaderEvent, ReadRefused, RefusalReason
 from drivers.serial.port import Line
 from drivers.serial.port_keeper import PortDown, PortKeeper, PortUp
 
@@ -77,42 +77,42 @@ class FrameDecoder:
         self._frame = None
         self._strayed = False
 
-    def feed(self, data: bytes, at: float) -> list[bytes | Refusal]:
+    def feed(self, data: bytes, at: float) -> list[bytes | RefusalReason]:
         """Take bytes that arrived at ``at`` (monotonic seconds); return cards (five bytes each) and refusals."""
-        found: list[bytes | Refusal] = []
+        found: list[bytes | RefusalReason] = []
         if self._frame is not None and at - self._last_byte_s > STALL_S:
             self._frame = None
-            found.append(Refusal.FRAMING)
+            found.append(RefusalReason.FRAMING)
         self._last_byte_s = at
         for byte in data:
             outcome = self._take(byte)
-            if isinstance(outcome, Refusal) or (outcome is not None and self._news(outcome, at)):
+            if isinstance(outcome, RefusalReason) or (outcome is not None and self._news(outcome, at)):
                 found.append(outcome)
         return found
 
-    def _take(self, byte: int) -> bytes | Refusal | None:
+    def _take(self, byte: int) -> bytes | RefusalReason | None:
         frame = self._frame
         if byte == _STX:
             self._frame = bytearray()
             self._strayed = False
-            return None if frame is None else Refusal.FRAMING
+            return None if frame is None else RefusalReason.FRAMING
         if frame is None:
             if self._strayed or byte in _BETWEEN:
                 return None
             self._strayed = True
-            return Refusal.NOISE
+            return RefusalReason.NOISE
         place = len(frame)
         fits = byte in _HEX if place < _DIGITS else byte == self._framing.tail[place - _DIGITS]
         if not fits:
             self._frame = None
             self._strayed = True  # the rest of this frame is no news
-            return Refusal.FRAMING
+            return RefusalReason.FRAMING
         frame.append(byte)
         if len(frame) < _DIGITS + len(self._framing.tail):
             return None
         self._frame = None
         *card, check = bytes.fromhex(frame[:_DIGITS].decode("ascii"))
-        return bytes(card) if reduce(xor, card) == check else Refusal.CHECKSUM
+        return bytes(card) if reduce(xor, card) == check else RefusalReason.CHECKSUM
 
     def _news(self, card: bytes, at: float) -> bool:
         """Whether the card was not simply still there."""
@@ -139,7 +139,7 @@ class SerialReader:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
-        self.refused: Counter[Refusal] = Counter()
+        self.refused: Counter[RefusalReason] = Counter()
         """How much was refused, by reason."""
         self._framing = framing
         self._on_event = on_event
@@ -183,7 +183,7 @@ class SerialReader:
         now = self._clock()
         at = now if now - self._beat_s <= HELD_OFF_S else self._beat_s
         for found in self._decoder.feed(data, now):
-            if isinstance(found, Refusal):
+            if isinstance(found, RefusalReason):
                 self.refused[found] += 1
                 self._on_event(ReadRefused(self.name, found, at))
             else:

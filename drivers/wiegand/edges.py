@@ -14,18 +14,18 @@ from typing import Any, Protocol
 from gpiozero import GPIOZeroError, InputDevice
 
 
-class Line(IntEnum):
+class DataLine(IntEnum):
     """The line that fell; its value is the bit it means."""
 
     DATA0 = 0
     DATA1 = 1
 
 
-OnEdge = Callable[[Line, int], None]
+OnEdge = Callable[[DataLine, int], None]
 """Called with the line and its falling edge's monotonic nanoseconds, on any thread. It must return at once."""
 
 
-class Watch(Protocol):
+class EdgeWatch(Protocol):
     """Two lines being watched."""
 
     def close(self) -> None:
@@ -36,7 +36,7 @@ class Watch(Protocol):
 class EdgeSource(Protocol):
     """Something that tells falling edges."""
 
-    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> Watch:
+    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> EdgeWatch:
         """Watch two pins (BCM numbers), pulled up. Raises OSError if a pin cannot be had."""
         ...
 
@@ -47,13 +47,13 @@ class PinEdges:
     def __init__(self, pin_factory: Any) -> None:
         self._factory = pin_factory
 
-    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> Watch:
+    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> EdgeWatch:
         """Watch two pins (BCM numbers), pulled up. Raises OSError if a pin cannot be had."""
-        return _PinWatch(self._factory, {data0: Line.DATA0, data1: Line.DATA1}, on_edge)
+        return _PinWatch(self._factory, {data0: DataLine.DATA0, data1: DataLine.DATA1}, on_edge)
 
 
 class _PinWatch:
-    def __init__(self, factory: Any, lines: dict[int, Line], on_edge: OnEdge) -> None:
+    def __init__(self, factory: Any, lines: dict[int, DataLine], on_edge: OnEdge) -> None:
         self._handlers = []  # gpiozero holds them weakly
         self._devices: list[Any] = []
         try:
@@ -75,7 +75,7 @@ class _PinWatch:
         self._devices.clear()
 
 
-def _told(line: Line, on_edge: OnEdge) -> Callable[[float, int], None]:
+def _told(line: DataLine, on_edge: OnEdge) -> Callable[[float, int], None]:
     def handler(ticks: float, state: int) -> None:
         if not state:
             on_edge(line, round(ticks * 1e9))

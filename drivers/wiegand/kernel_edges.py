@@ -17,7 +17,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivers.wiegand.edges import Line, OnEdge, Watch
+from drivers.wiegand.edges import DataLine, EdgeWatch, OnEdge
 
 if TYPE_CHECKING:
     import gpiod
@@ -45,7 +45,7 @@ class KernelEdges:
         if not self._device.exists():
             raise OSError(f"Wiegand readers need a GPIO chip, and there is no {self._device}")
 
-    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> Watch:
+    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> EdgeWatch:
         """Watch two pins (BCM numbers), pulled up. Raises OSError if a pin cannot be had.
 
         A gap in the kernel's numbers is told as two edges at one moment, which no reader makes: the frame they
@@ -60,7 +60,7 @@ class KernelEdges:
                 f"pins {data0} and {data1} of {self._device} cannot be had for a Wiegand reader: {why}"
             ) from error
         os.set_blocking(request.fd, False)
-        return _KernelWatch(loop, request, {data0: Line.DATA0, data1: Line.DATA1}, on_edge)
+        return _KernelWatch(loop, request, {data0: DataLine.DATA0, data1: DataLine.DATA1}, on_edge)
 
 
 def _request(device: Path, data0: int, data1: int) -> gpiod.LineRequest:
@@ -77,7 +77,7 @@ def _request(device: Path, data0: int, data1: int) -> gpiod.LineRequest:
 
 class _KernelWatch:
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, request: gpiod.LineRequest, lines: dict[int, Line], on_edge: OnEdge
+        self, loop: asyncio.AbstractEventLoop, request: gpiod.LineRequest, lines: dict[int, DataLine], on_edge: OnEdge
     ) -> None:
         self._loop = loop
         self._request = request

@@ -25,7 +25,7 @@ from drivers.osdp import (
     StaleReadDropped,
     Tamper,
 )
-from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal, Show
+from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, RefusalReason, Show
 from drivers.timed_outputs import Timer
 from drivers.wiegand import EdgeSource
 from edge_agent.agent_yaml.agent_file import AgentFile
@@ -63,7 +63,7 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
         self._door_of = {one.reader: one.door for line in config.reader_lines for one in line.readers}
         self._door_of.update({one.reader: one.door for one in config.wiegand_readers})
         self._door_of.update({one.reader: one.door for one in config.serial_readers})
-        self._logged: set[tuple[str, Refusal, int | None]] = set()
+        self._logged: set[tuple[str, RefusalReason, int | None]] = set()
         self.drivers = ReaderDrivers(config, on_event=self._on_event, on_failed=self._failed, edges=edges)
 
     @property
@@ -156,7 +156,7 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
         self._note(reader, EventKind.READER_OFFLINE, {"reason": reason})
         self._alarm(reader, Alarm.READER_OFFLINE, on=True)
 
-    def _log_refusal(self, reader: str, reason: Refusal, bits: int | None) -> None:
+    def _log_refusal(self, reader: str, reason: RefusalReason, bits: int | None) -> None:
         """Once for each kind: an installer looks here for the length of the cards a school has."""
         if len(self._logged) < _MOST_LOGGED and (reader, reason, bits) not in self._logged:
             self._logged.add((reader, reason, bits))

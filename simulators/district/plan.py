@@ -87,7 +87,7 @@ class SitePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CardholderGroup:
     """Cardholders with the same rights: how many, and which doors of a site they pass, when."""
 
     group: str
@@ -99,11 +99,11 @@ class Group:
 
 
 GROUPS = (
-    Group("staff", 24, ("*",), "staff-hours", pins=True),
-    Group("kitchen", 4, ("cafeteria", "kitchen", "loading-dock"), "staff-hours", pins=True),
-    Group("coaches", 4, ("gym", "gym-outside"), "staff-hours"),
-    Group("students", 24, ("main-entrance", "gym", "cafeteria", "library"), "school-day"),
-    Group("responders", 4, ("*",), None, override=True),
+    CardholderGroup("staff", 24, ("*",), "staff-hours", pins=True),
+    CardholderGroup("kitchen", 4, ("cafeteria", "kitchen", "loading-dock"), "staff-hours", pins=True),
+    CardholderGroup("coaches", 4, ("gym", "gym-outside"), "staff-hours"),
+    CardholderGroup("students", 24, ("main-entrance", "gym", "cafeteria", "library"), "school-day"),
+    CardholderGroup("responders", 4, ("*",), None, override=True),
 )
 
 LOST_CARDS = 3

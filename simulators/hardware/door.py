@@ -16,7 +16,7 @@ from typing import Any
 from drivers.gpio import FailMode, LockKind
 from drivers.timed_outputs import Deadline, Timer
 from simulators.hardware.pins import LoadPin, WirePin
-from simulators.hardware.switch import VirtualSwitch, Wire, WireFault
+from simulators.hardware.switch import SwitchWire, VirtualSwitch, WireFault
 
 BOLT_TRAVEL_S = 0.3
 
@@ -31,15 +31,15 @@ class DoorInput(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DoorWiring:
+class DoorPins:
     """Which pin (BCM), or which other wire, is what. Sensors switch to ground (use the board's pull-ups), as
     `drivers.sensors` expects."""
 
     lock: int
-    contact: int | Wire
-    rex: int | Wire
-    bolt: int | Wire | None = None
-    tamper: int | Wire | None = None
+    contact: int | SwitchWire
+    rex: int | SwitchWire
+    bolt: int | SwitchWire | None = None
+    tamper: int | SwitchWire | None = None
     kind: LockKind = LockKind.STRIKE
     fail_mode: FailMode = FailMode.FAIL_SECURE
     lock_active_high: bool = True
@@ -59,7 +59,7 @@ class VirtualDoor:
 
     def __init__(
         self,
-        wiring: DoorWiring,
+        wiring: DoorPins,
         *,
         pin_factory: Any,
         timer: Timer,
@@ -85,7 +85,7 @@ class VirtualDoor:
         self._lock: Any = pin_factory.pin(wiring.lock, pin_class=LoadPin)
         self._bolt_thrown = self._bolt_may_throw()
 
-        def switch(wire: int | Wire, *, closed: bool) -> VirtualSwitch:
+        def switch(wire: int | SwitchWire, *, closed: bool) -> VirtualSwitch:
             connected = pin_factory.pin(wire, pin_class=WirePin) if isinstance(wire, int) else wire
             return VirtualSwitch(connected, timer, closed=closed, bounce=bounce)
 

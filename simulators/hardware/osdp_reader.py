@@ -58,7 +58,7 @@ class Buzzer:
     """Monotonic seconds."""
 
 
-class _Channel:
+class _PeripheralChannel:
     """What libosdp reads and writes; the line carries it."""
 
     id = 1
@@ -211,7 +211,7 @@ class VirtualOsdpReader:
 
     def _power_up(self) -> None:
         osdp_sys.set_loglevel(osdp_sys.LOG_CRIT)
-        self._channel = _Channel()
+        self._channel = _PeripheralChannel()
         info: dict[str, Any] = {
             "name": self.name,
             "address": self.address,

@@ -16,7 +16,7 @@ from typing import Any
 
 from gpiozero.pins.mock import MockPin
 
-from drivers.wiegand.edges import Line
+from drivers.wiegand.edges import DataLine
 from drivers.wiegand.formats import from_bytes
 from drivers.wiegand.keypad import encode_key
 from simulators.hardware.pins import LoadPin
@@ -71,9 +71,9 @@ class VirtualWiegandReader:
         seed: int = 0,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._pins: dict[Line, WiegandPin] = {
-            Line.DATA0: pin_factory.pin(data0, pin_class=WiegandPin),
-            Line.DATA1: pin_factory.pin(data1, pin_class=WiegandPin),
+        self._pins: dict[DataLine, WiegandPin] = {
+            DataLine.DATA0: pin_factory.pin(data0, pin_class=WiegandPin),
+            DataLine.DATA1: pin_factory.pin(data1, pin_class=WiegandPin),
         }
         self._keypad_bits = keypad_bits
         self._dice = random.Random(seed)
@@ -104,7 +104,7 @@ class VirtualWiegandReader:
 
     def send(self, value: int, bits: int) -> None:
         """Send a frame, its first bit the highest of ``value``: whole, or with the faults that wait for it."""
-        lines = [Line(value >> (bits - 1 - n) & 1) for n in range(bits)]
+        lines = [DataLine(value >> (bits - 1 - n) & 1) for n in range(bits)]
         with self._guard:
             faults, self._faults = self._faults, []
             for fault in faults:
@@ -125,10 +125,10 @@ class VirtualWiegandReader:
             edges = []
             for _ in range(dice.randint(*_BURST_EDGES)):
                 at += dice.randint(*_BURST_SPACING_NS)
-                edges.append((at, dice.choice(list(Line))))
+                edges.append((at, dice.choice(list(DataLine))))
             self._play(edges)
 
-    def play(self, edges: Sequence[tuple[int, Line]]) -> None:
+    def play(self, edges: Sequence[tuple[int, DataLine]]) -> None:
         """Pull the wires at moments of the caller's own choice (monotonic ns), in the order given."""
         with self._guard:
             self._play(edges)
@@ -152,18 +152,18 @@ class VirtualWiegandReader:
         """When a frame that ends about now may begin: after a pause since the last."""
         return max(self._clock() - lasts_ns, self._free_ns + PAUSE_NS)
 
-    def _play(self, edges: Sequence[tuple[int, Line]]) -> None:
+    def _play(self, edges: Sequence[tuple[int, DataLine]]) -> None:
         for at_ns, line in edges:
             if not self._unplugged:
                 self._pins[line].pulse(at_ns)
             self._free_ns = max(self._free_ns, at_ns)
 
-    def _spoil(self, lines: list[Line], fault: BitFault) -> None:
+    def _spoil(self, lines: list[DataLine], fault: BitFault) -> None:
         where = self._dice.randrange(len(lines)) if lines else 0
         match fault:
             case BitFault.FLIP if lines:
-                lines[where] = Line(1 - lines[where])
+                lines[where] = DataLine(1 - lines[where])
             case BitFault.MISS if lines:
                 del lines[where]
             case BitFault.EXTRA:
-                lines.insert(where, self._dice.choice(list(Line)))
+                lines.insert(where, self._dice.choice(list(DataLine)))

@@ -11,11 +11,10 @@ from typing import Any
 from drivers.timed_outputs import Timer
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.agent_yaml.wiring import DoorWiring, InputWiring, SwitchWiring
-from simulators.hardware import door as virtual_door
 from simulators.hardware.adc import VirtualAdc
-from simulators.hardware.door import VirtualDoor
+from simulators.hardware.door import DoorPins, VirtualDoor
 from simulators.hardware.pins import WirePin
-from simulators.hardware.switch import VirtualSwitch, Wire
+from simulators.hardware.switch import SwitchWire, VirtualSwitch
 
 COMPUTE_MODULE = "a020a0"  # its 46 pins are what agent.yaml may name
 BOLT_TRAVEL_S = (0.15, 0.4)
@@ -57,10 +56,10 @@ class VirtualWiring:
         }
         """The agent's own inputs, by name."""
 
-    def _door(self, wiring: DoorWiring) -> virtual_door.DoorWiring:
+    def _door(self, wiring: DoorWiring) -> DoorPins:
         if wiring.rex is None:
             raise ValueError(f"door {wiring.door!r} has no rex; a virtual door needs one, add 'rex: {{pin: …}}'")
-        return virtual_door.DoorWiring(
+        return DoorPins(
             lock=wiring.lock.pin,
             contact=self._wire(wiring.contact),
             rex=self._wire(wiring.rex),
@@ -76,7 +75,7 @@ class VirtualWiring:
         connected = self._factory.pin(wire, pin_class=WirePin) if isinstance(wire, int) else wire
         return VirtualSwitch(connected, self._timer, closed=closed, bounce=False)
 
-    def _wire(self, wiring: InputWiring) -> int | Wire:
+    def _wire(self, wiring: InputWiring) -> int | SwitchWire:
         """Where a switch is connected: a pin's number, or a channel of a converter."""
         if isinstance(wiring, SwitchWiring):
             return wiring.pin

@@ -19,7 +19,7 @@ from simulators.scenario.steps import (
     ExpectEvents,
     ExpectMode,
     ExpectSeen,
-    Step,
+    ScenarioStep,
 )
 
 ASK_EVERY_S = 0.1
@@ -38,7 +38,7 @@ class Expectations:
         self._sites = sites
         self._doors = doors
         self._began_ms = time.time_ns() // 1_000_000
-        self._checks: dict[type[Step], Callable[[Any], Awaitable[str | None]]] = {
+        self._checks: dict[type[ScenarioStep], Callable[[Any], Awaitable[str | None]]] = {
             ExpectDoor: self._door,
             ExpectMode: self._mode,
             ExpectAlarm: self._alarm,
@@ -46,11 +46,11 @@ class Expectations:
             ExpectSeen: self._seen,
         }
 
-    def can_check(self, step: Step) -> bool:
+    def can_check(self, step: ScenarioStep) -> bool:
         """Whether it knows this kind of step."""
         return type(step) in self._checks
 
-    async def check(self, step: Step) -> str | None:
+    async def check(self, step: ScenarioStep) -> str | None:
         """One expectation that needs nothing but the step."""
         return await self._checks[type(step)](step)
 

@@ -29,13 +29,13 @@ from simulators.scenario.steps import (
     ExpectEvents,
     ExpectMode,
     ExpectSeen,
+    MovePeople,
     Never,
-    People,
     Power,
     Release,
     Scenario,
+    ScenarioStep,
     SiteOrder,
-    Step,
     Wait,
 )
 from simulators.school.rhythm import DAY_BEGINS, time_of_day
@@ -90,7 +90,7 @@ class StepForm(Struct, kw_only=True):
     after: Seconds | None = None
 
 
-class DoorForm(Struct, kw_only=True):
+class BrokenDoorForm(Struct, kw_only=True):
     """A door of the district."""
 
     site: Name
@@ -103,7 +103,7 @@ class PeopleForm(StepForm, kw_only=True):
     on: bool = True
 
 
-class PowerForm(StepForm, kw_only=True):
+class PowerStepForm(StepForm, kw_only=True):
     """``do: power_cut`` and ``do: power_back``"""
 
     site: Name
@@ -212,8 +212,8 @@ _FORMS: dict[str, dict[str, type[Struct]]] = {
     | {
         "wait": StepForm,
         "people": PeopleForm,
-        "power_cut": PowerForm,
-        "power_back": PowerForm,
+        "power_cut": PowerStepForm,
+        "power_back": PowerStepForm,
         "declare": DeclareForm,
         "release": ReleaseForm,
     },
@@ -240,7 +240,7 @@ class ScenarioForm(Struct, kw_only=True):
     starts: Minute = DAY_BEGINS
     speed: Annotated[int, Meta(ge=1, le=600)] = 60
     leaves_broken: bool = False
-    breaks: tuple[DoorForm, ...] = ()
+    breaks: tuple[BrokenDoorForm, ...] = ()
 
 
 # --- from forms to steps ----------------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ class _Steps:
         self._declared: set[str] = set()
         self._all_known = True
 
-    def step(self, verb: str, form: Any, at: str) -> Step | None:  # noqa: PLR0911 - one a form
+    def step(self, verb: str, form: Any, at: str) -> ScenarioStep | None:  # noqa: PLR0911 - one a form
         """One step; None where its kind is not known. Of use only if the report has no errors."""
         if form is None:
             self._all_known = False
@@ -286,8 +286,8 @@ class _Steps:
             when["within_s"] = form.within
         match form:
             case PeopleForm():
-                return People(on=form.on, **when)
-            case PowerForm():
+                return MovePeople(on=form.on, **when)
+            case PowerStepForm():
                 return Power(site=form.site, agent=form.agent, on=verb == "power_back", **when)
             case DeclareForm():
                 return self._declare(form, at, when)
@@ -350,7 +350,7 @@ class _Steps:
         return SiteOrder(site=site, agent=agent, order={"do": verb, **order}, **when)
 
 
-def _of_door(form: AtDoorForm | NeverForm, when: dict[str, Any]) -> Step:
+def _of_door(form: AtDoorForm | NeverForm, when: dict[str, Any]) -> ScenarioStep:
     door = DoorRef(form.site, form.door)
     match form:
         case ModeForm():

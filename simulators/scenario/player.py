@@ -25,13 +25,13 @@ from simulators.scenario.steps import (
     ExpectDoor,
     ExpectEvents,
     ExpectMode,
+    MovePeople,
     Never,
-    People,
     Power,
     Release,
     Scenario,
+    ScenarioStep,
     SiteOrder,
-    Step,
     Wait,
 )
 from simulators.school.rhythm import DayClock, shown
@@ -138,9 +138,9 @@ class ScenarioPlayer:
         self._declared: dict[str, str] = {}
         self._latest: str | None = None
         self._failures: list[str] = []
-        self._steps: dict[type[Step], Callable[[Any], Awaitable[None]]] = {
+        self._steps: dict[type[ScenarioStep], Callable[[Any], Awaitable[None]]] = {
             Wait: self._wait,
-            People: self._people,
+            MovePeople: self._people,
             SiteOrder: self._site_order,
             Declare: self._declare,
             Release: self._release,
@@ -201,7 +201,7 @@ class ScenarioPlayer:
     def _elapsed(self) -> float:
         return asyncio.get_running_loop().time() - self._began
 
-    async def _until_due(self, step: Step) -> None:
+    async def _until_due(self, step: ScenarioStep) -> None:
         wait_s = step.after_s if step.at is None else self._clock.seconds_until(step.at, self._elapsed())
         await asyncio.sleep(wait_s)
 
@@ -213,7 +213,7 @@ class ScenarioPlayer:
     async def _wait(self, _step: Wait) -> None:
         return
 
-    async def _people(self, step: People) -> None:
+    async def _people(self, step: MovePeople) -> None:
         self._say("the school day goes on" if step.on else "everybody rests")
         order: Order = {"do": "people", "on": False}
         if step.on:
@@ -239,7 +239,7 @@ class ScenarioPlayer:
         view = await self._users[step.by].release(self._declared[step.name])
         self._say(f"{step.by} releases {step.name}: {view['state']}")
 
-    async def _send(self, control: Path, order: Order, step: Step) -> None:
+    async def _send(self, control: Path, order: Order, step: ScenarioStep) -> None:
         try:
             await asyncio.to_thread(send_order, control, order)
         except (OrderRefused, OSError) as error:
@@ -247,13 +247,13 @@ class ScenarioPlayer:
 
     # --- expectations ---
 
-    async def _expect(self, step: Step) -> None:
+    async def _expect(self, step: ScenarioStep) -> None:
         self._told(step, await self._expectations.check(step))
 
     async def _expect_closure(self, step: ExpectClosure) -> None:
         self._told(step, await self._expectations.closure(step, self._declared[step.name]))
 
-    def _told(self, step: Step, failure: str | None) -> None:
+    def _told(self, step: ScenarioStep, failure: str | None) -> None:
         if failure is not None:
             self._fail(failure)
         else:
@@ -291,13 +291,13 @@ class ScenarioPlayer:
             return self._find(DoorRef(step.site, step.order["door"]), step).control
         return self._agent(step.site, step.agent, step).control
 
-    def _agent(self, site: str, agent: str, step: Step) -> AgentFolder:
+    def _agent(self, site: str, agent: str, step: ScenarioStep) -> AgentFolder:
         for known in self._agents:
             if (known.site, known.agent) == (site, agent):
                 return known
         raise step.fault(f"there is no agent {site}/{agent} in this district")
 
-    def _find(self, door: DoorRef, step: Step) -> AgentFolder:
+    def _find(self, door: DoorRef, step: ScenarioStep) -> AgentFolder:
         for agent in self._agents:
             if agent.site == door.site and door.door in agent.doors:
                 return agent

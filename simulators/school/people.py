@@ -12,7 +12,7 @@ from functools import partial
 
 from protocol.words import DoorMode
 from simulators.school.cards import Card
-from simulators.school.rhythm import Act, ActKind, DayClock, Rhythm
+from simulators.school.rhythm import ActKind, DayClock, DoorAct, Rhythm
 from simulators.school.site import VirtualSite
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class People:
                     loop.call_later(act.after_ms / 1000 / clock.speed, self._do, act)
             await asyncio.sleep(min(SLEEP_S, 60 / clock.speed))
 
-    def _do(self, act: Act) -> None:
+    def _do(self, act: DoorAct) -> None:
         if self._day is None:
             return
         door = self._site.doors[act.door]

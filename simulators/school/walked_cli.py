@@ -66,7 +66,7 @@ async def _walk(config: AgentFile, arguments: argparse.Namespace) -> int:
         planted = {name: rng.choice(list(_FAULTS)) for name in rng.sample(sorted(site.doors), arguments.faults)}
         for name, fault in planted.items():
             _FAULTS[fault](site.doors[name])
-        person = _Shown(site, no_keys, seed=arguments.seed)
+        person = _WatchedWalker(site, no_keys, seed=arguments.seed)
         walk = Walk(site.config, prompts=person, by="a scripted person", **site.options)
         try:
             outcome = await walk.run()
@@ -78,7 +78,7 @@ async def _walk(config: AgentFile, arguments: argparse.Namespace) -> int:
     return code
 
 
-class _Shown(Walker):
+class _WatchedWalker(Walker):
     """A scripted person, and a terminal to watch them at."""
 
     def __init__(self, site: WalkedSite, no_keys: TextIO, *, seed: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.readers import CardRead, ReaderEvent, ReadRefused, Refusal
+from drivers.readers import CardRead, ReaderEvent, ReadRefused, RefusalReason
 from drivers.serial.ascii_reader import FRAMINGS, FrameDecoder, SerialReader
 from drivers.serial.port import open_serial
 from drivers.serial.port_keeper import PortDown, PortUp
@@ -75,7 +75,7 @@ async def test_a_card_with_one_digit_wrong_is_refused_and_counted_every_time(rig
         rig.outside.spoil(n.to_bytes(5, "big"))
     await rig.settled()
     assert len(rig.cards) == 1
-    assert rig.reader.refused == {Refusal.CHECKSUM: 100}
+    assert rig.reader.refused == {RefusalReason.CHECKSUM: 100}
 
 
 async def test_noise_between_frames_costs_no_card_and_makes_none(rig: Rig) -> None:
@@ -85,8 +85,8 @@ async def test_noise_between_frames_costs_no_card_and_makes_none(rig: Rig) -> No
         rig.outside.swipe(40, card)
     await until(lambda: len(rig.cards) == len(cards), "the cards")
     assert rig.cards == cards
-    assert set(rig.reader.refused) <= {Refusal.NOISE}
-    assert rig.reader.refused[Refusal.NOISE] > 40
+    assert set(rig.reader.refused) <= {RefusalReason.NOISE}
+    assert rig.reader.refused[RefusalReason.NOISE] > 40
 
 
 async def test_a_port_that_vanishes_is_told_once_and_reads_again_when_it_is_back(rig: Rig) -> None:
@@ -155,9 +155,9 @@ def test_a_module_that_does_not_repeat_may_see_the_same_card_twice_at_once() -> 
 def test_half_a_frame_and_what_comes_long_after_it_are_not_put_together() -> None:
     decoder = FrameDecoder(FRAMINGS["rdm6300"])
     assert decoder.feed(b"\x024F00A1", 0.0) == []
-    assert decoder.feed(b"B2C39F\x03", 0.25) == [Refusal.FRAMING, Refusal.NOISE]
+    assert decoder.feed(b"B2C39F\x03", 0.25) == [RefusalReason.FRAMING, RefusalReason.NOISE]
     assert decoder.feed(b"\x024F00A1", 1.0) == []
-    assert decoder.feed(b"\x024F00A1B2C39F\x03", 1.01) == [Refusal.FRAMING, CARD]
+    assert decoder.feed(b"\x024F00A1B2C39F\x03", 1.01) == [RefusalReason.FRAMING, CARD]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_half_a_frame_and_what_comes_long_after_it_are_not_put_together() -> Non
 )
 def test_what_is_not_the_familys_frame_is_refused_once(broken: bytes) -> None:
     decoder = FrameDecoder(FRAMINGS["rdm6300"])
-    assert decoder.feed(broken, 0.0) == [Refusal.FRAMING]
+    assert decoder.feed(broken, 0.0) == [RefusalReason.FRAMING]
     assert decoder.feed(b"\x024F00A1B2C39F\x03", 0.0) == [CARD]
 
 
@@ -205,7 +205,7 @@ def test_cards_arrive_whole_however_the_bytes_are_split_and_whatever_is_between(
         found += decoder.feed(bytes(stream[:size]), at)
         del stream[:size]
         at += 0.001
-    assert [item for item in found if not isinstance(item, Refusal)] == cards
+    assert [item for item in found if not isinstance(item, RefusalReason)] == cards
 
 
 async def test_every_refusal_is_an_event_with_its_reason(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ async def test_every_refusal_is_an_event_with_its_reason(tmp_path: Path) -> None
     rig.outside.send(b"\x02Q")
     await rig.settled()
     reasons = [event.reason for event in rig.events if isinstance(event, ReadRefused)]
-    assert reasons == [Refusal.NOISE, Refusal.CHECKSUM, Refusal.FRAMING]
+    assert reasons == [RefusalReason.NOISE, RefusalReason.CHECKSUM, RefusalReason.FRAMING]
     rig.reader.stop()
     rig.outside.unplug()
 

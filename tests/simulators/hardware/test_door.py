@@ -9,10 +9,10 @@ from gpiozero.pins.mock import MockFactory
 
 from drivers.gpio import FailMode, LockKind, LockOutput
 from drivers.sensors import BoltMonitor, DoorContact, RequestToExit, TamperSwitch
-from simulators.hardware.door import DoorWiring, VirtualDoor
+from simulators.hardware.door import DoorPins, VirtualDoor
 from simulators.hardware.timers import LoopTimer, SteppedTimer
 
-WIRING = DoorWiring(lock=17, contact=4, rex=5, bolt=6, tamper=7)
+WIRING = DoorPins(lock=17, contact=4, rex=5, bolt=6, tamper=7)
 SETTLE_S = 0.4  # bolt travel and debouncing
 
 
@@ -24,7 +24,7 @@ class Opening:
     ) -> None:
         self.pins = MockFactory()
         self.time = SteppedTimer()
-        self.wiring = DoorWiring(lock=17, contact=4, rex=5, bolt=6, tamper=7, kind=kind, fail_mode=fail_mode)
+        self.wiring = DoorPins(lock=17, contact=4, rex=5, bolt=6, tamper=7, kind=kind, fail_mode=fail_mode)
         self.door = VirtualDoor(self.wiring, pin_factory=self.pins, timer=self.time, **door)
         self.told: list[tuple[str, bool | None]] = []
         self.lock = self.claim_lock()
@@ -245,7 +245,7 @@ def test_when_the_program_ends_the_lock_loses_its_current_and_the_next_one_finds
 
 def test_a_door_without_bolt_or_tamper_switch_is_a_door() -> None:
     pins, stepped = MockFactory(), SteppedTimer()
-    door = VirtualDoor(DoorWiring(lock=17, contact=4, rex=5), pin_factory=pins, timer=stepped)
+    door = VirtualDoor(DoorPins(lock=17, contact=4, rex=5), pin_factory=pins, timer=stepped)
     assert door.holds
     with pytest.raises(ValueError, match="no tamper"):
         door.pull_tamper()
@@ -253,7 +253,7 @@ def test_a_door_without_bolt_or_tamper_switch_is_a_door() -> None:
 
 def test_two_things_cannot_share_a_pin() -> None:
     with pytest.raises(ValueError, match="one pin"):
-        DoorWiring(lock=17, contact=4, rex=4)
+        DoorPins(lock=17, contact=4, rex=4)
 
 
 async def test_a_door_also_lives_on_the_loops_time() -> None:

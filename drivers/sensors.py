@@ -32,10 +32,10 @@ BOLT_DEBOUNCE_S = 0.010
 """A bolt glides over its monitor's microswitch and is not slammed, and a lockdown waits for its word."""
 
 REX_DEBOUNCE_S = 0.005
-"""Who leaves is believed before the bolt they draw and the leaf they move are."""
+"""Shorter than the other debounces: a request to exit must register before the bolt and contact changes it causes."""
 
 POWER_DEBOUNCE_S = 0.500
-"""A dip of the mains that the supply rides through is nobody's news."""
+"""A dip of the mains that the supply bridges is not reported."""
 
 CHATTER_S = 1.0
 """A contact that has not held still for this long is broken: its value becomes None."""
@@ -66,7 +66,7 @@ class DigitalSensor:
     monotonic_s)` gets the time of the edge that began it; value None means the evidence is gone.
     `on_steady` is called when bouncing has ended and the value is what it was: its evidence counts again.
     The level is read once on construction, without a callback. Keep the sensor: gpiozero holds its callback
-    weakly, and a sensor that was let go is silent.
+    weakly, and a sensor that was collected reports nothing.
     """
 
     def __init__(
@@ -143,12 +143,12 @@ class DigitalSensor:
             if value is None or value == self._value:
                 return self._accept(value, at, at)
             if self._settle is None:
-                # The level moved and no edge told: one was lost. It held since some earlier moment.
+                # The level moved without an edge: one was lost. It held since some earlier moment.
                 return self._accept(value, at, at)
             return self._check_chatter(at)
 
     def confirm(self) -> None:
-        """Nothing to do: :meth:`reread` looks at the pin itself, at any time."""
+        """Do nothing: :meth:`reread` reads the pin itself."""
 
     def close(self) -> None:
         """Stop watching and give up the pin. No callback after it returns, save one already posted."""
@@ -185,7 +185,7 @@ class DigitalSensor:
             began = self._edge_at
             value, at = self.read()
             if not self._accept(value, at, began):
-                self._tell(self._on_steady, value, at)
+                self._call(self._on_steady, value, at)
 
     def _check_chatter(self, now: float) -> bool:
         since = self._unsettled_since
@@ -206,16 +206,16 @@ class DigitalSensor:
         if value == self._value:
             return False
         self._value = value
-        self._tell(self._on_change, value, at)
+        self._call(self._on_change, value, at)
         return True
 
-    def _tell(self, whom: Callable[[bool | None, float], None] | None, value: bool | None, at: float) -> None:
-        if whom is None:
+    def _call(self, listener: Callable[[bool | None, float], None] | None, value: bool | None, at: float) -> None:
+        if listener is None:
             return
         if self._post is None:
-            whom(value, at)
+            listener(value, at)
         else:
-            self._post(whom, value, at)
+            self._post(listener, value, at)
 
 
 class _Switch(DigitalSensor):

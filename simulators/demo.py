@@ -1,6 +1,6 @@
 """A whole district on one machine: broker, central, virtual schools with real agents, people and accounts.
 
-Every part is the real program in its own process, started as anybody would start it; what is virtual begins at
+Every part is the real program in its own process, started as a person would start it; what is virtual begins at
 the GPIO pins and the serial line. Talks to central over HTTP only.
 """
 
@@ -113,7 +113,7 @@ async def unless_a_child_dies(children: Children, work: Any) -> Any:
     working, dying = asyncio.ensure_future(work), asyncio.ensure_future(children.died())
     try:
         await asyncio.wait([working, dying], return_when=asyncio.FIRST_COMPLETED)
-        # A request that fails because its process died is told as that death, if it is known in time.
+        # A request that fails because its process died is reported as that death, if it is known in time.
         if working.done() and working.exception() is not None:
             await asyncio.wait([dying], timeout=1.0)
         return dying.result() if dying.done() else working.result()

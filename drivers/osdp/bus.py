@@ -45,12 +45,12 @@ STEP_S = 0.050
 """libosdp is stepped at least this often whatever happens: its time-outs count in steps."""
 
 WATCH_S = 0.25
-"""How often silence and healing are looked at."""
+"""How often the bus checks for silence and heals readers."""
 
 MAX_READ_AGE_S = 1.0
 
-REFUSED_TOLD_S = 1.0
-"""Refused replies of one reader are told this often at most, and all counted."""
+REFUSED_REPORTED_S = 1.0
+"""Refused replies of one reader are reported this often at most; all are counted."""
 
 
 class OsdpBus:
@@ -101,7 +101,7 @@ class OsdpBus:
         self._wake: asyncio.TimerHandle | None = None
         self._watcher: asyncio.TimerHandle | None = None
         self._watch_due = 0.0
-        self._silent_told = False
+        self._silence_reported = False
 
     def start(self) -> None:
         """Open the port and begin. Call on the running loop. A port that fails is tried again, not raised."""
@@ -119,7 +119,7 @@ class OsdpBus:
         self._port.stop()
         self._close()
         self._loop = None
-        self._silent_told = False
+        self._silence_reported = False
         for reader in self._readers:
             reader.forget()
 
@@ -143,7 +143,7 @@ class OsdpBus:
         return True
 
     def refused(self, reader: str) -> int:
-        """How many replies under the reader's address were not believed. KeyError if unknown."""
+        """How many replies under the reader's address were refused. KeyError if unknown."""
         return self._by_name[reader].refused
 
     def may_set_key(self, reader: str) -> bool:
@@ -234,8 +234,8 @@ class OsdpBus:
 
     def _refuse(self, reader: PolledReader, reason: Forged, now: float) -> None:
         reader.refused += 1
-        if now - reader.refused_told_at >= REFUSED_TOLD_S:
-            reader.refused_told_at = now
+        if now - reader.refusal_reported_at >= REFUSED_REPORTED_S:
+            reader.refusal_reported_at = now
             self._publish(events.ReplyRefused(reader.config.name, reason, now))
 
     def _pump(self, spoke: int = 0) -> None:
@@ -244,7 +244,7 @@ class OsdpBus:
         if panel is None:
             return
         secure_before = panel.secure()
-        told = panel.run(channel)
+        reported = panel.run(channel)
         if channel.error is not None:
             self._port.lost(str(channel.error))
             return
@@ -254,7 +254,7 @@ class OsdpBus:
             if took:
                 self._readers[offset].keys.acknowledged()
                 self._readers[offset].rejoin(now)
-        for report in told:
+        for report in reported:
             self._report(report, now)
             spoke &= ~(1 << report.offset)
         # A poll answered with nothing, over a channel that was up before: the reader's queue is empty.
@@ -317,8 +317,8 @@ class OsdpBus:
         if took is not None:
             name = reader.config.name
             self._publish(events.KeySet(name, reader.keys.in_use, now) if took else events.KeyKept(name, now))
-        if reader.told_online is not True:
-            reader.told_online = True
+        if reader.reported_online is not True:
+            reader.reported_online = True
             self._publish(events.ReaderOnline(reader.config.name, now))
         if reader.lasting is not None:
             reader.queue.extend(commands(reader.lasting))
@@ -331,7 +331,7 @@ class OsdpBus:
         self._watcher = self._loop.call_later(WATCH_S, self._watch)
         now = self._clock()
         if now - self._watch_due > WATCH_S:
-            # The loop was blocked: nobody listened, so nothing can be said about silence.
+            # The loop was blocked and read nothing: that is no silence of the readers.
             for reader in self._readers:
                 reader.listened_from = now
         self._watch_due = now + WATCH_S
@@ -339,7 +339,7 @@ class OsdpBus:
         if panel is not None:
             secure = panel.secure()
             for reader in self._readers:
-                if self._panel is panel:  # else every reader has just begun anew
+                if self._panel is panel:  # else every reader has just begun a new handshake
                     self._heal(panel, reader, now, secure=bool(secure >> reader.offset & 1))
         self._watch_line(now)
 
@@ -367,20 +367,20 @@ class OsdpBus:
 
     def _go_offline(self, reader: PolledReader, reason: OfflineReason, now: float) -> None:
         reader.online, reader.stale = False, True
-        if reader.told_online is not False:
-            reader.told_online = False
+        if reader.reported_online is not False:
+            reader.reported_online = False
             self._publish(events.ReaderOffline(reader.config.name, reason, now))
 
     def _watch_line(self, now: float) -> None:
         silent = all(reader.silent(now) for reader in self._readers)
-        if silent == self._silent_told:
+        if silent == self._silence_reported:
             return
-        self._silent_told = silent
+        self._silence_reported = silent
         self._publish(events.LineSilent(self.name, now) if silent else events.LineRestored(self.name, now))
 
     def _publish(self, event: OsdpEvent) -> None:
         if self._loop is None:
-            return  # the owner stopped the bus while it was being told something else
+            return  # the owner stopped the bus from within another event
         try:
             self._on_event(event)
         except Exception:  # noqa: BLE001 - the line must go on whatever the owner does with an event

@@ -43,7 +43,7 @@ class ReaderOffline:
 
 @dataclass(frozen=True, slots=True)
 class LineSilent:
-    """No reader of the line was heard for longer than the silence limit. Told once until `LineRestored`."""
+    """No reader of the line was heard for longer than the silence limit. Reported once until `LineRestored`."""
 
     line: str
     at: float

@@ -1,6 +1,6 @@
 """OSDP frames as bytes (IEC 60839-11-5, packet format): found in a stream, checked, taken apart, built.
 
-Pure. A frame found here has a good CRC or checksum and nothing more: whether it may be believed is not judged here.
+Pure. A frame found here has a good CRC or checksum and nothing more: drivers.osdp.gate judges whether it counts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CRC_START = 0x1D0F
 
 
 class CommandCode(IntEnum):
-    """What a panel says; only what somebody here has to tell apart."""
+    """Codes of a panel's commands; only those that this house distinguishes."""
 
     POLL = 0x60
     ID = 0x61
@@ -34,7 +34,7 @@ class CommandCode(IntEnum):
 
 
 class ReplyCode(IntEnum):
-    """What a reader answers; likewise."""
+    """Codes of a reader's replies, likewise."""
 
     ACK = 0x40
     NAK = 0x41

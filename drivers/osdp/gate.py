@@ -1,8 +1,8 @@
-"""Which replies libosdp may see at all. Pure, and stricter than libosdp 3.2.9, which believes too much.
+"""Which replies libosdp may see at all. Pure, and stricter than libosdp 3.2.9, which accepts too much.
 
 Two holes are closed here, each with a test that plays it. A handshake block (SCS_11 to SCS_14) within a secure
-session makes libosdp skip the MAC, so that anybody on the cable could send a card in plaintext. And a card sent in
-plaintext before the handshake is kept, and told as soon as the session of the true reader is up.
+session makes libosdp skip the MAC, so that any device on the cable could send a card in plaintext. And a card sent in
+plaintext before the handshake is kept, and reported as soon as the session of the true reader is up.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _ANY_SEQUENCE = (ReplyCode.NAK, ReplyCode.BUSY)
 
 
 class Forged(StrEnum):
-    """Why a reply was not believed."""
+    """Why a reply was refused."""
 
     UNASKED = "unasked"
-    """Nobody was asked, or another reader was: a second reader at the address, a repeat, an injected frame."""
+    """No reader was asked, or another one: a second reader at the address, a repeat, an injected frame."""
     UNPROTECTED = "unprotected"
     """It carries no MAC although the secure channel is up: an injected card, or a reader gone rogue."""
     OUT_OF_PLACE = "out_of_place"
@@ -58,5 +58,5 @@ def refuse(frame: Frame, *, asked: Question | None, secure: bool, key_sent: bool
 
 
 def proves_presence(frame: Frame, *, secure: bool) -> bool:
-    """Whether a reply shows that the reader itself is there: plaintext within a session could be anybody's."""
+    """Whether a reply shows that the reader itself is there: any device can send plaintext within a session."""
     return not secure or frame.block_type is not None

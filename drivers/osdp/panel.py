@@ -89,7 +89,7 @@ class PanelChannel:
 
 
 class RawEvent(NamedTuple):
-    """An event as libosdp told it."""
+    """An event as libosdp reported it."""
 
     offset: int
     fields: dict[str, Any]
@@ -133,7 +133,7 @@ class Panel:
         self._cp.disable_pd(offset)
 
     def enabled(self, offset: int) -> bool:
-        """Whether the reader is spoken to."""
+        """Whether libosdp polls the reader."""
         return bool(self._cp.is_pd_enabled(offset))
 
     def enable(self, offset: int) -> None:
@@ -143,7 +143,7 @@ class Panel:
         self._cp.enable_pd(offset)
 
     def parked(self, offset: int) -> bool:
-        """Whether libosdp has given the reader up, and would not speak to it again for 300 s."""
+        """Whether libosdp has given the reader up, and would not poll it again for 300 s."""
         return offset in self._parked
 
     def submit(self, offset: int, command: dict[str, Any]) -> bool:

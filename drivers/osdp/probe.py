@@ -1,4 +1,4 @@
-"""Asks, in plaintext, who is on a line: every address in turn. For a person with a cable, never in service."""
+"""Finds the readers on a line by asking every address in plaintext. For a person with a cable, never in service."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Prober:
         asyncio.get_running_loop().remove_reader(self._line.fileno())
 
     async def scan(self, addresses: Iterable[int] = range(MAX_ADDRESS + 1)) -> list[Present]:
-        """Everybody who answers. Raises LineDisturbed, or OSError if the port fails."""
+        """Every reader that answers. Raises LineDisturbed, or OSError if the port fails."""
         present = []
         for address in addresses:
             answer = await self._ask(address, CommandCode.ID, b"\x00")

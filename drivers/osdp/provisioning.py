@@ -1,7 +1,7 @@
-"""Gives one reader on an isolated line its first key: the only place where the default key, SCBK-D, is spoken.
+"""Gives one reader on an isolated line its first key: the only place that uses the default key, SCBK-D.
 
-Whoever listens on the line meanwhile learns the key, for SCBK-D is printed in the standard. So it is done at the
-bench or with one reader alone on its cable, by a person, and by no program in service: a test holds that nothing the
+Any device that listens on the line meanwhile learns the key, for SCBK-D is printed in the standard. So a person does
+it at the bench or with one reader alone on its cable, and no program in service does: a test holds that nothing the
 agent runs imports this module.
 """
 
@@ -85,7 +85,7 @@ class _ReaderSession:
         self.ours = False
         """The channel came up with the key."""
         self.plaintext = False
-        """The reader is spoken to, without a channel."""
+        """The reader answers, without a channel."""
         self.offline = False
         self.answered: bool | None = None
         """How the last command ended."""
@@ -122,7 +122,7 @@ class _ReaderSession:
                     await self._arrived.wait()
 
     def set_address(self, address: int, baud: int) -> None:
-        """Submit the command; `answered` tells."""
+        """Submit the command; `answered` is its outcome."""
         command = {"command": osdp_sys.CMD_COMSET, "address": address, "baud_rate": baud}
         if not (self.ours and self._panel.submit_command(0, command)):
             self.answered = False

@@ -1,4 +1,4 @@
-"""What libosdp tells of a reader, turned into events. Pure; whether a report may be believed is the bus's to say."""
+"""Turns what libosdp reports of a reader into events. Pure; the bus decides which reports count."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 A frame is STX, ten hex digits (the card's five bytes), two hex digits (their exclusive or) and an end: CR LF ETX
 from an ID-12, ETX alone from an RDM6300. The checksum catches every flipped bit and every burst within one byte;
-two flips in the same bit of two bytes pass. Such a module never speaks unless there is a card: a dead one cannot
-be told from an idle one, only its port can. It can show nothing: no lamp, no buzzer.
+two flips in the same bit of two bytes pass. Such a module never speaks unless there is a card: a dead one looks
+like an idle one, only a lost port shows. It can show nothing: no lamp, no buzzer.
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ class FrameDecoder:
     def __init__(self, framing: Framing) -> None:
         self._framing = framing
         self._frame: bytearray | None = None
-        self._strayed = False  # bytes outside a frame are told once until the next frame begins
+        self._strayed = False  # bytes outside a frame are reported once until the next frame begins
         self._last_byte_s = 0.0
         self._shown: bytes | None = None
         self._shown_s = 0.0
 
     def clear(self) -> None:
-        """Forget a frame that has begun: the line was opened anew."""
+        """Forget a frame that has begun: the line was opened again."""
         self._frame = None
         self._strayed = False
 
@@ -86,7 +86,7 @@ class FrameDecoder:
         self._last_byte_s = at
         for byte in data:
             outcome = self._take(byte)
-            if isinstance(outcome, RefusalReason) or (outcome is not None and self._news(outcome, at)):
+            if isinstance(outcome, RefusalReason) or (outcome is not None and self._appeared(outcome, at)):
                 found.append(outcome)
         return found
 
@@ -105,7 +105,7 @@ class FrameDecoder:
         fits = byte in _HEX if place < _DIGITS else byte == self._framing.tail[place - _DIGITS]
         if not fits:
             self._frame = None
-            self._strayed = True  # the rest of this frame is no news
+            self._strayed = True  # the rest of this frame is not reported again
             return RefusalReason.FRAMING
         frame.append(byte)
         if len(frame) < _DIGITS + len(self._framing.tail):
@@ -114,8 +114,8 @@ class FrameDecoder:
         *card, check = bytes.fromhex(frame[:_DIGITS].decode("ascii"))
         return bytes(card) if reduce(xor, card) == check else RefusalReason.CHECKSUM
 
-    def _news(self, card: bytes, at: float) -> bool:
-        """Whether the card was not simply still there."""
+    def _appeared(self, card: bytes, at: float) -> bool:
+        """Whether the card is a new one and not still the one before."""
         again = self._framing.repeats and card == self._shown and at - self._shown_s <= GONE_S
         self._shown, self._shown_s = card, at
         return not again
@@ -125,8 +125,8 @@ class SerialReader:
     """One module. ``on_event`` is called on the loop :meth:`start` was called on.
 
     ``open_line`` opens the port (``lambda: open_serial(device, 9600)``) and is called again, with back-off, after
-    a failure; PortDown and PortUp are told once each, with the reader's name as their line. What may have waited
-    while the loop was held off is told with the earliest time it can have come, so that it can be judged by its age.
+    a failure; PortDown and PortUp are reported once each, with the reader's name as their line. What may have waited
+    while the loop was held off carries the earliest time it can have come, so that its age can be judged.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class SerialReader:
 
     @property
     def listening(self) -> bool:
-        """Whether the port is open."""
+        """Whether the port is open now."""
         return self._keeper.is_open
 
     def start(self) -> None:

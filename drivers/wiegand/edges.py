@@ -29,12 +29,12 @@ class EdgeWatch(Protocol):
     """Two lines being watched."""
 
     def close(self) -> None:
-        """Watch no more, and give the pins back. No edge is told after it returns."""
+        """Watch no more, and give the pins back. No edge is reported after it returns."""
         ...
 
 
 class EdgeSource(Protocol):
-    """Something that tells falling edges."""
+    """A source of falling edges."""
 
     def watch(self, data0: int, data1: int, on_edge: OnEdge) -> EdgeWatch:
         """Watch two pins (BCM numbers), pulled up. Raises OSError if a pin cannot be had."""
@@ -60,7 +60,7 @@ class _PinWatch:
             for number, line in lines.items():
                 device = InputDevice(number, pull_up=True, pin_factory=factory)
                 self._devices.append(device)
-                handler = _told(line, on_edge)
+                handler = _handler(line, on_edge)
                 self._handlers.append(handler)
                 device.pin.edges = "falling"
                 device.pin.when_changed = handler
@@ -75,7 +75,7 @@ class _PinWatch:
         self._devices.clear()
 
 
-def _told(line: DataLine, on_edge: OnEdge) -> Callable[[float, int], None]:
+def _handler(line: DataLine, on_edge: OnEdge) -> Callable[[float, int], None]:
     def handler(ticks: float, state: int) -> None:
         if not state:
             on_edge(line, round(ticks * 1e9))

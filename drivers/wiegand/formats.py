@@ -138,7 +138,7 @@ def from_bytes(data: bytes, bits: int) -> int:
 
 
 def check_together(formats: Iterable[CardFormat]) -> None:
-    """Whether one reader can tell these formats apart. Raises ValueError if not.
+    """Raise ValueError unless one reader can distinguish these formats.
 
     Two lengths one bit apart cannot share a reader: a longer card with one bit missed would be judged as a
     shorter one, and its few parity bits hold by chance (one time in four for two of them).

@@ -37,7 +37,7 @@ _LATE = 3  # the two lines' events may overtake each other, no more
 class KernelEdges:
     """Falling edges of lines of /dev/gpiochipN; ``chip`` None finds the one behind the 40-pin header.
 
-    ``watch`` is called on a running loop, and edges are told on it. Raises OSError if there is no such chip.
+    ``watch`` is called on a running loop, which also runs ``on_edge``. Raises OSError if there is no such chip.
     """
 
     def __init__(self, chip: int | None = None, *, devices: Path = Path("/dev")) -> None:
@@ -48,7 +48,7 @@ class KernelEdges:
     def watch(self, data0: int, data1: int, on_edge: OnEdge) -> EdgeWatch:
         """Watch two pins (BCM numbers), pulled up. Raises OSError if a pin cannot be had.
 
-        A gap in the kernel's numbers is told as two edges at one moment, which no reader makes: the frame they
+        A gap in the kernel's numbers is reported as two edges at one moment, which no reader makes: the frame they
         fall into is refused.
         """
         loop = asyncio.get_running_loop()
@@ -111,7 +111,7 @@ class _KernelWatch:
 
 
 class Gaps:
-    """Finds lost events by their numbers, which count up from 1 and may be told a little out of turn."""
+    """Finds lost events by their numbers, which count up from 1 and may arrive a little out of turn."""
 
     def __init__(self) -> None:
         self._highest = 0

@@ -1,6 +1,6 @@
 """One Wiegand reader or keypad on two pins: edges in, cards, keys and refusals out.
 
-It accepts only the formats and the keypad it was told of. It does not know cardholders or doors.
+It accepts only the formats and the keypad it is configured for. It does not know cardholders or doors.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SETTLE_S = 0.05
 """A frame is judged once nothing more came for so long: a frame gap, and as much again for edges on their way."""
 
 MAX_PENDING = 4096
-"""More edges than this without a pause are noise, told once; nothing is kept until it is quiet. It is seconds of
+"""More edges than this without a pause are noise, reported once; nothing is kept until it is quiet. It is seconds of
 the fastest reader, so that what waited while this program was held off is still judged."""
 
 
@@ -29,7 +29,7 @@ class WiegandReader:
     """One reader. ``on_event`` is called on the loop :meth:`start` was called on.
 
     ``formats`` may be empty for a keypad alone; ``keypad_bits`` is 0 (none), 4 or 8. Raises ValueError if one pin
-    is both lines, if nothing could be accepted, or if the formats cannot be told apart.
+    is both lines, if nothing could be accepted, or if two formats cannot be distinguished.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class WiegandReader:
         self._guard = threading.Lock()
         self._pending: list[Edge] = []
         self._deaf = False  # too much noise: nothing is kept until it is quiet
-        self._noise_told = False
+        self._noise_reported = False
         self._armed = False
         self._heard_s = 0.0
         self._last_ns: int | None = None
@@ -94,7 +94,7 @@ class WiegandReader:
         with self._guard:
             self._loop = None
             self._pending = []
-            self._armed = self._deaf = self._noise_told = False
+            self._armed = self._deaf = self._noise_reported = False
 
     # --- on the source's thread ---
 
@@ -127,9 +127,9 @@ class WiegandReader:
                 self._armed = self._deaf = False
                 if pending and not deaf:
                     self._last_ns = max(at_ns for at_ns, _ in pending)
-        if deaf and not self._noise_told:
+        if deaf and not self._noise_reported:
             self._refuse(RefusalReason.TOO_MANY_BITS, time.monotonic())
-        self._noise_told = deaf and quiet < SETTLE_S
+        self._noise_reported = deaf and quiet < SETTLE_S
         if quiet < SETTLE_S:
             self._arm(SETTLE_S - quiet)
         elif not deaf:

@@ -55,7 +55,6 @@ class AgentFolder:
 
     @property
     def config(self) -> Path:
-        """Its agent.yaml."""
         return self.folder / "agent.yaml"
 
     @property
@@ -66,7 +65,7 @@ class AgentFolder:
 
 @dataclass(frozen=True, slots=True)
 class MadeDistrict:
-    """What was made."""
+    """The folders and files that make_district wrote."""
 
     folder: Path
     agents: tuple[AgentFolder, ...]
@@ -84,7 +83,7 @@ class MadeDistrict:
 
     @property
     def doors(self) -> tuple[tuple[str, str], ...]:
-        """All (site, door)."""
+        """Every door, as (site, door)."""
         return tuple((agent.site, door) for agent in self.agents for door in agent.doors)
 
 

@@ -45,7 +45,7 @@ class DistrictSize:
 
 @dataclass(frozen=True, slots=True)
 class DoorPlan:
-    """One door."""
+    """A door and how it is fitted."""
 
     door: str
     name: str
@@ -59,7 +59,6 @@ class DoorPlan:
 
     @property
     def kind(self) -> LockKind:
-        """What locks it."""
         return LockKind.MAGLOCK if self.maglock else LockKind.STRIKE
 
     @property
@@ -79,7 +78,7 @@ class AgentPlan:
 
 @dataclass(frozen=True, slots=True)
 class SitePlan:
-    """One school."""
+    """A school and its agents."""
 
     site: str
     name: str
@@ -107,7 +106,7 @@ GROUPS = (
 )
 
 LOST_CARDS = 3
-"""Cards that somebody still holds and the district does not know."""
+"""Cards that are still held and that the district does not know."""
 
 _PLACES = ("Thistledown", "Larkmere", "Quillwater", "Fernhollow", "Ambervale", "Saltbrook", "Windlow", "Copperfen")
 _LEVELS = ("High", "Middle", "Elementary")

@@ -6,7 +6,7 @@ from edge_agent.host.clock import SystemClock
 
 
 class VirtualClock(SystemClock):
-    """Monotonic time is the machine's own; nobody can set that on a Pi either."""
+    """Monotonic time is the machine's own; no program can set that on a Pi either."""
 
     def __init__(self, *, require_sync: bool) -> None:
         super().__init__(require_sync=require_sync)
@@ -26,5 +26,5 @@ class VirtualClock(SystemClock):
         return super().utc_ns() + self._ahead_ns
 
     def trusted(self) -> bool:
-        """Whether it is to be believed."""
+        """Whether the agent may trust its time."""
         return not self._distrusted and super().trusted()

@@ -2,7 +2,7 @@
 
 It has the physics that make door sensing hard: bolts take time, contacts bounce, latches jam or do not
 catch, doors are propped and forced. It reads its lock from the very pin the driver writes. Egress is
-mechanical, as in life: from inside the door always opens, whatever the lock is told.
+mechanical, as in life: from inside the door always opens, whatever the lock is commanded.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class VirtualDoor:
 
     @property
     def holds(self) -> bool:
-        """Whether somebody who pulls from outside stays outside."""
+        """Whether the door resists a person who pulls from outside."""
         with self._guard:
             return self._leaf_closed and not self.released and self._bolt_thrown
 
@@ -170,7 +170,7 @@ class VirtualDoor:
                 self._push_bolt_back()
             self._contact.move(closed=True)
             self._move_bolt()
-        self._tell()
+        self._notify()
 
     # --- trouble ---
 
@@ -216,7 +216,7 @@ class VirtualDoor:
             self._throw_s = travel_s
 
     def kill_strike(self, on: bool = True) -> None:
-        """The bolt moves no more, whatever the lock is told: a broken solenoid, a lost wire."""
+        """The bolt moves no more, whatever the lock is commanded: a broken solenoid, a lost wire."""
         with self._guard:
             self._dead = on
             self._move_bolt()
@@ -276,7 +276,7 @@ class VirtualDoor:
             self._bolt_thrown = thrown
             if self._bolt is not None:
                 self._bolt.move(closed=thrown)
-        self._tell()
+        self._notify()
 
     def _open(self) -> None:
         if self._swing is not None:
@@ -285,12 +285,12 @@ class VirtualDoor:
         self._leaf_closed = False
         self._contact.move(closed=False)
         self._move_bolt()
-        self._tell()
+        self._notify()
 
     def _swing_shut(self) -> None:
         self._swing = None
         self.close()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self.on_move is not None:
             self.on_move()

@@ -68,7 +68,7 @@ class VirtualLine:
         self._order = itertools.count()
         self._wire_free = 0.0
         self._master, self._slave = pty.openpty()
-        tty.setraw(self._slave)  # before anybody writes: a cooked pty mangles and echoes
+        tty.setraw(self._slave)  # before the first byte: a cooked pty mangles and echoes
         os.set_blocking(self._master, False)
         self.path = os.ttyname(self._slave)
         self._stop_read, self._stop_write = os.pipe()

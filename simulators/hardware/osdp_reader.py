@@ -39,7 +39,7 @@ _CAPABILITIES = (
 
 @dataclass(frozen=True, slots=True)
 class Led:
-    """The reader was told to light up."""
+    """The panel made the reader light up."""
 
     colour: str
     """dark, red, green, amber or blue."""
@@ -51,7 +51,7 @@ class Led:
 
 @dataclass(frozen=True, slots=True)
 class Buzzer:
-    """The reader was told to sound."""
+    """The panel made the reader sound."""
 
     times: int
     at: float
@@ -122,12 +122,12 @@ class VirtualOsdpReader:
 
     @property
     def leds(self) -> list[str]:
-        """The colours it was told to show, oldest first."""
+        """The colours the panel made it show, oldest first."""
         return [shown.colour for shown in self.shown if isinstance(shown, Led)]
 
     @property
     def granted(self) -> bool:
-        """Whether it was ever told to show green."""
+        """Whether the panel ever made it show green."""
         return "green" in self.leds
 
     @property

@@ -76,7 +76,7 @@ class VirtualSerialReader:
         return bytes([_STX]) + digits + self._framing.tail
 
     def send(self, data: bytes) -> None:
-        """Send raw bytes. Unplugged, or with nobody listening for long, they go nowhere."""
+        """Send raw bytes. Unplugged, or with a full buffer, they are lost."""
         with self._guard, contextlib.suppress(BlockingIOError):
             if self._master is not None:
                 os.write(self._master, data)
@@ -95,7 +95,7 @@ class VirtualSerialReader:
             if self._master is not None:
                 return
             self._master, self._slave = pty.openpty()
-            tty.setraw(self._slave)  # before anybody writes: a cooked pty mangles and echoes
+            tty.setraw(self._slave)  # before the first byte: a cooked pty mangles and echoes
             os.set_blocking(self._master, False)
             Path(self.path).unlink(missing_ok=True)  # a process that was killed left it
             Path(self.path).symlink_to(os.ttyname(self._slave))

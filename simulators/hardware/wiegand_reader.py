@@ -43,7 +43,7 @@ class WiegandPin(MockPin):  # type: ignore[misc]
     """A data line: high at rest, pulled low for a moment that the reader names."""
 
     def pulse(self, at_ns: int) -> None:
-        """Fall and rise; whoever watches is told that it fell at ``at_ns`` (monotonic)."""
+        """Fall and rise; a watcher of the pin gets ``at_ns`` (monotonic) as the moment it fell."""
         watched = self._when_changed is not None and self._edges in {"both", "falling"}
         if self.state and watched and self.function == "input":
             self._state, self._last_change = False, at_ns / 1e9

@@ -1,4 +1,4 @@
-"""An agent's wiring, hung up: the virtual doors, switches and converters at the other end of its pins.
+"""The other side of an agent's wiring: the virtual doors, switches and converters at its pins.
 
 Shared by the site that a real agent runs in and the one that is walked. It moves nothing by itself.
 """

@@ -48,7 +48,7 @@ def door_verbs() -> tuple[Verb, ...]:
             (
                 DOOR,
                 number("hold_s", "seconds until it falls shut", WALK_THROUGH_S),
-                flag("from_inside", "whoever leaves is always let out", default=False),
+                flag("from_inside", "a person who leaves is always let out", default=False),
             ),
             on(_person_opens),
         ),
@@ -77,7 +77,7 @@ def door_verbs() -> tuple[Verb, ...]:
         ),
         Verb(
             "dead_strike",
-            "the bolt stays where it is, whatever the lock is told",
+            "the bolt stays where it is, whatever the lock is commanded",
             (DOOR, off_mends),
             on(lambda door, on: door.kill_strike(on)),
         ),

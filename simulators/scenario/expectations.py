@@ -27,7 +27,7 @@ MOST_EVENTS = 500
 
 
 class Expectations:
-    """Looks at central as ``observer``. ``broken``: doors nobody expects to be proven. Made as the scenario begins.
+    """Asks central as ``observer``; make it as the scenario begins. ``broken``: doors that need not be proven.
 
     Every check returns None, or what was shown instead, as a sentence.
     """
@@ -130,7 +130,7 @@ class Expectations:
 
 
 async def within(seconds: float, reached: Callable[[], Awaitable[bool]]) -> bool:
-    """Whether something is so within some seconds. It is looked at once more when time is up."""
+    """Whether something is so within some seconds. Asks once more when time is up."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while True:

@@ -306,8 +306,8 @@ class _Steps:
 
     def _fault(self, at: str) -> Callable[[str], ConfigError]:
         def fault(problem: str) -> ConfigError:
-            told = Problem(self._report.file, self._report.line(at), at, problem, "")
-            return ConfigError(str(told), (told,))
+            found = Problem(self._report.file, self._report.line(at), at, problem, "")
+            return ConfigError(str(found), (found,))
 
         return fault
 

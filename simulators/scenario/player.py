@@ -100,7 +100,7 @@ class Result:
 
 
 class Machines(Protocol):
-    """Who can take the power from an agent's machine, in the middle of whatever it does, and give it back."""
+    """Takes the power from an agent's machine, without a warning, and gives it back."""
 
     async def cut_power(self, agent: AgentFolder) -> None:
         """Nothing of the program is left when it returns."""
@@ -175,9 +175,9 @@ class ScenarioPlayer:
                     break
 
     async def _rest(self) -> None:
-        """Nobody walks about any more, whoever the next scenario is about."""
+        """Let all people rest: the next scenario begins without them."""
         for agent in self._agents:
-            # One that has no power has nobody, either.
+            # An agent without power has no people, either.
             with contextlib.suppress(OrderRefused, OSError):
                 await asyncio.to_thread(send_order, agent.control, {"do": "people", "on": False})
 
@@ -248,12 +248,12 @@ class ScenarioPlayer:
     # --- expectations ---
 
     async def _expect(self, step: ScenarioStep) -> None:
-        self._told(step, await self._expectations.check(step))
+        self._report(step, await self._expectations.check(step))
 
     async def _expect_closure(self, step: ExpectClosure) -> None:
-        self._told(step, await self._expectations.closure(step, self._declared[step.name]))
+        self._report(step, await self._expectations.closure(step, self._declared[step.name]))
 
-    def _told(self, step: ScenarioStep, failure: str | None) -> None:
+    def _report(self, step: ScenarioStep, failure: str | None) -> None:
         if failure is not None:
             self._fail(failure)
         else:
@@ -261,7 +261,7 @@ class ScenarioPlayer:
 
     @contextlib.asynccontextmanager
     async def _watching(self, step: Never) -> Any:
-        """Look at a door until the scenario ends; note if it is ever shown as it must not be."""
+        """Watch a door until the scenario ends; fail once it is shown as it must not be."""
 
         async def watch() -> None:
             while True:

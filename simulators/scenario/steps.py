@@ -34,7 +34,7 @@ class ScenarioStep:
 
     @property
     def said(self) -> str:
-        """The step in a few words, for whoever watches it played."""
+        """The step in a few words, for the log."""
         unsaid = ("at", "after_s", "fault", "within_s")
         given = [getattr(self, part.name) for part in fields(self) if part.name not in unsaid]
         return " ".join(str(value) for value in given if value is not None)
@@ -42,7 +42,7 @@ class ScenarioStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait(ScenarioStep):
-    """Nothing but time."""
+    """A step that only lets time pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class SiteOrder(ScenarioStep):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Power(ScenarioStep):
-    """An agent's machine loses its power in the middle of whatever it does, or has it again."""
+    """An agent's machine loses its power without a warning, or has it again."""
 
     site: str
     agent: str
@@ -164,7 +164,7 @@ class Never(ScenarioStep):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A parsed scenario. ``breaks``: the doors it breaks on purpose, which nobody expects to be proven.
+    """A parsed scenario. ``breaks``: the doors it breaks on purpose, which are not expected to be proven.
 
     ``leaves_broken``: they are broken still at its end, so it is the last to be played in a district.
     """

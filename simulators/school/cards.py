@@ -18,7 +18,7 @@ from drivers.wiegand.formats import FORMATS, to_bytes
 class Card:
     """One card, and the PIN its holder knows: ``bits`` bits, left-aligned in ``data``, as a reader sends them.
 
-    ``cardholder`` None: not ours. The duress PIN is for when somebody makes them open.
+    ``cardholder`` None: the district does not know it. The duress PIN is for a holder who is forced to open.
     """
 
     cardholder: str | None

@@ -86,7 +86,7 @@ class Rhythm:
 class DayClock:
     """School time: ``starts`` (minutes since midnight) at moment 0, ``speed`` times as fast as the world's.
 
-    After the school day the next one begins at once: nobody watches a demonstration of the night.
+    After the school day the next one begins at once: a demonstration of the night shows nothing.
     """
 
     starts: float = DAY_BEGINS

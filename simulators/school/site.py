@@ -120,7 +120,7 @@ class VirtualSite:
         self._loop.call_later(PANIC_PRESS_S, self.trip, "panic", False)
 
     def _colour(self, door: str, colour: str) -> None:
-        """On any thread."""
+        """Pass a reader's colour to the loop, from any thread."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(lambda: (self.on_green if colour == "green" else self.on_amber)(door))
 

@@ -89,7 +89,7 @@ class WalkedSite:
         """Let fast time pass at the doors. The first time, wait for the readers that live."""
         assert self._steps is not None
         async with asyncio.timeout(READERS_UP_S):
-            while not all(reader.secure for reader in self._living):  # noqa: ASYNC110 - libosdp tells nobody
+            while not all(reader.secure for reader in self._living):  # noqa: ASYNC110 - libosdp has no event for it
                 await asyncio.sleep(LOOK_S)
         self._living.clear()
         self._steps.advance(seconds)

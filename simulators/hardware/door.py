@@ -206,10 +206,6 @@ class VirtualDoor:
         with self._guard:
             switch.set_fault(fault)
 
-    def disconnect_contact(self, on: bool = True) -> None:
-        """Cut the wire of the door contact: it reads open."""
-        self.break_wire(DoorInput.CONTACT, WireFault.CUT if on else WireFault.NONE)
-
     def weaken_bolt(self, travel_s: float) -> None:
         """From the next time on the bolt takes this long to be thrown: a worn spring. It is drawn as fast as ever."""
         with self._guard:

@@ -54,7 +54,15 @@ class VirtualWiring:
             )
             if wiring is not None
         }
-        """The agent's own inputs, by name."""
+        """The agent's own inputs, by name, each at rest to begin with."""
+        self._at_rest = {name: switch.closed for name, switch in self.switches.items()}
+
+    def trip(self, name: str, on: bool) -> None:
+        """Work one of the agent's own inputs: ``fire``, ``panic``, ``mains`` (on: it has failed), ``battery`` (on: it
+        is low). ValueError if it is not wired."""
+        if name not in self.switches:
+            raise ValueError(f"this agent has no {name} input; it has: {', '.join(self.switches) or 'none'}")
+        self.switches[name].move(closed=self._at_rest[name] is not on)
 
     def _door(self, wiring: DoorWiring) -> DoorPins:
         if wiring.rex is None:

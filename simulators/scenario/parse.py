@@ -266,6 +266,19 @@ def load_scenario(path: Path) -> Scenario:
     )
 
 
+_WHEN = ("at", "after", "within")
+_PLAIN_STEPS: dict[type[StepForm], Callable[..., ScenarioStep]] = {
+    PeopleForm: MovePeople,
+    EventsForm: ExpectEvents,
+    ExpectForm: ExpectSeen,
+    ConditionForm: ExpectDoor,
+    ModeForm: ExpectMode,
+    AlarmForm: ExpectAlarm,
+    NeverForm: Never,
+}
+"""Forms whose fields are the step's own."""
+
+
 class _Steps:
     """Makes the steps in their order. What no form can say goes to the report."""
 
@@ -284,9 +297,9 @@ class _Steps:
         when = {"at": form.at, "after_s": form.after or 0.0, "fault": self._fault(at)}
         if isinstance(form, ExpectForm):
             when["within_s"] = form.within
+        if type(form) in _PLAIN_STEPS:
+            return _plain_step(form, when)
         match form:
-            case PeopleForm():
-                return MovePeople(on=form.on, **when)
             case PowerStepForm():
                 return Power(site=form.site, agent=form.agent, on=verb == "power_back", **when)
             case DeclareForm():
@@ -295,13 +308,6 @@ class _Steps:
                 return Release(name=self._known(form.name, at), by=form.by, **when)
             case ProvenForm():
                 return ExpectClosure(name=self._known(form.name, at), **when)
-            case EventsForm():
-                kind = str(form.kind)
-                return ExpectEvents(site=form.site, door=form.door, kind=kind, at_least=form.at_least, **when)
-            case AtDoorForm() | NeverForm():
-                return _of_door(form, when)
-            case ExpectForm():
-                return ExpectSeen(**when)
         return Wait(**when) if verb == "wait" else self._order(verb, form, at, when)
 
     def _fault(self, at: str) -> Callable[[str], ConfigError]:
@@ -350,15 +356,9 @@ class _Steps:
         return SiteOrder(site=site, agent=agent, order={"do": verb, **order}, **when)
 
 
-def _of_door(form: AtDoorForm | NeverForm, when: dict[str, Any]) -> ScenarioStep:
-    door = DoorRef(form.site, form.door)
-    match form:
-        case ModeForm():
-            return ExpectMode(door=door, mode=form.mode, **when)
-        case AlarmForm():
-            return ExpectAlarm(door=door, alarm=form.alarm, on=form.on, **when)
-        case NeverForm():
-            return Never(door=door, condition=form.condition, **when)
-        case ConditionForm():
-            return ExpectDoor(door=door, condition=form.condition, **when)
-    raise TypeError(form)
+def _plain_step(form: StepForm, when: dict[str, Any]) -> ScenarioStep:
+    """The step with the form's own fields; site and door of an expectation of one door make its DoorRef."""
+    given = {name: value for name, value in msgspec.structs.asdict(form).items() if name not in _WHEN}
+    if isinstance(form, AtDoorForm | NeverForm):
+        given["door"] = DoorRef(given.pop("site"), given["door"])
+    return _PLAIN_STEPS[type(form)](**given, **when)

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -79,23 +79,9 @@ class Result:
         """One object: the declaration, every door, and the sums."""
         return {
             "declaration_id": self.declaration_id,
-            "doors": [
-                {
-                    "site": door.site,
-                    "agent": door.agent,
-                    "door": door.door,
-                    "condition": door.condition,
-                    "evidence": dict(door.evidence),
-                    "proven_ms": door.proven_ms,
-                }
-                for door in self.doors
-            ],
-            "summary": {
-                "proven": self.count("proven"),
-                "pending": self.count("pending"),
-                "failed": self.count("failed"),
-                "slowest_ms": self.slowest_ms,
-            },
+            "doors": [{k: v for k, v in asdict(door).items() if k != "state"} for door in self.doors],
+            "summary": {state: self.count(state) for state in ("proven", "pending", "failed")}
+            | {"slowest_ms": self.slowest_ms},
         }
 
 
@@ -309,12 +295,7 @@ class ScenarioPlayer:
             rows = (await self._observer.declaration(self._latest))["doors"]
         doors = tuple(
             DoorResult(
-                site=row["site"],
-                agent=row["agent"],
-                door=row["door"],
-                state=row["state"],
-                condition=row["condition"],
-                evidence=row["evidence"],
+                **{part: row[part] for part in ("site", "agent", "door", "state", "condition", "evidence")},
                 proven_ms=row["proven_ms"] if row["state"] == "proven" else None,
             )
             for row in rows

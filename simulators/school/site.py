@@ -44,8 +44,7 @@ class VirtualSite:
         self.adcs = wiring.adcs
         self.doors = wiring.doors
         self.switches = wiring.switches
-        """The agent's own inputs, by name, each at rest to begin with."""
-        self._at_rest = {name: switch.closed for name, switch in self.switches.items()}
+        self.trip = wiring.trip
         self.clock = VirtualClock(require_sync=config.require_sync)
         self.on_amber: Callable[[str], None] = lambda _door: None
         """Called on the loop with a door whose reader asks for a PIN."""
@@ -106,13 +105,6 @@ class VirtualSite:
             )
             for name, door in self.doors.items()
         }
-
-    def trip(self, name: str, on: bool) -> None:
-        """Work one of the agent's own inputs: ``fire``, ``panic``, ``mains`` (on: it has failed), ``battery`` (on: it
-        is low). ValueError if it is not wired."""
-        if name not in self.switches:
-            raise ValueError(f"this agent has no {name} input; it has: {', '.join(self.switches) or 'none'}")
-        self.switches[name].move(closed=self._at_rest[name] is not on)
 
     def panic(self) -> None:
         """Somebody presses the panic button and lets go. ValueError if none is wired."""

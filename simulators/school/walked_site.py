@@ -56,7 +56,7 @@ class WalkedSite:
         self.adcs = wiring.adcs
         self.doors = wiring.doors
         self.switches = wiring.switches
-        """The agent's own inputs, by name, each at rest to begin with."""
+        self.trip = wiring.trip
         self._readers = VirtualReaders(config, pin_factory=self.factory)
         self.readers = self._readers.by_name
         osdp = [one for one in self.readers.values() if isinstance(one, VirtualOsdpReader)]
@@ -98,8 +98,3 @@ class WalkedSite:
     def expect_silent(self, reader: str) -> None:
         """Do not wait for this reader's secure channel: it will not come up."""
         self._living = [one for one in self._living if one.name != reader]
-
-    def trip(self, name: str, on: bool) -> None:
-        """Work one of the agent's own inputs: fire, panic, mains or battery. KeyError if it is not wired."""
-        at_rest = name != "panic"
-        self.switches[name].move(closed=at_rest is not on)

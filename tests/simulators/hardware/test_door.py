@@ -9,7 +9,8 @@ from gpiozero.pins.mock import MockFactory
 
 from drivers.gpio import FailMode, LockKind, LockOutput
 from drivers.sensors import BoltMonitor, DoorContact, RequestToExit, TamperSwitch
-from simulators.hardware.door import DoorPins, VirtualDoor
+from simulators.hardware.door import DoorInput, DoorPins, VirtualDoor
+from simulators.hardware.switch import WireFault
 from simulators.hardware.timers import LoopTimer, SteppedTimer
 
 WIRING = DoorPins(lock=17, contact=4, rex=5, bolt=6, tamper=7)
@@ -194,10 +195,10 @@ def test_a_weak_latch_does_not_catch_until_the_door_is_shut_firmly(opening: Open
 
 
 def test_a_disconnected_contact_reads_open_while_the_door_is_shut(opening: Opening) -> None:
-    opening.door.disconnect_contact()
+    opening.door.break_wire(DoorInput.CONTACT, WireFault.CUT)
     assert opening.reads[0] is False
     assert opening.door.leaf_closed
-    opening.door.disconnect_contact(False)
+    opening.door.break_wire(DoorInput.CONTACT, WireFault.NONE)
     assert opening.reads[0] is True
 
 

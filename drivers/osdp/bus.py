@@ -90,7 +90,7 @@ class OsdpBus:
             name,
             open_line,
             on_open=self._opened,
-            on_bytes=self._arrived,
+            on_readable=self._readable,
             on_lost=self._lost,
             on_event=self._publish,
             clock=clock,
@@ -210,8 +210,8 @@ class OsdpBus:
 
     # --- bytes and steps ---
 
-    def _arrived(self, data: bytes) -> None:
-        for frame in self._channel.frames.feed(data):
+    def _readable(self) -> None:
+        for frame in self._channel.frames.feed(self._port.read()):
             self._hear(frame)
 
     def _hear(self, frame: Frame) -> None:

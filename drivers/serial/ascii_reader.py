@@ -145,7 +145,9 @@ class SerialReader:
         self._on_event = on_event
         self._clock = clock
         self._decoder = FrameDecoder(framing)
-        self._keeper = PortKeeper(name, open_line, on_open=self._opened, on_bytes=self._arrived, on_event=on_event)
+        self._keeper = PortKeeper(
+            name, open_line, on_open=self._opened, on_readable=self._readable, on_event=on_event
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beating: asyncio.TimerHandle | None = None
         self._beat_s = 0.0
@@ -178,7 +180,10 @@ class SerialReader:
     def _opened(self, _line: Line) -> None:
         self._decoder.clear()
 
-    def _arrived(self, data: bytes) -> None:
+    def _readable(self) -> None:
+        data = self._keeper.read()
+        if not data:
+            return
         self._keeper.steady()
         now = self._clock()
         at = now if now - self._beat_s <= HELD_OFF_S else self._beat_s

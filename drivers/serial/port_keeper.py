@@ -34,8 +34,8 @@ class PortUp:
 
 
 class PortKeeper:
-    """One port. Every callback runs on the loop: `on_open` with each line that opens, `on_bytes` with what arrives,
-    `on_lost` after an open line failed and was closed, `on_event` with PortUp and PortDown.
+    """One port. Every callback runs on the loop: `on_open` with each line that opens, `on_readable` when `read` has
+    something, `on_lost` after an open line failed and was closed, `on_event` with PortUp and PortDown.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class PortKeeper:
         open_line: Callable[[], Line],
         *,
         on_open: Callable[[Line], None],
-        on_bytes: Callable[[bytes], None],
+        on_readable: Callable[[], None],
         on_event: Callable[[PortDown | PortUp], None],
         on_lost: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
@@ -52,7 +52,7 @@ class PortKeeper:
         self._name = name
         self._open_line = open_line
         self._on_open = on_open
-        self._on_bytes = on_bytes
+        self._on_readable = on_readable
         self._on_event = on_event
         self._on_lost = on_lost
         self._clock = clock
@@ -87,6 +87,19 @@ class PortKeeper:
         self._on_lost()
         self._failed(error)
 
+    def read(self) -> bytes:
+        """What has arrived. Nothing if the line failed, which is lost by then."""
+        if self._line is None:
+            return b""
+        try:
+            data = self._line.read()
+        except OSError as error:
+            self.lost(str(error))
+            return b""
+        if not data and self._line.hung_up():
+            self.lost("the port hung up")
+        return data
+
     def steady(self) -> None:
         """The line serves its purpose: the next failure is the first again."""
         self._wait_s = REOPEN_MIN_S
@@ -101,7 +114,7 @@ class PortKeeper:
             return
         self._line = line
         self._on_open(line)
-        self._loop.add_reader(line.fileno(), self._readable)
+        self._loop.add_reader(line.fileno(), self._on_readable)
         self._report(up=True)
 
     def _close(self) -> None:
@@ -111,19 +124,6 @@ class PortKeeper:
             if self._loop is not None:
                 self._loop.remove_reader(line.fileno())
             line.close()
-
-    def _readable(self) -> None:
-        if self._line is None:
-            return
-        try:
-            data = self._line.read()
-        except OSError as error:
-            self.lost(str(error))
-            return
-        if data:
-            self._on_bytes(data)
-        elif self._line.hung_up():
-            self.lost("the port hung up")
 
     def _failed(self, error: str) -> None:
         self._report(up=False, error=error)

@@ -30,7 +30,6 @@ class EdgeWatch(Protocol):
 
     def close(self) -> None:
         """Watch no more, and give the pins back. No edge is reported after it returns."""
-        ...
 
 
 class EdgeSource(Protocol):
@@ -38,7 +37,6 @@ class EdgeSource(Protocol):
 
     def watch(self, data0: int, data1: int, on_edge: OnEdge) -> EdgeWatch:
         """Watch two pins (BCM numbers), pulled up. Raises OSError if a pin cannot be had."""
-        ...
 
 
 class PinEdges:

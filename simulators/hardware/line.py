@@ -35,11 +35,9 @@ class Peripheral(Protocol):
 
     def receive(self, data: bytes) -> bytes:
         """Bytes from the panel arrived; return the reply's bytes, or nothing."""
-        ...
 
     def tick(self) -> bytes:
         """Time passed; return bytes to send, usually none."""
-        ...
 
 
 class VirtualLine:

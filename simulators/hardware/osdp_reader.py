@@ -126,11 +126,6 @@ class VirtualOsdpReader:
         return [shown.colour for shown in self.shown if isinstance(shown, Led)]
 
     @property
-    def granted(self) -> bool:
-        """Whether the panel ever made it show green."""
-        return "green" in self.leds
-
-    @property
     def secure(self) -> bool:
         """Whether its side of the secure channel is up."""
         with self.line.lock:

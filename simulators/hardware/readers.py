@@ -37,7 +37,7 @@ class VirtualReader(Protocol):
         """Pull its data wires."""
 
     def plug(self) -> None:
-        """Put them back."""
+        """Put its data wires back."""
 
     def noise(self, seed: int) -> None:
         """Noise on its data wires, always the same for a seed."""

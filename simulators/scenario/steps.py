@@ -119,7 +119,6 @@ class ExpectAlarm(ScenarioStep):
 
     @property
     def said(self) -> str:
-        """The step in a few words."""
         return f"{self.door} shows {'the alarm' if self.on else 'no alarm'} {self.alarm}"
 
 
@@ -135,7 +134,6 @@ class ExpectEvents(ScenarioStep):
 
     @property
     def said(self) -> str:
-        """The step in a few words."""
         return f"{self.site} {self.door or ''} has at least {self.at_least} {self.kind} events"
 
 

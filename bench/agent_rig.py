@@ -131,9 +131,9 @@ def _wiring(number: int) -> DoorWiring:
     )
 
 
-def _virtual_wiring(number: int) -> virtual_door.DoorWiring:
+def _virtual_wiring(number: int) -> virtual_door.DoorPins:
     first = number * PINS_A_DOOR
-    return virtual_door.DoorWiring(lock=first, contact=first + 1, bolt=first + 2, rex=first + 3)
+    return virtual_door.DoorPins(lock=first, contact=first + 1, bolt=first + 2, rex=first + 3)
 
 
 def _lines(readers: tuple[ReaderOnLine, ...]) -> tuple[ReaderLine, ...]:

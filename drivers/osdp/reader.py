@@ -35,7 +35,7 @@ MAX_QUEUED_COMMANDS = 8
 
 
 @dataclass(slots=True)
-class ReaderState:
+class PolledReader:
     """One reader as the bus sees it. `offset` is its place in libosdp's list, not its address."""
 
     config: OsdpReaderConfig
@@ -48,13 +48,13 @@ class ReaderState:
     away_since: float = 0.0
     """Since when its secure channel is to come up."""
     online: bool = False
-    told_online: bool | None = None
-    """What the owner believes; a short handshake for a new key is not told."""
+    reported_online: bool | None = None
+    """What the owner was last sent; a short handshake for a new key is not reported."""
     key_sent: bool = False
     """A new key went out and its acknowledgement may come in plaintext."""
     refused: int = 0
-    """Replies under its address that were not believed."""
-    refused_told_at: float = -math.inf
+    """Replies under its address that were refused."""
+    refusal_reported_at: float = -math.inf
     stale: bool = True
     """Reads may have waited at the reader; act on none until it has had nothing to say once."""
     unanswered: int = 0
@@ -77,7 +77,7 @@ class ReaderState:
     def forget(self) -> None:
         """The bus was stopped: nothing is known of the reader but what it should show."""
         self.online = self.resting = self.answered_before = self.key_sent = False
-        self.told_online = None
+        self.reported_online = None
         self.stale = True
         self.unanswered = 0
         self.queue.clear()
@@ -99,7 +99,7 @@ class ReaderState:
         return True
 
     def silent(self, now: float) -> bool:
-        """Whether nothing was heard for longer than the limit, while somebody listened and it was asked.
+        """Whether nothing was heard for longer than the limit, while the bus listened and polled it.
 
         A reader whose handshake fails is not asked all the time, so what counts is whether it answers a try.
         """

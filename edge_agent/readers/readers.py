@@ -25,7 +25,7 @@ from drivers.osdp import (
     StaleReadDropped,
     Tamper,
 )
-from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal, Show
+from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, RefusalReason, Show
 from drivers.timed_outputs import Timer
 from drivers.wiegand import EdgeSource
 from edge_agent.agent_yaml.agent_file import AgentFile
@@ -61,7 +61,7 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
         self._pin_factory = pin_factory
         self._on_line = {line.device: [one.reader for one in line.readers] for line in config.reader_lines}
         self._door_of = {one.reader: one.door for one in config.readers}
-        self._logged: set[tuple[str, Refusal, int | None]] = set()
+        self._logged: set[tuple[str, RefusalReason, int | None]] = set()
         self.drivers = ReaderDrivers(config, on_event=self._on_event, on_failed=self._failed, edges=edges)
 
     @property
@@ -149,7 +149,7 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
         self._note(reader, EventKind.READER_OFFLINE, {"reason": reason})
         self._alarm(reader, Alarm.READER_OFFLINE, on=True)
 
-    def _log_refusal(self, reader: str, reason: Refusal, bits: int | None) -> None:
+    def _log_refusal(self, reader: str, reason: RefusalReason, bits: int | None) -> None:
         """Once for each kind: an installer finds the length of a school's cards here."""
         if len(self._logged) < _MOST_LOGGED and (reader, reason, bits) not in self._logged:
             self._logged.add((reader, reason, bits))

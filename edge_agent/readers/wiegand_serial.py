@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from drivers.osdp import PortDown, PortUp
 from drivers.readers import ReaderEvent, Show
 from drivers.serial.ascii_reader import FRAMINGS, SerialReader
 from drivers.serial.port import open_serial
+from drivers.serial.port_keeper import PortDown, PortUp
 from drivers.timed_outputs import Timer
 from drivers.wiegand import FORMATS, CardFormat, EdgeSource, KernelEdges, WiegandReader
 from drivers.wiegand.signals import ReaderSignals

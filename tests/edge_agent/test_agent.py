@@ -130,7 +130,7 @@ async def test_a_badge_at_a_real_reader_opens_its_door_and_shows_it(tmp_path: Pa
             await until(lambda: agent.readers.buses["door-0-in"].online("door-0-in"), "the secure channel")
             reader.swipe(*CARD)
             await until(lambda: pi.doors["door-0"].released, "the release")
-            await until(lambda: reader.granted, "the green light")
+            await until(lambda: "green" in reader.leds, "the green light")
             await until(lambda: pi.doors["door-0"].holds, "the relock")
             agent.declarations.accept_set(DISTRICT, district.declare(DISTRICT, 1, lockdown()))
             reader.swipe(*CARD)

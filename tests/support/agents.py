@@ -33,7 +33,7 @@ from protocol.messages import (
 from protocol.signing import SigningKey
 from protocol.topics import TopicKind
 from protocol.words import KeyRole, ScopeKind
-from simulators.hardware.door import DoorWiring, VirtualDoor
+from simulators.hardware.door import DoorPins, VirtualDoor
 from simulators.hardware.pins import WirePin
 from simulators.hardware.timers import LoopTimer
 from tests.support.waiting import until
@@ -198,10 +198,10 @@ def cardholder(token: str, *, override: bool = False) -> dict[str, Any]:
     }
 
 
-def _wiring(number: int, *, maglock: bool) -> DoorWiring:
+def _wiring(number: int, *, maglock: bool) -> DoorPins:
     kinds = (LockKind.MAGLOCK, FailMode.FAIL_SAFE) if maglock else (LockKind.STRIKE, FailMode.FAIL_SECURE)
     lock, contact, bolt, rex = range(4 * number, 4 * number + 4)
-    return DoorWiring(lock=lock, contact=contact, bolt=bolt, rex=rex, kind=kinds[0], fail_mode=kinds[1])
+    return DoorPins(lock=lock, contact=contact, bolt=bolt, rex=rex, kind=kinds[0], fail_mode=kinds[1])
 
 
 def _secret(path: Path, key: bytes) -> None:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import httpx
 
 from ground.free_port import free_port
-from simulators.district.make import AgentFolder, District, make_district
+from simulators.district.make import AgentFolder, MadeDistrict, make_district
 from simulators.district.plan import DistrictSize
 from simulators.orders.control import send_order
 from tests.support.brokers import HOST, RunningBroker, embedded
@@ -140,7 +140,7 @@ class Api:
 class RunningDistrict:
     """What runs, and where to reach it."""
 
-    district: District
+    district: MadeDistrict
     broker: RunningBroker
     central: Program
     address: str

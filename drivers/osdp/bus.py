@@ -137,6 +137,13 @@ class OsdpBus:
         """How many replies under the reader's address were not believed. KeyError if unknown."""
         return self._by_name[reader].refused
 
+    def refuses_key(self, reader: str) -> bool:
+        """Whether the reader showed in a handshake that it holds another key, or none. KeyError if it is unknown.
+
+        False for one whose handshake was late or disturbed: of its key, that shows nothing.
+        """
+        return self._by_name[reader].refuses_key
+
     def may_set_key(self, reader: str) -> bool:
         """Whether the reader is online and not being given a key already. KeyError if it is unknown."""
         state = self._by_name[reader]
@@ -237,6 +244,8 @@ class OsdpBus:
         if reason is not None:
             self._refuse(reader, reason, now)
             return
+        if not secure:
+            reader.answered(frame, self._channel.asked)
         spoke = 0
         if proves_presence(frame, secure=secure):
             reader.hear(now, self._max_read_age_s)
@@ -261,6 +270,8 @@ class OsdpBus:
             self._lost(str(channel.error))
             return
         now = self._clock()
+        if channel.asked is not None and (asked := self._by_address.get(channel.asked.address)) is not None:
+            asked.rejectable = False
         self._arm(now)
         for offset, took in panel.keys_set():
             if took:
@@ -323,7 +334,7 @@ class OsdpBus:
                 self._send(reader)
 
     def _came_online(self, reader: ReaderState, now: float) -> None:
-        reader.online = True
+        reader.online, reader.refuses_key = True, False
         self._port.steady()
         took = reader.keys.settle()
         if took is not None:
@@ -357,6 +368,10 @@ class OsdpBus:
 
     def _heal(self, panel: Panel, reader: ReaderState, now: float, *, secure: bool) -> None:
         silent = reader.silent(now)
+        if reader.rejectable and panel.parked(reader.offset):
+            reader.rejectable, reader.refuses_key = False, True  # libosdp gave it up for what it answered
+        elif silent:
+            reader.refuses_key = False
         lost = reader.online and not secure and not silent
         if silent:
             self._go_offline(reader, OfflineReason.SILENT, now)

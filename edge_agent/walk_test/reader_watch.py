@@ -22,6 +22,7 @@ from drivers.osdp import (
     PortUp,
     ReaderOffline,
     ReaderOnline,
+    StaleReadDropped,
     open_serial,
 )
 from drivers.serial.ascii_reader import FRAMINGS, SerialReader
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 
 _OFFLINE = {
     OfflineReason.SILENT: ReaderState.SILENT,
-    OfflineReason.NO_SECURE_CHANNEL: ReaderState.WRONG_KEY,
+    OfflineReason.NO_SECURE_CHANNEL: ReaderState.UNSTEADY,
     OfflineReason.PORT: ReaderState.PORT,
 }
 
@@ -72,7 +73,8 @@ class ReaderWatch:
 
     def states(self) -> Mapping[str, ReaderState]:
         """How each reader is."""
-        return dict(self._states)
+        refusing = {name: ReaderState.WRONG_KEY for name, bus in self._bus_of.items() if bus.refuses_key(name)}
+        return {**self._states, **refusing}
 
     def start(self) -> None:
         """Open lines, ports and pins; one that cannot be had is told as such. Call it on the running loop."""
@@ -133,7 +135,11 @@ class ReaderWatch:
                 self._states[reader] = ReaderState.ONLINE
                 self._bus_of[reader].indicate(reader, Indication.IDLE)
             case ReaderOffline(reader, reason):
+                if self._states[reader] is ReaderState.ONLINE:
+                    self._on_news(reader, NewsKind.LOST, "")
                 self._states[reader] = _OFFLINE[reason]
+            case StaleReadDropped(reader):
+                self._on_news(reader, NewsKind.LOST, "")
             case CardRead(reader, bits):
                 self._bus_of[reader].indicate(reader, Indication.GRANTED)  # the person sees that it was read
                 self._on_news(reader, NewsKind.READ, f"{bits} bits")

@@ -151,6 +151,13 @@ async def test_one_dead_reader_is_told_and_does_not_silence_the_other(until: Unt
         await until(rig.all_online, within=2)
 
 
+async def test_a_reader_with_the_right_key_whose_handshake_is_too_slow_is_not_said_to_refuse_it(until: Until) -> None:
+    with Rig(baud=2400) as rig:  # a cryptogram takes longer than libosdp waits for a reply, shorter ones do not
+        await until(lambda: rig.of(ReaderOffline))
+        assert rig.of(ReaderOffline)[0].reason is OfflineReason.NO_SECURE_CHANNEL
+        await hold(lambda: not rig.bus.refuses_key("reader-10"), seconds=3)
+
+
 @pytest.mark.slow
 async def test_a_cable_cut_for_twelve_seconds_heals_within_two(until: Until) -> None:
     with Rig(readers=2) as rig:

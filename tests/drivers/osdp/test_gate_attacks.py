@@ -166,6 +166,7 @@ async def test_a_mismatched_key_never_brings_the_secure_channel_up(until: Until)
         assert rig.cards == []
         assert rig.of(ReaderOffline)[0].reason is OfflineReason.NO_SECURE_CHANNEL
         assert not rig.of(LineSilent), "it does answer"
+        assert rig.bus.refuses_key("reader-10")
 
 
 @pytest.mark.parametrize(

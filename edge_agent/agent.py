@@ -33,10 +33,7 @@ from edge_agent.link.health_report import HealthReport
 from edge_agent.link.inbox import Inbox
 from edge_agent.link.link import AgentLink
 from edge_agent.link.snapshots import Snapshots
-from edge_agent.readers.families import ReaderFamilies
-from edge_agent.readers.keys import ReaderKeys
-from edge_agent.readers.osdp import Readers
-from edge_agent.readers.wiegand_serial import WiredReaders
+from edge_agent.readers.readers import Readers
 from edge_agent.storage.credential_store import CredentialStore
 from edge_agent.storage.disk_watch import Disk, DiskChanged
 from edge_agent.storage.presence import Presence
@@ -89,8 +86,7 @@ class Agent:
         tasks: list[asyncio.Task[None]] = []
         try:
             timer = self._hold_doors()
-            self.readers.start()
-            self.wired_readers.start(timer)
+            self.readers.start(timer)
             self.desk.show_modes()
             self._pulse.start()
             watching = self.disk.run(self.store.try_again, self.journal.try_disk, self.credentials.try_again)
@@ -102,7 +98,6 @@ class Agent:
         finally:
             self._pulse.stop()
             self.readers.stop()
-            self.wired_readers.stop()
             self.doors.stop()
             self.configuration.stop()
             for task in tasks:
@@ -161,22 +156,16 @@ class Agent:
 
     def _make_readers(self, edges: EdgeSource | None) -> None:
         config, doors, journal = self.config, self.doors, self.journal
-        keys = ReaderKeys(config.data / "reader-keys")
-        self.readers = Readers(config.reader_lines, doors=doors, journal=journal, keys=keys, unkeyed=config.unkeyed)
-        self.wired_readers = WiredReaders(
-            config, doors=doors, journal=journal, pin_factory=self._pin_factory, edges=edges
-        )
-        families = ReaderFamilies(self.readers, self.wired_readers)
+        self.readers = Readers(config, doors=doors, journal=journal, pin_factory=self._pin_factory, edges=edges)
         self.desk = AccessDesk(
             doors=doors,
-            display=families,
+            display=self.readers,
             places=reader_places(config),
             key=config.credential_key,
             presence=self.presence,
             clock=self.clock,
             journal=journal,
         )
-        families.listen(self.desk.hear_reader)
         self._pulse = Pulse(doors, self.clock, self.desk)
 
     def _make_link(self, rng: random.Random) -> None:
@@ -227,6 +216,7 @@ class Agent:
 
     def _connect(self) -> None:
         """Who hears whom. The doors follow a declaration before it is published."""
+        self.readers.listen(self.desk.hear_reader)
         self.doors.listen(self.desk.hear)
         self.doors.when(DoorsChanged, self.link.state_changed)
         self.doors.when(DoorsChanged, self._pulse.settle_soon)

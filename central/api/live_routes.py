@@ -41,13 +41,13 @@ async def live(
 ) -> Response:
     """Fetch what you show when ``hello`` comes, and again on ``resync`` (you read too slowly and missed some).
 
-    - ``hello`` {server_ms}
+    - ``hello`` {server_ms, evidence_lasts_ms: evidence older than this proves nothing, stream_silent_ms}
     - ``overview`` {sites: the SiteSummaries that changed, totals}, at most 2 a second
     - ``doors`` the DoorViews that changed, of the site asked for, at most 5 a second
     - ``declaration`` a DeclarationView that changed, at most 5 a second
     - ``closure`` {id, doors: the rows that changed}, of the declaration asked for
     - ``event`` an EventView worth a line: alarms, denials, answers to commands
-    - ``ping`` {server_ms, broker_connected}, every 3 s: without it for 10 s, believe nothing you show
+    - ``ping`` {server_ms, broker_connected}, every 3 s: without a word for stream_silent_ms, believe nothing you show
     """
     if site is not None and site not in central.inventory.sites:
         raise Problem(404, f"There is no site {site!r}.")

@@ -1,7 +1,7 @@
 """The live stream: tells every console what changed, a few times a second, each thing once and built once for all.
 
 It gathers what the fleet, the closures and the declarations change, and puts it into each listener's bounded queue.
-Who reads too slowly is told to fetch anew, and costs the others nothing. It decides nothing.
+A listener that reads too slowly has to fetch everything again, and costs the others nothing. It decides nothing.
 """
 
 import asyncio
@@ -17,8 +17,10 @@ from central.declarations.closure import ClosureTracker
 from central.declarations.records import DeclarationRecord
 from central.events.ingest import CommittedEvent
 from central.fleet.state import Changes, LiveDoor
+from central.live.view_types import Hello
 from central.live.views import Views, committed_event
 from ground.clock import Clock
+from protocol.proof import SILENT_MS
 from protocol.words import EventKind
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,9 @@ DOORS_EVERY_MS = 200
 DECLARATIONS_EVERY_MS = 200
 PING_EVERY_MS = 3_000
 EVENTS_EVERY_MS = 200
+
+STREAM_SILENT_MS = 10_000
+"""A console whose stream says nothing for so long believes nothing it shows. Three pings are lost by then."""
 
 MOST_WAITING_BYTES = 4 * 1024 * 1024
 """Of one listener. Beyond it everything that waits is dropped, and the listener fetches anew."""
@@ -133,7 +138,7 @@ class LiveHub:
     def open(self, site: str | None = None, declaration: str | None = None) -> Listener:
         """A new listener, greeted already. Give it back to :meth:`close`."""
         listener = Listener(site, declaration)
-        listener.put("hello", _frame("hello", {"server_ms": self._clock.utc_ms()}))
+        listener.put("hello", _frame("hello", self._hello()))
         listener.put(PING, self._ping())
         self._listeners.add(listener)
         return listener
@@ -272,6 +277,13 @@ class LiveHub:
             self._events.clear()
         for event in events:
             self._to_all("event", _frame("event", committed_event(event)))
+
+    def _hello(self) -> Hello:
+        return {
+            "server_ms": self._clock.utc_ms(),
+            "evidence_lasts_ms": SILENT_MS,  # as the fleet judges it
+            "stream_silent_ms": STREAM_SILENT_MS,
+        }
 
     def _ping(self) -> bytes:
         return _frame(PING, {"server_ms": self._clock.utc_ms(), "broker_connected": self._broker_connected()})

@@ -13,6 +13,14 @@ Counts = dict[str, int]
 Utc = Annotated[int, Field(description="UTC milliseconds since 1970, on central's clock")]
 
 
+class Hello(TypedDict):
+    """The live stream's first message: what time it is, and how long things may be believed."""
+
+    server_ms: Utc
+    evidence_lasts_ms: Annotated[int, Field(description="Evidence older than this proves nothing (ms)")]
+    stream_silent_ms: Annotated[int, Field(description="After so long without a word, believe nothing shown (ms)")]
+
+
 class EvidenceView(TypedDict):
     """What a door's sensors say."""
 

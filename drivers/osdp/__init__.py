@@ -7,9 +7,7 @@ that runs in service imports.
 from drivers.osdp.bus import OsdpBus
 from drivers.osdp.config import OsdpReaderConfig, WeakKey
 from drivers.osdp.events import (
-    CardRead,
     KeyKept,
-    KeyPress,
     KeySet,
     LineRestored,
     LineSilent,
@@ -25,15 +23,11 @@ from drivers.osdp.events import (
     Tamper,
 )
 from drivers.osdp.gate import Forged
-from drivers.osdp.indication import Indication
 from drivers.serial.port import open_serial
 
 __all__ = [
-    "CardRead",
     "Forged",
-    "Indication",
     "KeyKept",
-    "KeyPress",
     "KeySet",
     "LineRestored",
     "LineSilent",

@@ -25,10 +25,11 @@ from drivers.osdp.config import OsdpReaderConfig, WeakKey, check_bus, check_key
 from drivers.osdp.events import OfflineReason, OsdpEvent
 from drivers.osdp.frames import Frame
 from drivers.osdp.gate import Forged, proves_presence, refuse
-from drivers.osdp.indication import LASTING, Indication, commands
+from drivers.osdp.indication import commands
 from drivers.osdp.key_state import KeyState
 from drivers.osdp.panel import Channel, Panel, RawEvent
 from drivers.osdp.reader import ReaderState
+from drivers.readers import LASTING, Show
 from drivers.serial.port import Line
 from drivers.serial.port_keeper import PortKeeper
 
@@ -118,18 +119,18 @@ class OsdpBus:
         """Whether the reader's secure channel is up and its reads are acted upon. KeyError if unknown."""
         return self._by_name[reader].online
 
-    def indicate(self, reader: str, indication: Indication) -> bool:
-        """Show `indication`. KeyError if the reader is unknown.
+    def show(self, reader: str, what: Show) -> bool:
+        """Show `what`. KeyError if the reader is unknown.
 
         IDLE and LOCKDOWN are remembered and shown again whenever the reader comes online; the others are
         dropped (False) while it is offline: a grant shown late would be a lie.
         """
         state = self._by_name[reader]
-        if indication in LASTING:
-            state.lasting = indication
+        if what in LASTING:
+            state.lasting = what
         if not state.online:
             return False
-        state.queue.extend(commands(indication))
+        state.queue.extend(commands(what))
         self._send(state)
         return True
 

@@ -1,4 +1,4 @@
-"""What a bus of readers reports. Frozen values that validate when made; consumers `match` on them.
+"""What a bus of readers reports besides cards and keys. Frozen values; consumers `match` on them.
 
 `at` is monotonic seconds of the agent's clock at the moment the panel received or noticed it.
 """
@@ -9,10 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from drivers.osdp.gate import Forged
-from drivers.readers import KeyPress as KeyPress  # noqa: PLC0414 - a word of this page, too
-
-MAX_CARD_BITS = 512
-"""libosdp carries at most 64 bytes of card data (OSDP_EVENT_CARDREAD_MAX_DATALEN)."""
+from drivers.readers import CardRead, KeyPress
 
 
 class OfflineReason(StrEnum):
@@ -24,24 +21,6 @@ class OfflineReason(StrEnum):
     """It answers, but the secure channel is down: wrong key, a plaintext reader, or a restart."""
     PORT = "port"
     """The serial port itself is gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class CardRead:
-    """A card, read over an active secure channel and not stale."""
-
-    reader: str
-    bits: int
-    """Number of bits, 1 to 512."""
-    data: bytes = field(repr=False)  # a card is a secret, also in a log
-    """The bits, left-aligned, ceil(bits / 8) bytes (OSDP RAW reply, IEC 60839-11-5)."""
-    at: float
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.bits <= MAX_CARD_BITS:
-            raise ValueError(f"a card has 1 to {MAX_CARD_BITS} bits, not {self.bits}")
-        if len(self.data) != (self.bits + 7) // 8:
-            raise ValueError(f"{self.bits} bits need {(self.bits + 7) // 8} bytes, not {len(self.data)}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from typing import Any
 
 from drivers.osdp.config import OsdpReaderConfig
 from drivers.osdp.frames import Command, Frame, Question, Reply
-from drivers.osdp.indication import Indication
 from drivers.osdp.key_state import KeyState
+from drivers.readers import Show
 
 SILENCE_S = 1.15
 """A reader is polled about 20 times a second; not one reply in a second is a cut line or a splice. libosdp repeats a
@@ -76,7 +76,7 @@ class ReaderState:
     rest_until: float = 0.0
     tampered: bool | None = None
     power_failed: bool | None = None
-    lasting: Indication | None = None
+    lasting: Show | None = None
     queue: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=MAX_QUEUED_COMMANDS))
 
     def hear(self, now: float, max_read_age_s: float) -> None:

@@ -10,6 +10,7 @@ import osdp_sys
 from drivers.osdp import events
 from drivers.osdp.events import OsdpEvent
 from drivers.osdp.reader import ReaderState
+from drivers.readers import CardRead, KeyPress
 
 _log = logging.getLogger(__name__)
 
@@ -33,9 +34,9 @@ def read(name: str, fields: dict[str, Any], now: float) -> OsdpEvent | None:
     try:
         data = bytes(fields["data"])
         if fields["event"] == osdp_sys.EVENT_CARDREAD:
-            return events.CardRead(name, int(fields["length"]), data, now)
+            return CardRead(name, int(fields["length"]), data, now)
         keys = data.decode("latin-1").translate(_KEYS)
-        return events.KeyPress(name, "".join(key for key in keys if key in _KNOWN_KEYS), now)
+        return KeyPress(name, "".join(key for key in keys if key in _KNOWN_KEYS), now)
     except (KeyError, TypeError, ValueError) as error:
         _log.warning("reader %s sent a malformed read: %s", name, error)
         return None

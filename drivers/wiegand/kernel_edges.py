@@ -1,4 +1,4 @@
-"""Edges of a GPIO character device, asked of the kernel itself (linux/gpio.h, version 2: Linux 5.10 and later).
+"""Edges of a GPIO character device, through gpiod, the kernel's own binding (Linux 5.10 and later).
 
 The moment of an edge is the kernel's, taken in the interrupt (CLOCK_MONOTONIC): what a busy program does between
 the edge and its handling does not move it.
@@ -12,13 +12,15 @@ real kernel GPIO, with the program stopped while twenty cards were read, lgpio s
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
-import struct
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from drivers.wiegand.edges import Line, OnEdge, Watch
+
+if TYPE_CHECKING:
+    import gpiod
 
 _log = logging.getLogger(__name__)
 
@@ -28,16 +30,6 @@ HEADER_LABELS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")
 BUFFERED_EDGES = 1024
 """What the kernel keeps at most (64 lines of 16): a second of the fastest reader."""
 
-_CONSUMER = b"doorward-wiegand"
-
-# linux/gpio.h; the layout is the same on every machine.
-_GET_CHIPINFO = 0x8044B401
-_GET_LINE = 0xC250B407
-_CHIP_INFO = struct.Struct("=32s32sI")  # name, label, lines
-_REQUEST = struct.Struct("=64I32sQI20x240xII20xi")  # lines, consumer, flags, attributes, count, buffer, descriptor
-_EVENT = struct.Struct("=QIIII24x")  # time, kind, line, number in the request, number on the line
-_INPUT, _FALLING, _PULL_UP = 1 << 2, 1 << 5, 1 << 8
-_FELL = 2
 _NUMBERS = 1 << 32
 _LATE = 3  # the two lines' events may overtake each other, no more
 
@@ -60,63 +52,62 @@ class KernelEdges:
         fall into is refused.
         """
         loop = asyncio.get_running_loop()
-        lines = (data0, data1)
-        request = bytearray(
-            _REQUEST.pack(
-                *lines, *[0] * 62, _CONSUMER, _INPUT | _FALLING | _PULL_UP, 0, len(lines), BUFFERED_EDGES, 0
-            )
-        )
         try:
-            chip = os.open(self._device, os.O_RDWR | os.O_CLOEXEC)
-            try:
-                fcntl.ioctl(chip, _GET_LINE, request, True)
-            finally:
-                os.close(chip)
-        except OSError as error:
+            request = _request(self._device, data0, data1)
+        except (ImportError, OSError, ValueError) as error:  # ValueError: gpiod's for EINVAL
+            why = getattr(error, "strerror", None) or error
             raise OSError(
-                error.errno,
-                f"pins {data0} and {data1} of {self._device} cannot be had for a Wiegand reader: {error.strerror}",
+                f"pins {data0} and {data1} of {self._device} cannot be had for a Wiegand reader: {why}"
             ) from error
-        descriptor = _REQUEST.unpack(request)[-1]
-        os.set_blocking(descriptor, False)
-        return _KernelWatch(loop, descriptor, {data0: Line.DATA0, data1: Line.DATA1}, on_edge)
+        os.set_blocking(request.fd, False)
+        return _KernelWatch(loop, request, {data0: Line.DATA0, data1: Line.DATA1}, on_edge)
+
+
+def _request(device: Path, data0: int, data1: int) -> gpiod.LineRequest:
+    import gpiod  # noqa: PLC0415 - Linux alone has it, and only Wiegand readers need it
+    from gpiod.line import Bias, Clock, Direction, Edge  # noqa: PLC0415
+
+    settings = gpiod.LineSettings(
+        direction=Direction.INPUT, edge_detection=Edge.FALLING, bias=Bias.PULL_UP, event_clock=Clock.MONOTONIC
+    )
+    return gpiod.request_lines(
+        str(device), {(data0, data1): settings}, consumer="doorward-wiegand", event_buffer_size=BUFFERED_EDGES
+    )
 
 
 class _KernelWatch:
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, descriptor: int, lines: dict[int, Line], on_edge: OnEdge
+        self, loop: asyncio.AbstractEventLoop, request: gpiod.LineRequest, lines: dict[int, Line], on_edge: OnEdge
     ) -> None:
         self._loop = loop
-        self._descriptor: int | None = descriptor
+        self._request = request
         self._lines = lines
         self._on_edge = on_edge
         self._gaps = Gaps()
-        loop.add_reader(descriptor, self._readable)
+        loop.add_reader(request.fd, self._readable)
 
     def close(self) -> None:
-        if self._descriptor is not None:
-            self._loop.remove_reader(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._request:  # falsy once it is released
+            self._loop.remove_reader(self._request.fd)
+            self._request.release()
 
     def _readable(self) -> None:
-        if self._descriptor is None:
+        if not self._request:
             return
         try:
-            data = os.read(self._descriptor, BUFFERED_EDGES * _EVENT.size)
+            events = self._request.read_edge_events(BUFFERED_EDGES)
         except BlockingIOError:
             return
         except OSError:
             _log.exception("a Wiegand reader's lines are gone")
             self.close()
             return
-        for at_ns, kind, offset, number, _ in _EVENT.iter_unpack(data):
-            line = self._lines[offset]
-            if kind == _FELL:
-                self._on_edge(line, at_ns)
-            if self._gaps.lost(number):
+        for event in events:
+            line = self._lines[event.line_offset]
+            self._on_edge(line, event.timestamp_ns)
+            if self._gaps.lost(event.global_seqno):
                 _log.warning("the kernel had to drop edges of a Wiegand reader: the program was held off")
-                self._on_edge(line, at_ns)
+                self._on_edge(line, event.timestamp_ns)
 
 
 class Gaps:
@@ -162,14 +153,10 @@ def header_chip(devices: Path = Path("/dev")) -> Path:
 
 def _label(chip: Path) -> str:
     """What the kernel calls the chip; empty if it cannot be asked."""
-    info = bytearray(_CHIP_INFO.size)
     try:
-        descriptor = os.open(chip, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            fcntl.ioctl(descriptor, _GET_CHIPINFO, info, True)
-        finally:
-            os.close(descriptor)
-    except OSError:
+        import gpiod  # noqa: PLC0415 - as above
+
+        with gpiod.Chip(str(chip)) as opened:
+            return opened.get_info().label
+    except (ImportError, OSError, ValueError):
         return ""
-    label: bytes = _CHIP_INFO.unpack(info)[1]
-    return label.split(b"\0", 1)[0].decode("ascii", "replace")

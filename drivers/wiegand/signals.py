@@ -1,7 +1,7 @@
 """The lamp and the buzzer of a Wiegand reader: two wires, each on or off, and what they say to a person.
 
-Such a reader lights red by itself; its LED wire makes it green, its buzzer wire makes it sound. What is said
-follows `drivers.osdp.indication` as far as one lamp allows. When to say it is not decided here.
+Such a reader lights red by itself; its LED wire makes it green, its buzzer wire makes it sound. Both
+follow `drivers.osdp.indication` as far as one lamp allows. When to show what is not decided here.
 
 Most readers' wires are pulled up to 5 V or 12 V inside and act when pulled to ground: put a transistor or an
 opto-coupler between them and the Pi's pin.
@@ -12,32 +12,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from gpiozero import OutputDevice
 
+from drivers.readers import LASTING, Show
 from drivers.timed_outputs import Deadline, Timer
-
-
-class Signal(StrEnum):
-    """What a reader has to say."""
-
-    IDLE = "idle"
-    """Lamp as the reader has it (red), silence. Stays."""
-    LOCKDOWN = "lockdown"
-    """Fast blink. Stays."""
-    GRANTED = "granted"
-    """Green for three seconds, one short beep."""
-    DENIED = "denied"
-    """Lamp stays red, three beeps."""
-    ENTER_PIN = "enter_pin"
-    """Slow blink for ten seconds."""
-    SECOND_PERSON = "second_person"
-    """Slow blink for ten seconds, two beeps first."""
-    WARNING = "warning"
-    """Five seconds of a beep a second: the door has stood open for nearly too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +36,27 @@ class Meaning:
 
     led: Pattern = Pattern()
     buzzer: Pattern = Pattern()
-    stays: bool = False
 
 
 _FAST = Pattern((0.2, 0.2), forever=True)
 _SLOW = Pattern((0.3, 0.3) * 17)  # ten seconds
 
-MEANINGS: Mapping[Signal, Meaning] = MappingProxyType(
+MEANINGS: Mapping[Show, Meaning] = MappingProxyType(
     {
-        Signal.IDLE: Meaning(stays=True),
-        Signal.LOCKDOWN: Meaning(led=_FAST, stays=True),
-        Signal.GRANTED: Meaning(led=Pattern((3.0,)), buzzer=Pattern((0.2,))),
-        Signal.DENIED: Meaning(buzzer=Pattern((0.1, 0.1, 0.1, 0.1, 0.1))),
-        Signal.ENTER_PIN: Meaning(led=_SLOW),
-        Signal.SECOND_PERSON: Meaning(led=_SLOW, buzzer=Pattern((0.1, 0.1, 0.1))),
-        Signal.WARNING: Meaning(buzzer=Pattern((0.5, 0.5) * 5)),
+        # lamp as the reader has it (red), silence
+        Show.IDLE: Meaning(),
+        # fast blink
+        Show.LOCKDOWN: Meaning(led=_FAST),
+        # green for three seconds, one short beep
+        Show.GRANTED: Meaning(led=Pattern((3.0,)), buzzer=Pattern((0.2,))),
+        # lamp stays red, three beeps
+        Show.DENIED: Meaning(buzzer=Pattern((0.1, 0.1, 0.1, 0.1, 0.1))),
+        # slow blink for ten seconds
+        Show.ENTER_PIN: Meaning(led=_SLOW),
+        # slow blink for ten seconds, two beeps first
+        Show.SECOND_PERSON: Meaning(led=_SLOW, buzzer=Pattern((0.1, 0.1, 0.1))),
+        # five seconds of a beep a second
+        Show.WARNING: Meaning(buzzer=Pattern((0.5, 0.5) * 5)),
     }
 )
 
@@ -89,16 +76,17 @@ class ReaderSignals:
             for name, pin in (("led", led), ("buzzer", buzzer))
             if pin is not None
         }
-        self._lasting = Signal.IDLE
+        self._lasting = Show.IDLE
 
-    def show(self, signal: Signal) -> None:
+    def show(self, what: Show) -> None:
         """Show it now, in place of what was shown. IDLE and LOCKDOWN leave what is passing to its end."""
-        meaning = MEANINGS[signal]
-        if meaning.stays:
-            self._lasting = signal
+        meaning = MEANINGS[what]
+        stays = what in LASTING
+        if stays:
+            self._lasting = what
         lasting = MEANINGS[self._lasting]
         for name, wire in self._wires.items():
-            wire.play(_of(meaning, name), then=_of(lasting, name), wait=meaning.stays)
+            wire.play(_of(meaning, name), then=_of(lasting, name), wait=stays)
 
     def close(self) -> None:
         """Dark and silent, and the pins given up."""

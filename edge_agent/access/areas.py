@@ -30,7 +30,7 @@ class Areas:
         self._presence = presence
         self._journal = journal
         self._one_way: frozenset[Side] = frozenset()
-        self._told: dict[str, Passback] = {}
+        self._reported: dict[str, Passback] = {}
 
     def follow(self, rules: Rules) -> None:
         """Another configuration. Where people are is forgotten if it has other areas or another anti-passback."""
@@ -42,9 +42,9 @@ class Areas:
         self._one_way = passback.one_way((doors[door], passage) for door, passage in self._sides)
         off = {door: doors[door].passback for door, _ in self._one_way}
         for door, wanted in sorted(off.items()):
-            if self._told.get(door) is not wanted:
+            if self._reported.get(door) is not wanted:
                 self._journal.add(EventKind.PASSBACK_UNGUARDED, {"passback": wanted}, door=door)
-        self._told = off
+        self._reported = off
 
     def in_force(self, settings: DoorSettings, passage: Passage) -> DoorSettings:
         """A door's settings as they can be carried out at its readers of one side."""

@@ -29,7 +29,7 @@ class Attempts:
         rules, now, utc_ns = self._doors.rules, self._clock.mono_ms(), self._clock.utc_ns()
         settings, trusted, newer = rules.settings(door), self._clock.trusted(), rules.no_looser_than
         came = trusted and first_person.came_today(self._presence.first_person(door), utc_ns, rules.timezone)
-        waiting = self._pairs.waiting((door, passage))  # if a member, they come in with whoever is judged here
+        waiting = self._pairs.waiting((door, passage))  # if a member, they come in with the person judged here
         return Attempt(
             credential=credential,
             door=self._areas.in_force(settings, passage),

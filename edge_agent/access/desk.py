@@ -7,13 +7,12 @@ waits for nothing. PINs and card numbers are never logged: events name cardholde
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from drivers.osdp.events import CardRead as OsdpCardRead
 from drivers.osdp.events import ReplyRefused
-from drivers.readers import CardRead, KeyPress, ReadRefused
+from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Show
 from edge_agent.access.areas import Areas
 from edge_agent.access.attempts import Attempts
-from edge_agent.access.display import Display, Show
 from edge_agent.access.duress import DuressAlarms
 from edge_agent.access.movements import Movements
 from edge_agent.access.noise import ReaderNoise
@@ -40,7 +39,12 @@ from edge_agent.storage.presence import Presence
 from protocol import credentials
 from protocol.words import Denial, DoorMode, EventKind
 
-ReaderReport = CardRead | OsdpCardRead | KeyPress | ReadRefused | ReplyRefused
+
+class Display(Protocol):
+    """The readers of an agent, as far as they can show something."""
+
+    def show(self, reader: str, what: Show) -> None:
+        """Have a reader show it; at once, and without waiting for the reader. Ignored by one that cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +104,17 @@ class AccessDesk:
 
     # --- what readers report ------------------------------------------------------------------------------------
 
-    def hear_reader(self, report: ReaderReport) -> None:
+    def hear_reader(self, report: ReaderEvent | ReplyRefused) -> None:
         """Judge what a reader read, and have its door and the reader act on it."""
         match report:
-            case CardRead() | OsdpCardRead():
+            case CardRead():
                 self.read(report)
             case KeyPress():
                 self.press(report)
             case ReadRefused(reader, reason) | ReplyRefused(reader, reason):
                 self.noise.refused(reader, self.places[reader].door, reason)
 
-    def read(self, card: CardRead | OsdpCardRead) -> None:
+    def read(self, card: CardRead) -> None:
         """A card at a reader."""
         self.follow()
         reader, read_ms = card.reader, int(card.at * 1000)
@@ -296,6 +300,6 @@ class AccessDesk:
 
 
 def _shown(shown: Shown) -> dict[str, str]:
-    """What a grant says of what was shown besides a card. A duress is told by its own event alone."""
+    """What a grant says of what was shown besides a card. A duress is in its own event alone."""
     plain = Shown.CARD_AND_PIN if shown is Shown.CARD_AND_DURESS_PIN else shown
     return {} if plain is Shown.CARD else {"shown": plain}

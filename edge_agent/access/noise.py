@@ -1,4 +1,4 @@
-"""What readers sent that was no card and no key: counted for each reader, and told once a minute at most."""
+"""What readers sent that was no card and no key: counted for each reader, and reported once a minute at most."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ EVERY_MS = 60_000
 @dataclass(slots=True)
 class _Noise:
     door: str
-    reasons: dict[str, int] = field(default_factory=dict)  # since it was last told
-    told_ms: int | None = None
+    reasons: dict[str, int] = field(default_factory=dict)  # since the last report
+    reported_ms: int | None = None
 
 
 class ReaderNoise:
@@ -35,22 +35,22 @@ class ReaderNoise:
         return self._totals
 
     def refused(self, reader: str, door: str, reason: str) -> None:
-        """Another."""
+        """Count one, and report it if the last report is a minute ago."""
         noise = self._noise.setdefault(reader, _Noise(door))
         noise.reasons[reason] = noise.reasons.get(reason, 0) + 1
         self._totals[reader] = self._totals.get(reader, 0) + 1
-        self._tell(reader, noise)
+        self._report(reader, noise)
 
     def follow(self) -> None:
-        """Tell what is due by now."""
+        """Report what is due by now."""
         for reader, noise in self._noise.items():
-            self._tell(reader, noise)
+            self._report(reader, noise)
 
-    def _tell(self, reader: str, noise: _Noise) -> None:
+    def _report(self, reader: str, noise: _Noise) -> None:
         now = self._clock.mono_ms()
-        if not noise.reasons or (noise.told_ms is not None and now - noise.told_ms < EVERY_MS):
+        if not noise.reasons or (noise.reported_ms is not None and now - noise.reported_ms < EVERY_MS):
             return
         count, often = sum(noise.reasons.values()), max(noise.reasons, key=noise.reasons.__getitem__)
         data = {"reader": reader, "reason": often, "count": count, "reasons": dict(noise.reasons)}
         self._journal.add(EventKind.CARD_READ_REFUSED, data, door=noise.door)
-        noise.reasons, noise.told_ms = {}, now
+        noise.reasons, noise.reported_ms = {}, now

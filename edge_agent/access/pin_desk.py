@@ -79,7 +79,7 @@ class PinDesk:
         return [(reader, self.drop(reader)) for reader in over]
 
     def resting(self, reader: str, card: str | None, now_ms: int) -> bool:
-        """Whether no PIN is looked at: at this reader, or of this card anywhere."""
+        """Whether no PIN is compared: at this reader, or of this card anywhere."""
         tries = self._tries.get(("reader", reader)), self._tries.get(("card", card or ""))
         return any(one is not None and one.resting(now_ms) for one in tries)
 
@@ -116,7 +116,7 @@ class PinDesk:
         before = self._tries.get(key, Tries())
         after = self._tries[key] = throttle.wrong(before, policy, now_ms)
         rests = len(after.rests_ms)
-        if after.resting_until_ms > before.resting_until_ms and rests >= throttle.TOLD_FROM:
+        if after.resting_until_ms > before.resting_until_ms and rests >= throttle.REPORTED_FROM:
             return (Guessing(reader, card, rests, after.resting_until_ms - now_ms),)
         return ()
 

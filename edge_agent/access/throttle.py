@@ -1,8 +1,8 @@
 """A keypad rests after too many wrong PINs: ten thousand PINs of four digits must not be tried out in an afternoon.
 
 Pure. Counted at each reader, and for each credential wherever it is tried. In memory: after a restart of the agent
-the count begins anew. Each rest within a day is twice as long as the one before, so that a night of patience finds
-nothing either; and somebody is told. It concerns PINs alone: a card that suffices by itself, and the way out, are
+the count begins again. Each rest within a day is twice as long as the one before, so that a night of patience finds
+nothing either; and an event reports it. It concerns PINs alone: a card that suffices by itself, and the way out, are
 never throttled.
 """
 
@@ -15,20 +15,20 @@ DAY_MS = 24 * 3_600_000
 LONGEST_MS = 3_600_000
 """No rest is longer, unless ``lockout_ms`` is."""
 
-TOLD_FROM = 3
-"""The rest within a day from which on somebody is told: that is no forgotten PIN."""
+REPORTED_FROM = 3
+"""The rest within a day from which on an event reports it: that is no forgotten PIN."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """The wrong PINs of late, and until when (monotonic ms, exclusive) no other is looked at."""
+    """The wrong PINs of late, and until when (monotonic ms, exclusive) no other is compared."""
 
     at_ms: tuple[int, ...] = ()
     resting_until_ms: int = NEVER
     rests_ms: tuple[int, ...] = ()  # when the rests of the last day began
 
     def resting(self, now_ms: int) -> bool:
-        """Whether PINs are not looked at now."""
+        """Whether no PIN is compared now."""
         return now_ms < self.resting_until_ms
 
     def forgotten(self, policy: PinPolicy, now_ms: int) -> bool:

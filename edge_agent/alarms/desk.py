@@ -16,7 +16,7 @@ from ground.reporter import Reporter
 from protocol.words import Alarm, EventKind
 
 NEVER_GROUPED = frozenset({Alarm.FIRE, Alarm.DURESS, Alarm.MAINTENANCE, Alarm.OUTBOX_FILLING})
-"""Each time is told, at once: a life may hang on it, or it is rare."""
+"""Each time is reported, at once: a life may hang on it, or it is rare."""
 
 Source = tuple[tuple[str, str], ...]
 """The part that raises an alarm: (("reader", name),), say. Empty: the door itself."""
@@ -50,7 +50,7 @@ class AlarmDesk(Reporter[AlarmsChanged]):
         source: Mapping[str, str] | None = None,
         weight: Weight = Weight.COUNTED,
     ) -> None:
-        """An alarm is on or off now; may be repeated. ``source`` tells two of a door apart: {"reader": name}, say."""
+        """An alarm is on or off now; may be repeated. ``source`` is the part it is of: {"reader": name}, say."""
         key: Key = (door, alarm, tuple(sorted((source or {}).items())))
         present = self._on[door]
         if on is (key in present):
@@ -75,7 +75,7 @@ class AlarmDesk(Reporter[AlarmsChanged]):
             self.set(door, alarm, on=True, source=dict(source))
 
     def insist(self, door: str, *alarms: Alarm) -> None:
-        """A declaration secures the door: what is on there of these is told, however quiet it was until now."""
+        """A declaration secures the door: what is on there of these is reported, however quiet it was until now."""
         now = self._now_ms()
         for key in tuple(self._on[door]):
             if key[1] in alarms and key in self._groups[door]:
@@ -107,7 +107,7 @@ class AlarmDesk(Reporter[AlarmsChanged]):
                     self._report(AlarmsChanged(key[0]))
 
     def close(self) -> None:
-        """Write what was counted and not told, before the end."""
+        """Write what was counted and not reported, before the end."""
         now = self._now_ms()
         for key, group in self._all():
             for effect in groups.flush(group, now):

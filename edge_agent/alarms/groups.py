@@ -1,18 +1,18 @@
-"""Which alarms are told at once, and which are counted: what repeats is one thing with a number, not thirty.
+"""Which alarms are reported at once, and which are counted: what repeats is one thing with a number, not thirty.
 
 Pure. It decides about the *events* that call people; what a door shows is never grouped, and always true. One
 :class:`Group` is one alarm of one source: a door's own sensors, a reader of it, a line of it.
 
-The rules. The first time is told at once. What comes again within five minutes is counted, and told as one event with
-its count at the end of those minutes. Five times within ten minutes is the hardware's fault and no longer news: that
-is told once, as Alarm.MAINTENANCE, until an hour was quiet. Nothing is hidden by it:
+The rules. The first time is reported at once. What comes again within five minutes is counted, and reported as one
+event with its count at the end of those minutes. Five times within ten minutes is the hardware's fault and no longer
+news: that is reported once, as Alarm.MAINTENANCE, until an hour was quiet. Nothing is hidden by it:
 
-- Five quiet minutes, and the next one is told at once again, maintenance or not.
-- An alarm that comes again and *stays* is told at once, too, at most once in five minutes.
+- Five quiet minutes, and the next one is reported at once again, maintenance or not.
+- An alarm that comes again and *stays* is reported at once, too, at most once in five minutes.
 - Forced doors and opened covers are written every time; those that are grouped are marked so (``grouped``). While
-  the hardware is not known to be at fault, one is told at once as soon as nobody was called for five minutes: who
+  the hardware is not known to be at fault, one is reported at once as soon as nobody was called for five minutes: who
   forces a door every four minutes is not one event with a number.
-- Under a declaration that secures the door they are told every time (:attr:`Weight.ALWAYS`): nobody takes a door
+- Under a declaration that secures the door they are reported every time (:attr:`Weight.ALWAYS`): nobody takes a door
   forced in a lockdown for a loose wire. On a perimeter door they are, until five of them have shown a loose wire
   (:attr:`Weight.UNTIL_FLAPPING`).
 
@@ -41,12 +41,12 @@ QUIET_MS = 60 * 60_000
 
 
 class Weight(Enum):
-    """How much a repeated alarm insists on being told."""
+    """How much a repeated alarm insists on being reported."""
 
     COUNTED = 1  # it has no event of its own
-    WRITTEN = 2  # it has one, marked as grouped; told at once if nobody was for five minutes, until the group flaps
-    UNTIL_FLAPPING = 3  # told at once until the group flaps, written from then on
-    ALWAYS = 4  # told at once
+    WRITTEN = 2  # it has one, marked as grouped; reported at once after five minutes without, until the group flaps
+    UNTIL_FLAPPING = 3  # reported at once until the group flaps, written from then on
+    ALWAYS = 4  # reported at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def raised(group: Group, weight: Weight, now_ms: int) -> Step:
 
 
 def cleared(group: Group, now_ms: int) -> Step:
-    """The alarm is over. It is told if that time was."""
+    """The alarm is over. It is reported if that time was."""
     group, effects = tick(group, now_ms)
     told = (Tell(on=False, data={} if group.loud else {"grouped": True}),) if group.written else ()
     return replace(group, on_since_ms=None, written=False, loud=False), (*effects, *told)
@@ -139,7 +139,7 @@ def tick(group: Group, now_ms: int) -> Step:
 
 
 def insisted(group: Group, now_ms: int) -> tuple[Group, tuple[Tell, ...]]:
-    """What is on and was only counted or written is told after all: it stays, or a declaration makes it grave."""
+    """What is on and was only counted or written is reported after all: it stays, or a declaration makes it grave."""
     if group.on_since_ms is None or group.loud:
         return group, ()
     count = 0 if group.written else 1  # a time that has its event already is not counted again
@@ -153,13 +153,13 @@ def over(group: Group) -> bool:
 
 
 def flush(group: Group, now_ms: int) -> tuple[Effect, ...]:
-    """What is counted and not told yet, at the end of the program."""
+    """What is counted and not reported yet, at the end of the program."""
     group, effects = tick(group, now_ms)
     return (*effects, Tell(on=True, data=_data(group, count=group.uncounted))) if group.uncounted else effects
 
 
 def _is_told(group: Group, weight: Weight, now_ms: int) -> bool:
-    """Whether one that comes again is told at once."""
+    """Whether one that comes again is reported at once."""
     match weight:
         case Weight.COUNTED:
             return False

@@ -1,4 +1,4 @@
-"""What a faulty supervised line is called when it is told to people. Pure."""
+"""What a faulty supervised line is called when people read of it. Pure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The alarm about pages of credentials that are not there: those of the configuration in use, or of one that waits.
 
-A configuration waits for its pages in the ordinary course of things; that is an alarm once none has come for a
-minute. While it waits, a badge taken back in it still opens doors, and a new one opens none.
+A configuration usually waits for its pages for some seconds; it is an alarm once none has come for a minute. While it
+waits, a badge that it takes away still opens doors, and a badge that it adds opens none.
 """
 
 from __future__ import annotations

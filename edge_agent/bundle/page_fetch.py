@@ -1,4 +1,4 @@
-"""Which pages of credentials are to be fetched, and what becomes of those that arrive.
+"""Fetches pages of credentials: listens to those not held, puts on the disk those that arrive.
 
 Only what is not held is listened to, and a few at a time: a page that did not change is not transferred, and a
 quarter of a million credentials never wait in memory.
@@ -20,11 +20,11 @@ from protocol.refusal import Reason, Refused
 log = logging.getLogger(__name__)
 
 PAGES_AT_ONCE = 4
-"""So many new pages are listened to at a time, and those that came wrong beside them."""
+"""How many new pages are listened to at a time; those that came wrong are listened to beside them."""
 
 AGAIN_S = 30.0
 MOST_AGAIN_S = 1_800.0
-"""After so long without another page of those wanted others have their turn; once all had it, after twice as long."""
+"""If none of the wanted pages comes for so long, others have their turn; once all had it, the wait doubles."""
 
 MOST_STAGING = 16
 """Pages in memory on their way to the disk; more are refused, and asked for again later."""
@@ -78,12 +78,12 @@ class PageFetch:
         self._report()
 
     def begin_anew(self) -> None:
-        """There is another broker to ask, or other pages to ask for."""
+        """Wait AGAIN_S again: there is another broker to ask, or other pages to ask for."""
         self.again_s = AGAIN_S
 
     def ask_again(self) -> None:
-        """Those listened to did not come, were not what they should be or could not be kept: the others have their
-        turn before them, for a few pages that never come must not keep out those that are there."""
+        """Listen to other pages first: those listened to did not come, came wrong or could not be kept, and a few
+        pages that never come must not keep out those that are there."""
         late = [number for number in self.wanted() if number not in self._staging]
         self._turns = [number for number in self._turns if number not in late] + late
         self._had_turn.update(late)

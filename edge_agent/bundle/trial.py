@@ -176,7 +176,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Log this."""
+    """Log a sentence about what was decided."""
 
     text: str
 

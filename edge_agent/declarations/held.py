@@ -91,18 +91,18 @@ class Declarations(Reporter[SetsHeld]):
         return self._own_signed
 
     def load(self, keyring: Keyring, former: Iterable[Keyring] = ()) -> None:
-        """Take up what the disk holds. Each set is verified again; one that fails is refused and said so, and one
-        signed by a key not known yet waits for it. Whatever is wrong with a set, the others are taken up.
+        """Load what the disk holds. Each set is verified again; one that fails is refused and reported, and one
+        signed by a key not known yet waits for it. Whatever is wrong with a set, the others are loaded.
 
-        A set was accepted once: it is taken up also if ``former`` keys verify it, those of bundles that are on the
+        A set was accepted once: it is loaded also if ``former`` keys verify it, those of bundles that are on the
         disk and not in use, or the agent's key that was kept beside it. What locked does not unlock because the
         keys have changed since.
         """
         self._keyring = keyring
         former = tuple(former)
         for stored in self._stored():
-            self._try(stored.topic, self._take_up, stored, former)
-        self._try(self.own_topic, self._sign_anew)
+            self._try(stored.topic, self._load_one, stored, former)
+        self._try(self.own_topic, self._sign_again)
         self._try(self.own_topic, self._drop_ended)
 
     def trust(self, keyring: Keyring) -> None:
@@ -116,7 +116,7 @@ class Declarations(Reporter[SetsHeld]):
         """Hold a set that arrived. :class:`Refused` changes nothing, whatever was wrong with it.
 
         One of the agent's own that is newer than the one held is what the broker remembers of before this agent's
-        disk was replaced: it never takes the place of what is declared here, the two are joined and signed anew.
+        disk was replaced: it never takes the place of what is declared here; the agent joins the two and signs them.
         """
         document = self._open(topic, signed)
         self._waiting.pop(topic, None)
@@ -134,14 +134,14 @@ class Declarations(Reporter[SetsHeld]):
             log.error("the declarations on the disk cannot be read: %s", error)  # noqa: TRY400
             return []
 
-    def _take_up(self, stored: StoredSet, former: tuple[Keyring, ...]) -> None:
+    def _load_one(self, stored: StoredSet, former: tuple[Keyring, ...]) -> None:
         document = self._open_stored(stored, former)
         self.book = accept(self.book, stored.topic, document)
         if stored.topic == self.own_topic:
             self._own_signed = stored.signed
 
-    def _sign_anew(self) -> None:
-        """The agent's key was replaced: sign with the new one what is declared by the old one's word."""
+    def _sign_again(self) -> None:
+        """Sign the agent's own set with its new key, if the old one signed it."""
         if self._own_signed is None:
             return
         try:
@@ -244,7 +244,7 @@ class Declarations(Reporter[SetsHeld]):
 
 
 def _kept_key(stored: StoredSet) -> Keyring:
-    """The key kept beside a set, if it is an agent's: that can only lock, whoever has put it there."""
+    """The key kept beside a set, if it is an agent's: that can only lock, so it does no harm if it was put there."""
     if stored.key is None:
         return Keyring([])
     try:

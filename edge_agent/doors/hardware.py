@@ -77,8 +77,8 @@ class DoorHardware:
         return _lines({"contact": self.contact, "bolt": self.bolt, "rex": self.rex, "tamper": self.tamper})
 
     def asks_to_leave(self) -> bool:
-        """Whether the REX input is active now. A faulty line asks for nothing: whoever cuts it from outside must not
-        open the door with it, and a release that runs is not cut short. The hardware lets people out all the same.
+        """Whether the REX input is active now. A faulty line asks for nothing: cutting it from outside must not open
+        the door, and a release that runs is not cut short. The hardware lets people out all the same.
         """
         return bool(_reread(self.rex)[0])
 

@@ -106,13 +106,13 @@ class InputMaker:
             return None
         meaning: _Meaning = role.value
         usual = meaning.normally_closed if wiring.normally_closed is None else wiring.normally_closed
-        told = {"on_change": on_change, "on_steady": on_steady, "normally_closed": usual, **self._options}
+        options = {"on_change": on_change, "on_steady": on_steady, "normally_closed": usual, **self._options}
         if not isinstance(wiring, SupervisedWiring):
             slower = {"debounce_s": AFTER_REX_S} if after_rex else {}
-            return meaning.on_pin(wiring.pin, pin_factory=self._factory, **told, **slower)
+            return meaning.on_pin(wiring.pin, pin_factory=self._factory, **options, **slower)
         if wiring.adc not in self._adcs:
             raise ValueError(f"{wiring.adc!r} is not among the converters: {', '.join(sorted(self._adcs)) or 'none'}")
-        switch = SupervisedInput(wiring.end_of_line, at_rest=meaning.at_rest, samples=meaning.samples, **told)
+        switch = SupervisedInput(wiring.end_of_line, at_rest=meaning.at_rest, samples=meaning.samples, **options)
         self._sampler.connect(self._adcs[wiring.adc], wiring.channel, switch)
         return switch
 

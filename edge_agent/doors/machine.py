@@ -262,9 +262,9 @@ def _command_lock(
     released, until = _wanted_release(profile, state, now)
     tested = isinstance(given, LockTested)
     if released:
-        # A driver that says it relocked while a release runs is told again: egress comes first.
-        told = state.released and state.release_until_ms == until
-        if told and not tested and not isinstance(given, ReleaseOver):
+        # A driver that says it relocked while a release runs is commanded again: egress comes first.
+        commanded = state.released and state.release_until_ms == until
+        if commanded and not tested and not isinstance(given, ReleaseOver):
             return state, None
         state = replace(state, released=True, release_until_ms=until, latch_fault=False, jammed=False)
         return state, DriveLock(released=True, for_ms=None if until is None else until - now)

@@ -27,7 +27,7 @@ class DoorProfile:
     fail_safe: bool  # unlocked without power
     fire_release: bool  # has effect only on a fail-safe lock
     rex_releases: bool  # maglock: REX cuts the lock in every mode. A strike's egress is mechanical
-    held_warning_ms: int = 0  # so long before it counts as held, whoever stands there is warned; 0: never
+    held_warning_ms: int = 0  # so long before it counts as held, the reader warns; 0: never
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class DoorState:
     condition: Condition = Condition.UNKNOWN
     alarms: frozenset[Alarm] = frozenset()
 
-    # What the lock was told.
+    # What the lock was commanded.
     released: bool = False
     release_until_ms: int | None = None  # None while released: without an end
     locked_at_ms: int = 0  # the last command to lock; evidence counts from here
@@ -141,7 +141,7 @@ class FireChanged:
 
 @dataclass(frozen=True, slots=True)
 class LockTested:
-    """Give the lock its present command again, so that its evidence must be read anew."""
+    """Give the lock its present command again, so that its evidence must be read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ Input: TypeAlias = Sensed | ModeSet | Granted | RexPressed | FireChanged | LockT
 class DriveLock:
     """Command the lock: first of a step's effects, and at most one.
 
-    ``for_ms`` is for a driver that relocks by itself though the agent is busy; None: until told otherwise.
+    ``for_ms`` is for a driver that relocks by itself though the agent is busy; None: until the next command.
     A release without an end may be followed by one with an end; a driver that never shortens a release may
     ignore that, because the machine commands the lock at the end in any case.
     """

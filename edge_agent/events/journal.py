@@ -1,4 +1,4 @@
-"""Takes events as they happen and has them on the disk soon after, without anything waiting for the disk.
+"""Writes events to the disk soon after they happen; nothing waits for the disk.
 
 What happens within a few milliseconds is committed together, on a thread of its own that is the only one to touch
 the outbox. If the disk refuses, events wait in memory and the commit is tried again; if it goes on refusing, the
@@ -27,10 +27,10 @@ GATHER_S = 0.005
 
 RETRY_S = 1.0
 REFUSALS = 5
-"""So often is it tried before the events go on in memory, from where central has them."""
+"""After so many tries in vain the outbox goes on in memory, and central gets the events from there."""
 
 MOST_WAITING = 20_000
-"""Events kept in memory while the disk refuses; the oldest go first beyond that, and are counted."""
+"""Events kept in memory while the disk refuses; beyond that the oldest are dropped, and counted."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Journal(Reporter[EventsWritten]):
         self._lost = 0
         self._writing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "outbox")
-        self._filling_told = False
+        self._filling_reported = False
 
     def add(self, kind: EventKind, data: Mapping[str, Any] | None = None, *, door: str | None = None) -> None:
         """Note that something happened now."""
@@ -78,7 +78,7 @@ class Journal(Reporter[EventsWritten]):
         return known
 
     async def try_disk(self) -> bool:
-        """Keep events on the disk from now on, if they are in memory alone and it can be written; whether it is so
+        """Go back to the disk if events are in memory alone and it can be written; whether they are on the disk now
         (see :meth:`Outbox.try_disk`)."""
         in_memory = self.outbox.in_memory
         kept = await self.on_outbox(self.outbox.try_disk)
@@ -123,8 +123,8 @@ class Journal(Reporter[EventsWritten]):
 
     def _watch_filling(self) -> None:
         filling = self.outbox.filling
-        if filling is self._filling_told:
+        if filling is self._filling_reported:
             return
-        self._filling_told = filling
+        self._filling_reported = filling
         data = {"depth": self.outbox.depth, "capacity": self.outbox.capacity}
         self.alarm(Alarm.OUTBOX_FILLING, data, raised=filling)

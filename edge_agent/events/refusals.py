@@ -26,7 +26,7 @@ class Refusals:
         self.counts: Counter[str] = Counter()
         self._clock = clock
         self._journal = journal
-        self._told: dict[tuple[str, str], tuple[int, int]] = {}  # (topic, reason) -> (when, how many since)
+        self._reported: dict[tuple[str, str], tuple[int, int]] = {}  # (topic, reason) -> (when, how many since)
 
     def note(self, topic: str, refused: Refused) -> None:
         """Something on a topic was refused: logged and an event, once a minute for the same topic and reason."""
@@ -36,13 +36,13 @@ class Refusals:
             return
         now = self._clock.mono_ms()
         key = (topic, refused.reason)
-        at, since = self._told.get(key, (None, 0))
+        at, since = self._reported.get(key, (None, 0))
         if at is not None and now - at < REPORT_EVERY_MS:
-            self._told[key] = (at, since + 1)
+            self._reported[key] = (at, since + 1)
             return
-        if len(self._told) >= MOST_TOPICS:
-            self._told.clear()
-        self._told[key] = (now, 0)
+        if len(self._reported) >= MOST_TOPICS:
+            self._reported.clear()
+        self._reported[key] = (now, 0)
         detail = refused.detail[:MOST_DETAIL]
         log.warning("refused on %s: %s: %s", topic[:MOST_DETAIL], refused.reason, detail)
         self._journal.add(

@@ -1,4 +1,4 @@
-"""Tells systemd how the agent is: ready once the doors are held, alive with every beat, stopping when told to.
+"""Tells systemd how the agent is: ready once the doors are held, alive with every beat, stopping when it stops.
 
 systemd restarts an agent that falls silent, and the board's hardware watchdog restarts a systemd that does. The
 protocol (sd_notify) is a line of text in a datagram; nothing here waits, and a manager that does not listen is no
@@ -31,15 +31,15 @@ class Watchdog:
 
     def ready(self, status: str) -> None:
         """The doors are held. ``status`` is for people: ``systemctl status`` shows it."""
-        self._tell(f"READY=1\nSTATUS={status}")
+        self._notify(f"READY=1\nSTATUS={status}")
 
     def beat(self) -> None:
-        """The loop turns, and every door could be looked at."""
-        self._tell("WATCHDOG=1")
+        """The loop turns, and every door could be reported."""
+        self._notify("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """The agent was told to stop; people on the way out are still let out."""
-        self._tell("STOPPING=1")
+        """The agent stops; people on the way out are still let out."""
+        self._notify("STOPPING=1")
 
     def close(self) -> None:
         """Say no more."""
@@ -47,7 +47,7 @@ class Watchdog:
             self._socket.close()
             self._socket = None
 
-    def _tell(self, text: str) -> None:
+    def _notify(self, text: str) -> None:
         if self._socket is not None and self._address is not None:
-            with contextlib.suppress(OSError):  # its buffer is full, or it is gone: the next beat tells
+            with contextlib.suppress(OSError):  # its buffer is full, or it is gone: the next beat says so
                 self._socket.sendto(text.encode(), self._address)

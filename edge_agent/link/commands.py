@@ -9,7 +9,7 @@ from edge_agent.doors.doors import Doors
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
 from edge_agent.host.clock import Clock
-from edge_agent.readers.osdp import Readers
+from edge_agent.readers.readers import Readers
 from edge_agent.storage.state_db import Store
 from protocol.messages import Command
 from protocol.refusal import Reason, Refused
@@ -78,7 +78,7 @@ class Commands:
             self._refusals.answer(topic, command.id, reason, detail)
 
     def _rotate_key(self, topic: str, command: Command) -> None:
-        """Done is that it has begun; the reader's own event tells how it ended."""
+        """Done is that it has begun; the reader's own event says how it ended."""
         reader = command.data.get("reader")
         problem = self._readers.rotate_key(str(reader), command.door)
         if problem is None:

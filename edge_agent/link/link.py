@@ -1,6 +1,6 @@
 """The agent on the network: what it listens to, and what it says when. Nothing it does can hold a door up.
 
-It may be down for weeks: events wait in the outbox, and what it says of the doors is made anew for each message.
+It may be down for weeks: events wait in the outbox, and what it says of the doors is made for each message.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class AgentLink:
                 async with asyncio.timeout(self._pages.again_s if wanted else None):
                     await self._pages_wanted.wait()
             except TimeoutError:
-                heard = dict.fromkeys(heard, "")  # to be subscribed anew
+                heard = dict.fromkeys(heard, "")  # to be subscribed again
                 self._pages.ask_again()
 
     async def _publish_state(self) -> None:
@@ -203,7 +203,7 @@ async def _for_good(work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _again(say: Callable[[], Awaitable[None]]) -> None:
-    """Say something until the broker has it. Each connection begins anew, so this ends with the connection."""
+    """Say something until the broker has it. Each connection begins again, so this ends with the connection."""
     while True:
         try:
             await say()

@@ -35,5 +35,5 @@ class MemoryCredentials:
         return self._by_token.get(token)
 
     def holds(self, token: str) -> bool:
-        """Always."""
+        """True: every credential there is, is in memory."""
         return True

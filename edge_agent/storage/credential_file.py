@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from edge_agent.storage.credential_page import Page, assemble, open_page
+from edge_agent.storage.credential_page import CheckedPage, assemble, open_page
 from edge_agent.storage.database import set_aside
 from protocol.refusal import Refused
 
@@ -59,7 +59,7 @@ def held_pages(db: sqlite3.Connection) -> dict[str, PageRows]:
     return held
 
 
-def insert_page(db: sqlite3.Connection, page: Page, number: int) -> PageRows:
+def insert_page(db: sqlite3.Connection, page: CheckedPage, number: int) -> PageRows:
     """Put a page on the disk, whole or not at all: :class:`Refused` (malformed) or sqlite3.Error."""
     with _transaction(db):
         db.execute("DELETE FROM pages WHERE digest = ?", (page.digest,))

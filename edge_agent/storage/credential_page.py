@@ -31,7 +31,7 @@ _decode = msgspec.json.Decoder(Credential).decode
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class CheckedPage:
     """A page that is what its digest says: what stands before its credentials, and each credential's bytes."""
 
     digest: bytes
@@ -53,7 +53,7 @@ class Page:
             yield token, body
 
 
-def open_page(digest: str, number: int, payload: bytes) -> Page:
+def open_page(digest: str, number: int, payload: bytes) -> CheckedPage:
     """The page with this digest (64 hex digits) and number; :class:`Refused` (oversized, wrong_digest, malformed) if
     these bytes are not that page. Nothing of them is parsed before their digest is known to be right."""
     found = check_digest(digest, number, payload)
@@ -64,7 +64,7 @@ def open_page(digest: str, number: int, payload: bytes) -> Page:
     if page.page != number:
         raise Refused(Reason.WRONG_TARGET, f"this is page {page.page}, it came as page {number}")
     begins = payload.find(_LIST_BEGINS) + len(_LIST_BEGINS)
-    taken = Page(found, payload[:begins], tuple(bytes(raw) for raw in page.credentials))
+    taken = CheckedPage(found, payload[:begins], tuple(bytes(raw) for raw in page.credentials))
     if assemble(taken.head, taken.bodies) != payload:
         raise Refused(Reason.MALFORMED, f"page {number} has something besides its number and its credentials")
     return taken

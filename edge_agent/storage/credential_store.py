@@ -4,7 +4,7 @@
 it is not there, and configurations share the pages they have in common. It is a file of its own, so that writing here
 holds up neither a declaration nor an event, and damage here is not damage there.
 
-It answers who a token belongs to, and nothing of whether they may pass (`edge_agent.policy.decision`).
+It says whom a token belongs to, not whether they may pass (`edge_agent.policy.decision`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from edge_agent.storage.credential_file import (
     insert_page,
     put_in_place,
 )
-from edge_agent.storage.credential_page import Page, open_page
+from edge_agent.storage.credential_page import CheckedPage, open_page
 from edge_agent.storage.database import DatabaseTooNew, open_durable, open_read_only, set_aside
 from edge_agent.storage.disk_watch import Disk
 from protocol.messages import Credential
@@ -91,7 +91,7 @@ class _View:
 
 class CredentialStore:
     """``credentials.db``. Opens it when made, whatever is wrong with it: the doors must be held. A file that is
-    damaged, or a newer program's, is begun anew, for central has all of it.
+    damaged, or a newer program's, is replaced by an empty one, for central has all of it.
 
     Reading is on the loop, and waits for no writing, which is on a thread of its own.
     """
@@ -144,7 +144,7 @@ class CredentialStore:
         self._view = _View(reader, held_pages(reader))
 
     def close(self) -> None:
-        """Leave what is being written, and close the file; nobody is found from then on."""
+        """Stop what is being written, and close the file; no token is found from then on."""
         self._closing.set()
         if self._mending is not None:
             self._mending.cancel()
@@ -291,7 +291,7 @@ class CredentialStore:
     def _quick_check(self) -> str:
         return str(self._for_writing().execute("PRAGMA quick_check(1)").fetchone()[0])
 
-    def _insert(self, page: Page, number: int) -> None:
+    def _insert(self, page: CheckedPage, number: int) -> None:
         self._view.held[page.digest.hex()] = insert_page(self._for_writing(), page, number)
 
     def _delete(self, digests: Iterable[str]) -> None:

@@ -27,8 +27,8 @@ def open_durable(
     ``migrations`` are applied in order, each in a transaction with its number; ``user_version`` says how far a file
     has got. Files are readable by their owner alone. A damaged file (SD cards lie about what they wrote) is set
     aside under another name and a new one begun: the doors must work. What can still be read of the tables named in
-    ``salvage`` is taken over. The whole file is looked through (some seconds for a full outbox), so that a bad page
-    is found now and not by whoever reads it first; not so without ``look_through``: its owner sees to it later.
+    ``salvage`` is taken over. The whole file is checked (some seconds for a full outbox), so that a bad page is
+    found now and not by the first read of it; without ``look_through`` the file's owner checks it later.
     Raises :class:`DatabaseTooNew`, OSError, or sqlite3.OperationalError where the disk refuses.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -20,7 +20,8 @@ class AlreadyHeld(OSError):  # noqa: N818 - says what it is
 class Holding:
     """The right to hold the doors of one data folder, until :meth:`release`.
 
-    ``what`` tells others who holds it. Raises :class:`AlreadyHeld`, or OSError if the folder cannot be written.
+    ``what`` is written into it, for others to read who holds it. Raises :class:`AlreadyHeld`, or OSError if the
+    folder cannot be written.
     """
 
     def __init__(self, folder: Path, what: str) -> None:

@@ -2,8 +2,8 @@
 
 Kept in memory, where decisions read it, and written behind them by a thread of its own to ``presence.db``: a badge
 does not wait for the disk. A power cut loses the last writes. A first person not known keeps a door locked, and a
-duress is also in the outbox, which central has; but an old position, believed, keeps somebody out. So positions are
-taken up only if the agent ended in order and the disk has taken everything; else nobody's is known, which is lenient.
+duress is also in the outbox, which central has; but an outdated position keeps somebody out. So positions are loaded
+only if the agent ended in order and the disk has everything; otherwise no position is known, which is lenient.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class Presence:
         self._later("INSERT OR IGNORE INTO duress VALUES (?, ?)", door, reader)
 
     def duress_cleared(self, door: str, reader: str) -> None:
-        """Somebody has looked after the duress of one reader."""
+        """Somebody has cleared the duress of one reader."""
         self._duress.discard((door, reader))
         self._cleared.add((door, reader))
         self._later("DELETE FROM duress WHERE door = ? AND reader = ?", door, reader)
@@ -157,7 +157,7 @@ class Presence:
     # --- the file -----------------------------------------------------------------------------------------------
 
     def _open(self, *, take_positions: bool) -> sqlite3.Connection:
-        """Open the file and take up what it holds. From now on it does not count as ended in order."""
+        """Open the file and load what it holds. From now on it does not count as ended in order."""
         connection = open_durable(self._path, _MIGRATIONS, salvage=_SALVAGE)
         try:
             ended = connection.execute("SELECT areas FROM ended").fetchone()

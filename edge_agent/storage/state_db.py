@@ -54,7 +54,7 @@ class StoredSet:
 @dataclass(frozen=True, slots=True)
 class StoredTrial:
     """A configuration that has not proven itself yet, as it was signed. ``unclean_ends``: how often the program was
-    found to have died in the midst of it; ``boot``: the machine's boot in which it runs with it now, or ran with it
+    found to have died during it; ``boot``: the machine's boot in which it runs with it now, or ran with it
     and has not ended well."""
 
     version: int
@@ -174,7 +174,7 @@ class Store:
         self._db.execute("UPDATE trial SET unclean_ends = ?, boot = ?", (unclean_ends, boot))
 
     def trial_ended_well(self) -> None:
-        """The program ends in the midst of a trial because it was told to."""
+        """The program ends during a trial because somebody stopped it."""
         self._db.execute("UPDATE trial SET boot = NULL")
 
     def confirm_trial(self, version: int, signed: bytes) -> None:

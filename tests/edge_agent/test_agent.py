@@ -106,7 +106,7 @@ async def test_doors_are_held_and_said_to_be_before_readers_and_network_are_touc
     async def no_link() -> None:
         note("link")
 
-    monkeypatch.setattr(agent.readers, "start", lambda: note("readers"))
+    monkeypatch.setattr(agent.readers, "start", lambda _timer: note("readers"))
     monkeypatch.setattr(agent.link, "run", no_link)
     await agent.run()
     agent.close()

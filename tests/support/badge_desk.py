@@ -8,9 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from drivers.readers import CardRead, KeyPress
+from drivers.readers import CardRead, KeyPress, Show
 from edge_agent.access.desk import AccessDesk, ReaderPlace
-from edge_agent.access.display import Show
 from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.doors import interlock
 from edge_agent.doors.doors import Doors

@@ -16,7 +16,9 @@ from typing import Any
 
 import uvicorn
 
+from central.live.hub import STREAM_SILENT_MS
 from ground.free_port import free_port
+from protocol.proof import SILENT_MS
 
 PASSWORD = "open sesame 8"
 OFFICER = "olive"
@@ -45,6 +47,7 @@ class FakeCentral:
     def __init__(self, *, schools: int = 3, doors: int = 8) -> None:
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
+        self.limits = {"evidence_lasts_ms": SILENT_MS, "stream_silent_ms": STREAM_SILENT_MS}
         self.late_ms = 0  # what the stream says of central's time lies so far back
         self.broker_connected = True
         self.streams = 0  # ever opened
@@ -235,7 +238,7 @@ class FakeCentral:
         self.listeners.append(listener)
         self.streams += 1
         try:
-            yield _frame("hello", {"server_ms": now_ms() - self.late_ms})
+            yield _frame("hello", {"server_ms": now_ms() - self.late_ms, **self.limits})
             while True:
                 try:
                     async with asyncio.timeout(1):

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from central.live.hub import STREAM_SILENT_MS
+from protocol.proof import SILENT_MS
 from simulators.district.plan import DistrictSize
 from tests.support.brokers import mosquitto
 from tests.support.console_browser import CHROMIUM, CHROMIUM_ARGUMENTS, Watched, sign_in, watched_page
@@ -85,7 +87,10 @@ def locked(people: dict[str, Api], school: str) -> str:
 
     def proven() -> str:
         doors = people["officer"].doors(school)
-        return next((name for name, door in sorted(doors.items()) if door["proven"]), "")
+        by_schedule = {
+            name for name, door in doors.items() if door["mode"] == "controlled" and not door["declarations"]
+        }
+        return next((name for name in sorted(by_schedule) if doors[name]["proven"]), "")
 
     return wait_for(proven, "a proven door")
 
@@ -302,6 +307,19 @@ def test_nothing_is_wider_than_the_screen(
         button = page.get_by_role("button", name="Lockdown").bounding_box()
         assert button is not None
         assert button["x"] + button["width"] <= width, route
+
+
+def test_the_console_believes_evidence_and_silence_for_as_long_as_central_does(signed_in: SignedIn) -> None:
+    limits = signed_in("officer").evaluate("""async () => {
+        const {ServerClock} = await import("/js/central/clock.js");
+        const {Live} = await import("/js/central/live.js");
+        return new Promise((heard) => {
+            const onHello = () => { live.stop(); heard(live.limits); };
+            const live = new Live(new ServerClock(), {onHello, onMessage() {}, onLink() {}, onRefused() {}});
+            live.watch({});
+        });
+    }""")
+    assert limits == {"evidence_lasts_ms": SILENT_MS, "stream_silent_ms": STREAM_SILENT_MS}
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from central.people.roles import Right, roles_with
 from tests.support.console_browser import CHROMIUM, CHROMIUM_ARGUMENTS, sign_in, watched_page
-from tests.support.console_fake import FakeCentral, Refusal, serving
+from tests.support.console_fake import FakeCentral, Refusal, now_ms, serving
 
 SCHOOL = "lincoln-high"
 expect.set_options(timeout=10_000)
@@ -216,6 +217,32 @@ def test_evidence_that_is_not_renewed_proves_nothing_after_twelve_seconds(page: 
     expect(gym).to_contain_text("Secure")
 
 
+@pytest.mark.parametrize(("lasts_ms", "shown"), [(600_000, "Secure"), (60_000, "Unknown")])
+def test_evidence_lasts_as_long_as_central_says(
+    browser: Browser, central: FakeCentral, lasts_ms: int, shown: str
+) -> None:
+    central.frozen_evidence = True
+    central.limits["evidence_lasts_ms"] = lasts_ms
+    for door in central.sites[SCHOOL]["doors"].values():
+        door["evidence_at_ms"] = now_ms() - 120_000
+    with watched_page(browser, central.address) as (page, _):
+        sign_in(page, "olive")
+        at(page, central, f"/site/{SCHOOL}/door/gym")
+        expect(page.locator(".facts")).to_contain_text("2 min old")
+        expect(page.locator(".link-word")).to_have_text("Live")
+        expect(page.locator(".chip.big")).to_have_text(shown)
+
+
+def test_a_central_that_does_not_say_how_long_evidence_lasts_proves_nothing(
+    browser: Browser, central: FakeCentral
+) -> None:
+    del central.limits["evidence_lasts_ms"]
+    with watched_page(browser, central.address) as (page, _):
+        sign_in(page, "olive")
+        expect(page.locator("#banner")).to_contain_text("No word from central")
+        expect(page.locator(f"[data-site={SCHOOL}]")).to_contain_text("0 proven")
+
+
 # --- declaring ----------------------------------------------------------------------------------------------
 
 
@@ -318,6 +345,7 @@ def test_a_duress_is_over_only_after_a_question_and_then_it_says_who_said_so(
     expect(clear).to_be_hidden()
     central.event(SCHOOL, "gym", "duress", cardholder="ch-0007", opened=True)
     central.door(SCHOOL, "gym", alarms=["duress"])
+    expect(page.get_by_role("region", name="Duress")).to_contain_text("DURESS of ch-0007")
     clear.click()
     question = page.get_by_role("dialog")
     expect(question).to_contain_text("Gym: has somebody looked after the duress?")
@@ -339,6 +367,14 @@ def test_a_command_nobody_answers_is_said_to_have_expired(page: Page, central: F
     at(page, central, f"/site/{SCHOOL}/door/gym")
     page.get_by_role("button", name="Open once").click()
     expect(page.locator(".outcome")).to_contain_text("It has expired", timeout=20_000)
+
+
+def test_the_buttons_go_by_centrals_own_table_of_rights(page: Page) -> None:
+    tables = page.evaluate("""async () => {
+        const {rolesWith} = await import("/js/rules/rights.js");
+        return [rolesWith("release"), rolesWith("command")];
+    }""")
+    assert tables == [roles_with(Right.RELEASE), roles_with(Right.COMMAND)]
 
 
 def test_events_can_be_narrowed_and_paged(page: Page, central: FakeCentral) -> None:

@@ -1,11 +1,12 @@
 """The console has words of its own for everything an agent of this version may say: no officer reads snake_case."""
 
 import re
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
-from protocol.words import Alarm, CommandKind, Denial, EventKind
+from protocol.words import Alarm, CommandKind, Condition, Denial, EventKind
 
 JS = Path(__file__).parents[3] / "central" / "console" / "js"
 
@@ -20,13 +21,13 @@ def keys(file: str, table: str) -> set[str]:
 @pytest.mark.parametrize(
     ("words", "file", "table"),
     [
-        (Denial, "words.js", "DENIALS"),
-        (Alarm, "words.js", "ALARMS"),
-        (CommandKind, "words.js", "ACTS"),
-        (EventKind, "event_words.js", "SENTENCES"),
+        (Denial, "messages/en.js", "DENIALS"),
+        (Alarm, "messages/en.js", "ALARMS"),
+        (CommandKind, "messages/en.js", "ACTS"),
+        (EventKind, "messages/en.js", "SENTENCES"),
+        (Condition, "messages/en.js", "CONDITIONS"),
+        (Condition, "rules/truth.js", "GROUPS"),
     ],
 )
-def test_every_word_has_its_sentence(
-    words: type[Denial | Alarm | CommandKind | EventKind], file: str, table: str
-) -> None:
+def test_every_word_has_its_sentence(words: type[StrEnum], file: str, table: str) -> None:
     assert sorted({str(word) for word in words} - keys(file, table)) == []

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from central.live.hub import MOST_WAITING_BYTES, Listener
+from central.live.hub import MOST_WAITING_BYTES, STREAM_SILENT_MS, Listener
+from protocol.proof import SILENT_MS
 from tests.central.centrals import AgentVoice, Town, listening
 from tests.support.brokers import RunningBroker, mosquitto
 from tests.support.waiting import until
@@ -23,6 +24,12 @@ def broker() -> Iterator[RunningBroker]:
 @pytest.fixture
 def town(tmp_path: Path) -> Town:
     return Town(tmp_path)
+
+
+async def test_a_stream_opens_with_how_long_evidence_and_silence_may_last(town: Town, broker: RunningBroker) -> None:
+    async with town.central(broker) as running, listening(await running.as_("rita")) as stream:
+        [hello] = stream.of("hello")
+        assert (hello["evidence_lasts_ms"], hello["stream_silent_ms"]) == (SILENT_MS, STREAM_SILENT_MS)
 
 
 async def test_a_declaration_and_a_doors_change_are_delivered(town: Town, broker: RunningBroker) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from drivers.osdp import CardRead, OsdpBus, OsdpEvent, OsdpReaderConfig, open_serial
+from drivers.osdp import OsdpBus, OsdpEvent, OsdpReaderConfig, open_serial
+from drivers.readers import CardRead
 from simulators.hardware.line import VirtualLine
 from simulators.hardware.osdp_reader import VirtualOsdpReader
 

@@ -6,10 +6,7 @@ import time
 import pytest
 
 from drivers.osdp import (
-    CardRead,
     Forged,
-    Indication,
-    KeyPress,
     LineRestored,
     LineSilent,
     OfflineReason,
@@ -25,6 +22,7 @@ from drivers.osdp import (
     Tamper,
     open_serial,
 )
+from drivers.readers import CardRead, KeyPress, Show
 from drivers.serial.port import Line
 from simulators.hardware.osdp_reader import Buzzer, Led
 from tests.conftest import Until
@@ -58,7 +56,7 @@ async def test_two_readers_share_a_line_and_are_told_apart(until: Until) -> None
 async def test_a_reader_shows_and_sounds_what_it_is_told(until: Until) -> None:
     with Rig(readers=2) as rig:
         await until(rig.all_online)
-        assert rig.bus.indicate("reader-11", Indication.GRANTED)
+        assert rig.bus.show("reader-11", Show.GRANTED)
         await until(lambda: len(rig.readers[1].shown) == 2)
         led, buzzer = rig.readers[1].shown
         assert isinstance(led, Led)
@@ -70,20 +68,20 @@ async def test_a_reader_shows_and_sounds_what_it_is_told(until: Until) -> None:
 @pytest.mark.parametrize(
     ("indication", "colour", "blinking", "beeps"),
     [
-        (Indication.IDLE, "red", False, 0),
-        (Indication.LOCKDOWN, "red", True, 0),
-        (Indication.DENIED, "red", True, 3),
-        (Indication.ENTER_PIN, "amber", True, 0),
-        (Indication.SECOND_PERSON, "green", True, 2),
-        (Indication.WARNING, "red", True, 5),
+        (Show.IDLE, "red", False, 0),
+        (Show.LOCKDOWN, "red", True, 0),
+        (Show.DENIED, "red", True, 3),
+        (Show.ENTER_PIN, "amber", True, 0),
+        (Show.SECOND_PERSON, "green", True, 2),
+        (Show.WARNING, "red", True, 5),
     ],
 )
 async def test_each_indication_looks_different(
-    until: Until, indication: Indication, colour: str, blinking: bool, beeps: int
+    until: Until, indication: Show, colour: str, blinking: bool, beeps: int
 ) -> None:
     with Rig() as rig:
         await until(rig.all_online)
-        rig.bus.indicate("reader-10", indication)
+        rig.bus.show("reader-10", indication)
         await until(lambda: len(rig.readers[0].shown) == (2 if beeps else 1))
         led = rig.readers[0].shown[0]
         assert isinstance(led, Led)
@@ -94,7 +92,7 @@ async def test_each_indication_looks_different(
 async def test_a_reader_that_restarts_is_back_within_two_seconds_and_shows_the_lockdown_again(until: Until) -> None:
     with Rig() as rig:
         await until(rig.all_online)
-        rig.bus.indicate("reader-10", Indication.LOCKDOWN)
+        rig.bus.show("reader-10", Show.LOCKDOWN)
         await until(lambda: rig.readers[0].leds == ["red"])
         rig.readers[0].restart()
         await until(lambda: rig.readers[0].leds == ["red", "red"], within=2.5)
@@ -103,7 +101,7 @@ async def test_a_reader_that_restarts_is_back_within_two_seconds_and_shows_the_l
 
 async def test_a_grant_is_not_shown_late(until: Until) -> None:
     with Rig() as rig:
-        assert rig.bus.indicate("reader-10", Indication.GRANTED) is False
+        assert rig.bus.show("reader-10", Show.GRANTED) is False
         await until(rig.all_online)
         await hold(lambda: rig.readers[0].shown == [], seconds=0.3)
 
@@ -348,7 +346,7 @@ async def test_a_readers_address_is_not_its_place_in_the_list(until: Until) -> N
     with rig:
         await until(rig.all_online)
         rig.readers[0].swipe(26, CARD)
-        rig.bus.indicate("reader-126", Indication.GRANTED)
+        rig.bus.show("reader-126", Show.GRANTED)
         await until(lambda: rig.cards and rig.readers[1].granted)
         assert rig.cards[0].reader == "reader-125"
         assert not rig.readers[0].granted

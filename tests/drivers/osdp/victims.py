@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 import osdp_sys
 
-from drivers.osdp import CardRead, OsdpBus, OsdpEvent, OsdpReaderConfig, open_serial
+from drivers.osdp import OsdpBus, OsdpEvent, OsdpReaderConfig, open_serial
 from drivers.osdp.panel import Channel
+from drivers.readers import CardRead
 
 TICK_S = 0.005
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -9,18 +10,8 @@ from pathlib import Path
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from drivers.wiegand import (
-    FORMATS,
-    CardRead,
-    KernelEdges,
-    KeyPress,
-    Line,
-    PinEdges,
-    ReaderEvent,
-    ReadRefused,
-    Refusal,
-    WiegandReader,
-)
+from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
+from drivers.wiegand import FORMATS, KernelEdges, Line, PinEdges, WiegandReader
 from drivers.wiegand.formats import to_bytes
 from drivers.wiegand.kernel_edges import Gaps, header_chip
 from drivers.wiegand.reader import MAX_PENDING
@@ -261,6 +252,15 @@ def test_of_several_chips_that_are_no_pis_header_the_first_is_taken_and_none_is_
 async def test_a_pin_the_kernel_does_not_give_is_named(tmp_path: Path) -> None:
     (tmp_path / "gpiochip0").touch()
     with pytest.raises(OSError, match=r"pins 14 and 15 of .*gpiochip0 cannot be had for a Wiegand reader"):
+        KernelEdges(devices=tmp_path).watch(14, 15, lambda _line, _at_ns: None)
+
+
+async def test_without_the_kernels_binding_the_reader_is_refused_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gpiod", None)
+    (tmp_path / "gpiochip0").touch()
+    with pytest.raises(OSError, match=r"pins 14 and 15 of .* cannot be had for a Wiegand reader: .*gpiod"):
         KernelEdges(devices=tmp_path).watch(14, 15, lambda _line, _at_ns: None)
 
 

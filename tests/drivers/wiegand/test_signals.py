@@ -3,7 +3,8 @@
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from drivers.wiegand.signals import MEANINGS, ReaderSignals, Signal
+from drivers.readers import Show
+from drivers.wiegand.signals import MEANINGS, ReaderSignals
 from simulators.hardware.timers import SteppedTimer
 
 LED, BUZZER = 23, 24
@@ -40,56 +41,56 @@ def test_dark_and_silent_until_something_is_shown(active_high: bool) -> None:
 
 def test_a_grant_is_green_for_three_seconds_and_one_short_beep() -> None:
     rig = Rig()
-    rig.signals.show(Signal.GRANTED)
+    rig.signals.show(Show.GRANTED)
     assert rig.seen(LED, 35) == "#" * 30 + "." * 5
-    rig.signals.show(Signal.GRANTED)
+    rig.signals.show(Show.GRANTED)
     assert rig.seen(BUZZER, 10) == "##........"
 
 
 def test_a_denial_is_three_beeps_and_never_green() -> None:
     rig = Rig()
-    rig.signals.show(Signal.DENIED)
+    rig.signals.show(Show.DENIED)
     assert rig.seen(BUZZER, 8) == "#.#.#..."
-    rig.signals.show(Signal.DENIED)
+    rig.signals.show(Show.DENIED)
     assert rig.seen(LED, 30) == "." * 30
 
 
 def test_a_denial_ends_the_green_of_a_grant() -> None:
     rig = Rig()
-    rig.signals.show(Signal.GRANTED)
-    rig.signals.show(Signal.DENIED)
+    rig.signals.show(Show.GRANTED)
+    rig.signals.show(Show.DENIED)
     assert "#" not in rig.seen(LED, 35)
 
 
 def test_lockdown_blinks_until_it_is_over_and_comes_back_after_what_passes() -> None:
     rig = Rig()
-    rig.signals.show(Signal.LOCKDOWN)
+    rig.signals.show(Show.LOCKDOWN)
     assert rig.seen(LED, 8) == "##..##.."
-    rig.signals.show(Signal.GRANTED)
+    rig.signals.show(Show.GRANTED)
     assert rig.seen(LED, 34) == "#" * 30 + "##.."
-    rig.signals.show(Signal.IDLE)
+    rig.signals.show(Show.IDLE)
     assert rig.seen(LED, 8) == "." * 8
 
 
 def test_what_stays_leaves_what_passes_to_its_end() -> None:
     rig = Rig()
-    rig.signals.show(Signal.GRANTED)
+    rig.signals.show(Show.GRANTED)
     rig.timer.advance(1)
-    rig.signals.show(Signal.LOCKDOWN)
+    rig.signals.show(Show.LOCKDOWN)
     assert rig.seen(LED, 24) == "#" * 20 + "##.."
 
 
 def test_showing_again_what_stays_does_not_disturb_its_rhythm() -> None:
     rig = Rig()
-    rig.signals.show(Signal.LOCKDOWN)
+    rig.signals.show(Show.LOCKDOWN)
     rig.timer.advance(0.2)
-    rig.signals.show(Signal.LOCKDOWN)
+    rig.signals.show(Show.LOCKDOWN)
     assert rig.seen(LED, 4) == "..##"
 
 
 def test_a_pin_is_asked_for_ten_seconds_without_a_sound() -> None:
     rig = Rig()
-    rig.signals.show(Signal.ENTER_PIN)
+    rig.signals.show(Show.ENTER_PIN)
     marks = rig.seen(LED, 120)
     assert marks.startswith("###...###...")
     assert marks.rindex("#") < 102
@@ -98,25 +99,25 @@ def test_a_pin_is_asked_for_ten_seconds_without_a_sound() -> None:
 
 def test_a_warning_sounds_for_five_seconds_and_leaves_the_lamp_alone() -> None:
     rig = Rig()
-    rig.signals.show(Signal.WARNING)
+    rig.signals.show(Show.WARNING)
     assert rig.seen(BUZZER, 60) == "#####....." * 5 + "." * 10
-    rig.signals.show(Signal.WARNING)
+    rig.signals.show(Show.WARNING)
     assert "#" not in rig.seen(LED, 10)
 
 
 def test_a_lamp_without_a_buzzer_and_neither_are_fine() -> None:
     factory, timer = MockFactory(), SteppedTimer()
-    ReaderSignals(LED, None, pin_factory=factory, timer=timer).show(Signal.DENIED)
-    for signal in Signal:
+    ReaderSignals(LED, None, pin_factory=factory, timer=timer).show(Show.DENIED)
+    for signal in Show:
         ReaderSignals(None, None, pin_factory=factory, timer=timer).show(signal)
-    assert set(MEANINGS) == set(Signal)
+    assert set(MEANINGS) == set(Show)
 
 
 def test_closed_it_is_dark_and_nothing_wakes_it() -> None:
     rig = Rig()
-    rig.signals.show(Signal.LOCKDOWN)
+    rig.signals.show(Show.LOCKDOWN)
     rig.signals.close()
     rig.timer.advance(5)
-    rig.signals.show(Signal.GRANTED)
+    rig.signals.show(Show.GRANTED)
     factory_pin = rig.factory.pin(LED)
     assert factory_pin.function == "input"

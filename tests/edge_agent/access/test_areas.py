@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from edge_agent.access.display import Show
+from drivers.readers import Show
 from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.policy.passback import Position
 from edge_agent.storage.presence import RETRY_MS, Presence

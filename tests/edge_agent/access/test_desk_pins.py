@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.access.display import Show
+from drivers.readers import Show
 from edge_agent.access.pin_entry import after_card, press
 from edge_agent.policy.credentials import MemoryCredentials
 from protocol.messages import PinPolicy

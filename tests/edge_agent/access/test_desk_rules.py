@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from drivers.readers import ReadRefused, Refusal
-from edge_agent.access.display import Show
+from drivers.readers import ReadRefused, Refusal, Show
 from edge_agent.doors.happenings import FireAlarm, RulesChanged
 from edge_agent.policy.credentials import MemoryCredentials
 from protocol.messages import Clearance, Period

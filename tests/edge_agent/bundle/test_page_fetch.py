@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from edge_agent.agent import Agent
-from edge_agent.storage.credential_page import Page
+from edge_agent.storage.credential_page import CheckedPage
 from edge_agent.storage.credential_store import CredentialStore
 from protocol import topics
 from protocol.messages import AccessRule, Credential
@@ -211,7 +211,7 @@ async def test_a_page_that_the_disk_would_not_keep_is_asked_for_again(
     monkeypatch.setattr("edge_agent.bundle.page_fetch.AGAIN_S", 0.2)
     insert, refused = CredentialStore._insert, []
 
-    def insert_or_refuse(self: CredentialStore, page: Page, number: int) -> None:
+    def insert_or_refuse(self: CredentialStore, page: CheckedPage, number: int) -> None:
         if len(refused) < PAGES:
             refused.append(number)
             raise sqlite3.OperationalError("database or disk is full")

@@ -213,6 +213,7 @@ async def test_a_grant_opens_once_and_its_replay_nothing(
     async with listening(broker.port) as central, pi.running() as agent:
         await central.say(pi.topic(TopicKind.CONFIG), district.config(pi))
         await until(lambda: agent.configuration.rules.version == 1)
+        await agent.link.mqtt.wait_connected()  # subscribed to commands, too, which nothing retains
         grant = district.command(pi, "grant", "door-0", id="g1")
         await central.say(pi.topic(TopicKind.COMMAND), grant, retain=False)
         await until(lambda: pi.doors["door-0"].released, "the release")

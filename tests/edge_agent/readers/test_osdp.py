@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.access.display import Show
+from drivers.readers import Show
 from edge_agent.agent import Agent
 from protocol import credentials
 from protocol.mqtt import Incoming
@@ -180,7 +180,7 @@ async def test_a_reader_that_refuses_its_new_key_is_told_of_and_works_on(school:
 async def test_the_power_cut_in_a_rotation_leaves_a_reader_that_works(school: School, heard: bool) -> None:
     """The key is on the disk, and the agent dies before or after the reader takes it."""
     async with school.running() as agent:
-        new = agent.readers._keys.propose(READER)
+        new = agent.readers.drivers.osdp._keys.propose(READER)
     if heard:
         school.reader._key = new
         school.reader.restart()

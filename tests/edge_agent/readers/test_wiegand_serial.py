@@ -75,7 +75,7 @@ async def test_a_badge_at_a_wiegand_reader_opens_its_door_and_shows_it(
         await until(lambda: pi.doors["door-0"].holds, "the relock")
         (granted,) = await events(agent, EventKind.ACCESS_GRANTED)
         assert (granted["reader"], granted["cardholder"]) == ("door-0-in", "ch-0001")
-        assert agent.wired_readers.wiegand["door-0-in"].refused.total() == 1
+        assert agent.readers.drivers.wired.wiegand["door-0-in"].refused.total() == 1
         reader.swipe(26, to_bytes(H10301.encode(1, 1), 26))
         (denied,) = await events(agent, EventKind.ACCESS_DENIED)
         assert denied["reader"] == "door-0-in"
@@ -106,7 +106,7 @@ async def test_a_serial_port_that_vanishes_is_an_alarm_until_it_is_back(
     pi = machine(tmp_path / "pi", district, serial_readers=[wired])
     with VirtualSerialReader(tmp_path) as reader:
         async with pi.running(devices={"/dev/ttyUSB1": reader.path}) as agent:
-            await until(lambda: agent.wired_readers.serial["door-1-in"].listening, "the port")
+            await until(lambda: agent.readers.drivers.wired.serial["door-1-in"].listening, "the port")
             reader.unplug()
             await until(lambda: ("door-1-in", "reader_offline") in reader_alarms(agent, "door-1"), "the alarm")
             assert await events(agent, EventKind.READER_OFFLINE) == [{"reader": "door-1-in", "reason": "port"}]

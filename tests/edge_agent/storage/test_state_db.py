@@ -1,12 +1,15 @@
 """The store: what an agent must still know after a power cut."""
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from edge_agent.storage.database import DatabaseTooNew, _take_over, open_in_memory
+from edge_agent.storage.disk_watch import Disk, DiskChanged
 from edge_agent.storage.state_db import _MIGRATIONS, _TABLES, Store, StoredSet, StoredTrial
+from protocol.words import Alarm
 
 
 def test_declarations_and_configuration_are_there_after_a_restart(tmp_path: Path) -> None:
@@ -141,3 +144,33 @@ def test_what_an_older_program_has_written_is_taken_over_from_its_damaged_file(t
     assert new.execute("SELECT topic, revision, signed, key FROM declarations").fetchall() == [("a", 3, b"\3", None)]
     assert new.execute("SELECT version, unclean_ends, boot FROM trial").fetchall() == [(2, 1, None)]
     new.close()
+
+
+def test_what_the_disk_refuses_is_kept_later_the_latest_word_alone_and_reported_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk, said, kept = Disk(), list[DiskChanged](), list[str]()
+    disk.listen(said.append)
+    store = Store(tmp_path / "state.db", disk)
+    store._db.execute("PRAGMA query_only = 1")
+    for version in (1, 2):
+        write = partial(store.save_trial, version, b"signed", "boot")
+        store.keep("the configuration", write, then=partial(kept.append, str(version)))
+    store.keep("the set of a", lambda: store.save_declarations(StoredSet("a", 1, b"one")))
+    store.try_again()
+    disk.check()
+    assert (set(store.unkept), kept, disk.alarms) == (
+        {"the configuration", "the set of a"},
+        [],
+        (Alarm.STORAGE_FAILED,),
+    )
+    store._db.execute("PRAGMA query_only = 0")
+    store.try_again()
+    disk.check()
+    assert (set(store.unkept), kept, disk.alarms) == (set(), ["2"], ())
+    assert said == [DiskChanged(("state.db",)), DiskChanged(())]
+    assert caplog.text.count("cannot be kept") == 1
+    assert caplog.text.count("can be written again") == 1
+    assert store.trial() == StoredTrial(2, b"signed", 0, "boot")
+    assert [one.topic for one in store.declarations()] == ["a"]
+    store.close()

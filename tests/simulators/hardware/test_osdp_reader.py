@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from drivers.osdp import CardRead, Indication, OsdpBus, OsdpEvent, OsdpReaderConfig, open_serial
+from drivers.osdp import OsdpBus, OsdpEvent, OsdpReaderConfig, open_serial
+from drivers.readers import CardRead, Show
 from simulators.hardware.line import VirtualLine
 from simulators.hardware.osdp_reader import VirtualOsdpReader
 from tests.conftest import Until
@@ -76,7 +77,7 @@ async def test_it_remembers_that_it_showed_a_grant(until: Until) -> None:
         bus.start()
         await until(lambda: bus.online("r"))
         assert not reader.granted
-        bus.indicate("r", Indication.GRANTED)
+        bus.show("r", Show.GRANTED)
         await until(lambda: reader.granted)
         await until(lambda: len(shown) == 2)
         assert shown == reader.shown
@@ -154,7 +155,7 @@ async def test_in_a_process_of_its_own_it_takes_commands_and_tells_what_it_shows
     await until(lambda: cards)
     assert cards[0].reader == "reader-6"
     assert 0 < cards[0].at - done["at"] < 1
-    bus.indicate("reader-6", Indication.GRANTED)
+    bus.show("reader-6", Show.GRANTED)
     shown = await process.hear()
     assert (shown["led"], shown["reader"]) == ("green", "reader-6")
     bus.stop()

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from drivers.wiegand import FORMATS, CardRead, KernelEdges, ReaderEvent, ReadRefused, Refusal, WiegandReader
+from drivers.readers import CardRead, ReaderEvent, ReadRefused, Refusal
+from drivers.wiegand import FORMATS, KernelEdges, WiegandReader
 from drivers.wiegand.kernel_edges import BUFFERED_EDGES, header_chip
 from tests.hardware.guest.lines import HeaderLines
 from tests.hardware.guest.wiegand_pulses import WiegandWires, h10301
@@ -114,3 +115,12 @@ def test_the_headers_chip_is_found_and_a_pin_in_use_is_named() -> None:
         KernelEdges().watch(DATA1, 22, lambda _line, _at_ns: None).close()
 
     asyncio.run(twice())
+
+
+def test_a_pin_that_is_not_there_or_named_twice_is_refused(wires: WiegandWires) -> None:
+    async def watch(pin: int) -> None:
+        with pytest.raises(OSError, match=rf"pins {DATA0} and {pin} of /dev/gpiochip0 cannot be had"):
+            KernelEdges().watch(DATA0, pin, lambda _line, _at_ns: None)
+
+    for pin in (DATA0, 99, -1, 2**33):
+        asyncio.run(watch(pin))

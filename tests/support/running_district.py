@@ -19,6 +19,11 @@ from typing import Any, TypeVar
 
 import httpx
 
+from central.people.accounts import Accounts
+from central.people.roles import Role
+from central.records.engine import open_records
+from central.settings import database_in
+from ground.clock import SystemClock
 from ground.free_port import free_port
 from simulators.district.make import AgentFolder, District, make_district
 from simulators.district.plan import DistrictSize
@@ -35,7 +40,7 @@ ACCOUNTS = {
 }
 
 
-def wait_for(condition: Callable[[], T], what: str, deadline_s: float = 20, every_s: float = 0.05) -> T:
+def wait_for(condition: Callable[[], T], what: str, deadline_s: float = 40, every_s: float = 0.05) -> T:
     """The condition's value once it is true; AssertionError says what did not come about."""
     end = time.monotonic() + deadline_s
     while True:
@@ -206,6 +211,18 @@ class RunningDistrict:
         return sum(count for _, count, *_ in counts)
 
 
+def add_accounts(data: Path, passwords: dict[str, str]) -> None:
+    """Write the accounts into central's records before it runs, without a process for each."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = open_records(database_in(data))
+    try:
+        accounts = Accounts(engine, SystemClock())
+        for name, role in ACCOUNTS.items():
+            accounts.add_user(name, Role(role), passwords[name], "the test")
+    finally:
+        engine.dispose()
+
+
 @contextlib.contextmanager
 def running_district(
     folder: Path,
@@ -220,14 +237,7 @@ def running_district(
     with broker() as running_broker:
         district = make_district(folder, broker_port=running_broker.port, size=size, round_the_clock=round_the_clock)
         passwords = {name: secrets.token_urlsafe(12) for name in ACCOUNTS}
-        for name, role in ACCOUNTS.items():
-            command = [sys.executable, "-m", "doorward.main", "central", "add-user", name, role]
-            subprocess.run(
-                [*command, "--data", str(district.central)],
-                input=f"{passwords[name]}\n".encode(),
-                check=True,
-                capture_output=True,
-            )
+        add_accounts(district.central, passwords)
         where = ["--broker", f"{HOST}:{running_broker.port}", "--http", f"{HOST}:{http}"]
         files = ["--district", str(district.file), "--data", str(district.central)]
         central = Program("central", ["central", "run", *files, *where], folder / "central.log")

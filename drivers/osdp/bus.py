@@ -93,7 +93,7 @@ class OsdpBus:
         self._wake: asyncio.TimerHandle | None = None
         self._watcher: asyncio.TimerHandle | None = None
         self._watch_due = 0.0
-        self._silent_told = False
+        self._silent_since: float | None = None  # when LineSilent was told, until LineRestored is
 
     def start(self) -> None:
         """Open the port and begin. Call on the running loop. A port that fails is tried again, not raised."""
@@ -111,7 +111,7 @@ class OsdpBus:
         self._port.stop()
         self._close()
         self._loop = None
-        self._silent_told = False
+        self._silent_since = None
         for reader in self._readers:
             reader.forget()
 
@@ -400,11 +400,14 @@ class OsdpBus:
             self._tell(events.ReaderOffline(reader.config.name, reason, now))
 
     def _watch_line(self, now: float) -> None:
-        silent = all(reader.silent(now) for reader in self._readers)
-        if silent == self._silent_told:
-            return
-        self._silent_told = silent
-        self._tell(events.LineSilent(self.name, now) if silent else events.LineRestored(self.name, now))
+        if self._silent_since is None:
+            if all(reader.silent(now) for reader in self._readers):
+                self._silent_since = now
+                self._tell(events.LineSilent(self.name, now))
+        elif any(reader.heard_at > self._silent_since for reader in self._readers):
+            # Nothing less restores it: a loop that was blocked makes no silent reader speak.
+            self._silent_since = None
+            self._tell(events.LineRestored(self.name, now))
 
     def _tell(self, event: OsdpEvent) -> None:
         if self._loop is None:

@@ -151,6 +151,17 @@ async def test_one_dead_reader_is_told_and_does_not_silence_the_other(until: Unt
         await until(rig.all_online, within=2)
 
 
+async def test_a_line_that_is_cut_is_not_called_restored_because_the_loop_was_blocked(until: Until) -> None:
+    with Rig() as rig:
+        await until(rig.all_online)
+        rig.line.cut()
+        await until(lambda: rig.of(LineSilent))
+        time.sleep(0.6)  # noqa: ASYNC251 - the loop is blocked on purpose
+        await hold(lambda: not rig.of(LineRestored) and len(rig.of(LineSilent)) == 1, seconds=1.5)
+        rig.line.mend()
+        await until(lambda: rig.of(LineRestored))
+
+
 async def test_a_reader_with_the_right_key_whose_handshake_is_too_slow_is_not_said_to_refuse_it(until: Until) -> None:
     with Rig(baud=2400) as rig:  # a cryptogram takes longer than libosdp waits for a reply, shorter ones do not
         await until(lambda: rig.of(ReaderOffline))

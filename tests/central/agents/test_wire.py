@@ -31,7 +31,7 @@ def broker(request: pytest.FixtureRequest) -> Iterator[RunningBroker]:
         yield broker
 
 
-async def until(condition: Callable[[], object], what: str, deadline_s: float = 15) -> None:
+async def until(condition: Callable[[], object], what: str, deadline_s: float = 30) -> None:
     """Return once the condition holds; fail if it does not in time."""
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s

@@ -103,7 +103,7 @@ class Api:
     """One person signed in to central."""
 
     def __init__(self, address: str, username: str, password: str) -> None:
-        self.client = httpx.Client(base_url=address, timeout=10)
+        self.client = httpx.Client(base_url=address, timeout=30)
         self._credentials = {"username": username, "password": password}
         self.sign_in()
 

@@ -145,7 +145,7 @@ def test_two_fresh_programs_draw_different_nonces() -> None:
     """RND.A of the first handshake, where libosdp by itself sends the same one after every start."""
     said = [
         subprocess.run(
-            [sys.executable, "-c", FIRST_NONCE], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
+            [sys.executable, "-c", FIRST_NONCE], cwd=ROOT, capture_output=True, text=True, timeout=45, check=True
         )
         for _ in range(2)
     ]

@@ -94,7 +94,7 @@ async def test_an_agent_told_to_stop_while_it_is_connecting_stops(
 ) -> None:
     pi = pi_at(broker, tmp_path, district)
     for n in range(60):
-        async with asyncio.timeout(10), pi.running():
+        async with asyncio.timeout(30), pi.running():
             await asyncio.sleep(n * 0.0004)  # not to wait for something: to hit every step of connecting
 
 

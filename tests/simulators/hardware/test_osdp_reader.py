@@ -105,7 +105,7 @@ class Process:
 
     async def hear(self) -> dict[str, Any]:
         assert self._child.stdout is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             message: dict[str, Any] = json.loads(await self._child.stdout.readline())
             return message
 
@@ -120,7 +120,7 @@ class Process:
     async def end(self) -> int:
         assert self._child.stdin is not None
         self._child.stdin.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self._child.wait()
 
 

@@ -25,7 +25,7 @@ from tests.support.running_district import RunningDistrict, running_district, wa
 
 ONE_AGENT = DistrictSize(sites=1, agents=1, doors=6, readers=0)
 EVENTS_A_SECOND = 200
-CUTS = 7
+CUTS = 5
 VIEW_RIGHT_WITHIN_S = 5
 """Met by one cut at least: a machine that is busy with other work may be late at the others."""
 

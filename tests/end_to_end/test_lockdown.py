@@ -1,6 +1,5 @@
 """A district of real agents under a real lockdown, through central's API as a person's phone would use it."""
 
-import signal
 import time
 from collections.abc import Iterator
 
@@ -125,7 +124,7 @@ def test_a_frozen_agent_and_its_doors_are_unknown_within_15_s(district: RunningD
     api = district.api()
     api.declare({"kind": "site", "site": site})
     wait_for(lambda: all(door["proven"] for door in api.doors(site).values()), "all doors proven")
-    district.agents[agent].signal(signal.SIGSTOP)
+    district.agents[agent].freeze()
     frozen_ms = last_proven_ms = time.time_ns() // 1_000_000
     try:
 
@@ -141,5 +140,5 @@ def test_a_frozen_agent_and_its_doors_are_unknown_within_15_s(district: RunningD
         assert last_proven_ms - frozen_ms < 15_000  # by central's own word: its answers may come late
         assert not any(door["proven"] for door in api.doors(site).values())
     finally:
-        district.agents[agent].signal(signal.SIGCONT)
+        district.agents[agent].thaw()
     wait_for(lambda: all(door["proven"] for door in api.doors(site).values()), "proven again after it thawed")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ground.free_port import free_port
 from protocol import codec
+from tests.support.freezing import freeze
 
 MOSQUITTO = "/usr/sbin/mosquitto"
 HOST = "127.0.0.1"
@@ -96,7 +97,7 @@ class RunningBroker:
     def freeze(self) -> None:
         """Stop it without closing a connection, as a network that went away; `thaw` undoes it."""
         assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP)
+        freeze(self._process.pid)
 
     def thaw(self) -> None:
         """Let a frozen broker go on."""

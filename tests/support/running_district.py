@@ -29,6 +29,7 @@ from simulators.district.make import AgentFolder, District, make_district
 from simulators.district.plan import DistrictSize
 from simulators.orders.control import send_order
 from tests.support.brokers import HOST, RunningBroker, embedded
+from tests.support.freezing import freeze
 
 T = TypeVar("T")
 STARTUP_S = 40
@@ -82,16 +83,21 @@ class Program:
         self._process.kill()
         self._process.wait()
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal, SIGSTOP for one."""
+    def freeze(self) -> None:
+        """Stop it where it is."""
         assert self._process is not None
-        os.kill(self._process.pid, number)
+        freeze(self._process.pid)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGCONT)
 
     def end(self) -> None:
         """Make sure it is gone."""
         if self.running:
             with contextlib.suppress(ProcessLookupError):
-                self.signal(signal.SIGCONT)
+                self.thaw()
             self.kill()
 
     def tail(self) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from argon2 import PasswordHasher
 
 from central.people.accounts import Accounts
 from central.people.roles import Role
@@ -33,6 +34,9 @@ from tests.support.freezing import freeze
 
 T = TypeVar("T")
 STARTUP_S = 40
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""For accounts of tests alone; central verifies by what a hash was made with."""
+
 ACCOUNTS = {
     "officer": "officer",
     "responder": "responder",
@@ -222,7 +226,7 @@ def add_accounts(data: Path, passwords: dict[str, str]) -> None:
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = open_records(database_in(data))
     try:
-        accounts = Accounts(engine, SystemClock())
+        accounts = Accounts(engine, SystemClock(), CHEAP)
         for name, role in ACCOUNTS.items():
             accounts.add_user(name, Role(role), passwords[name], "the test")
     finally:
@@ -253,10 +257,10 @@ def running_district(
             log = folder / f"{agent.site}-{agent.agent}.log"
             running.agents[agent.key] = Program(agent.key, [*arguments, "--cards", str(district.cards)], log)
         try:
+            for program in running.agents.values() if start_agents else ():
+                program.start()
             running.start_central()
             if start_agents:
-                for program in running.agents.values():
-                    program.start()
                 running.wait_all_known()
             yield running
         finally:

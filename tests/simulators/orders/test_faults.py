@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from simulators.school.people import People
 from simulators.school.site import VirtualSite
 from tests.support import virtual_schools
 from tests.support.swipes import reader_alarms
-from tests.support.waiting import until
+from tests.support.waiting import until, until_after
 
 
 @dataclass
@@ -129,8 +130,8 @@ async def test_noise_on_a_line_does_not_stop_its_readers(school: School) -> None
     for seed in range(5):
         school.order("noise", door="gym", seed=seed + 1)
     seen = len(school.site.readers["gym-in"].leds)
-    await until(lambda: school.order("swipe", door="gym", card="lost", walk=False) == {}, "a swipe")
-    await until(lambda: "red" in school.site.readers["gym-in"].leds[seen:], "the answer", within=20)
+    swipe = partial(school.order, "swipe", door="gym", card="lost", walk=False)
+    await until_after(swipe, lambda: "red" in school.site.readers["gym-in"].leds[seen:], "the answer")
 
 
 async def test_faults_by_lot_are_made_and_all_mended(school: School) -> None:

@@ -119,6 +119,10 @@ TEXTS: dict[K, Text] = {
         "The reader {about} is silent.",
         "No power, data pair A/B swapped or cut, the wrong address or speed, or the reader is dead.",
     ),
+    K.READER_UNSTEADY: Text(
+        "The reader {about} answers, but its secure channel does not come up or stay up.",
+        "Look at its cable, its supply and the line's ends (120 ohms at both), and another reader at its address.",
+    ),
     K.READER_KEY: Text(
         "The reader {about} answers, but not with its key.",
         "It has another key or none: provision it ('doorward agent provision-reader'), or put its key file right.",

@@ -26,6 +26,7 @@ LETS_GO_MS = 1_000
 _READER_FAULTS = {
     ReaderState.SILENT: FindingKind.READER_SILENT,
     ReaderState.STARTING: FindingKind.READER_SILENT,
+    ReaderState.UNSTEADY: FindingKind.READER_UNSTEADY,
     ReaderState.WRONG_KEY: FindingKind.READER_KEY,
     ReaderState.PORT: FindingKind.READER_PORT,
 }
@@ -75,11 +76,26 @@ def answers(record: Record, reader: str) -> bool:
     return record.readers.get(reader, ReaderState.UNKNOWABLE) not in _READER_FAULTS
 
 
+def comes_up(record: Record, reader: str) -> bool:
+    """Whether a reader that cannot be expected to read yet may still bring its secure channel up."""
+    return record.readers.get(reader) in {ReaderState.STARTING, ReaderState.UNSTEADY}
+
+
+def interrupted(step: Step, record: Record) -> bool:
+    """Whether no reader read the badge, and the secure channel of one was down for a part of the step.
+
+    Of any one: where two are crossed, the badge is held to another than the step's.
+    """
+    told = {news.kind for news in record.news}
+    return step.kind is StepKind.BADGE and NewsKind.LOST in told and NewsKind.READ not in told
+
+
 def _read(step: Step, record: Record, _facts: DoorFacts) -> bool:
     reads = [news for news in record.news if news.kind is NewsKind.READ]
     heard = any(news.reader == step.reader for news in reads)
     elsewhere = any(record.now_ms - news.at_ms >= ELSEWHERE_MS for news in reads)
-    return heard or elsewhere or record.said_done or not answers(record, step.reader or "")
+    dead = not answers(record, step.reader or "") and not interrupted(step, record)
+    return heard or elsewhere or record.said_done or dead
 
 
 def _keyed(step: Step, record: Record, _facts: DoorFacts) -> bool:
@@ -255,6 +271,8 @@ def _badge(step: Step, record: Record, _facts: DoorFacts, out: Judgement) -> Non
     state = record.readers.get(reader, ReaderState.UNKNOWABLE)
     if state in _READER_FAULTS:
         out.found(_READER_FAULTS[state], reader)
+    elif any(news.kind is NewsKind.LOST and news.reader == reader for news in record.news):
+        out.found(FindingKind.READER_UNSTEADY, reader)
     elif refused:
         out.found(FindingKind.BADGE_GARBLED, reader, reason=refused[-1])
     elif read:

@@ -73,6 +73,7 @@ _INSTRUCTIONS: dict[StepKind, str] = {
 
 OPEN_FIRST = "First open the door again, wide."
 READER_AWAITED = "Waiting for the reader to answer."
+READER_INTERRUPTED = "The reader's line was disturbed: hold the badge to it once more."
 SHUT_FIRST = "First shut the door. Press Enter if it is shut."
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from drivers.osdp import OfflineReason, OsdpEvent, PortDown, PortUp, ReaderOffline, ReaderOnline
+from drivers.osdp import OfflineReason, OsdpEvent, PortDown, PortUp, ReaderOffline, ReaderOnline, StaleReadDropped
 from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Show
 from drivers.wiegand import EdgeSource
 from edge_agent.agent_yaml.config_file import AgentFile
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 _OFFLINE = {
     OfflineReason.SILENT: ReaderState.SILENT,
-    OfflineReason.NO_SECURE_CHANNEL: ReaderState.WRONG_KEY,
+    OfflineReason.NO_SECURE_CHANNEL: ReaderState.UNSTEADY,
     OfflineReason.PORT: ReaderState.PORT,
 }
 
@@ -47,7 +47,9 @@ class ReaderWatch:
         }
 
     def states(self) -> Mapping[str, ReaderState]:
-        return dict(self._states)
+        buses = self._drivers.osdp.buses
+        wrong = {reader: ReaderState.WRONG_KEY for reader, bus in buses.items() if bus.refuses_key(reader)}
+        return {**self._states, **wrong}
 
     def start(self) -> None:
         """Open lines, ports and pins; the state of a reader shows if it failed. Call it on the running loop."""
@@ -66,7 +68,11 @@ class ReaderWatch:
                 self._states[reader] = ReaderState.ONLINE
                 self._drivers.show(reader, Show.IDLE)
             case ReaderOffline(reader, reason):
+                if self._states[reader] is ReaderState.ONLINE:
+                    self._on_news(reader, NewsKind.LOST, "")
                 self._states[reader] = _OFFLINE[reason]
+            case StaleReadDropped(reader):
+                self._on_news(reader, NewsKind.LOST, "")
             case CardRead(reader, bits):
                 self._drivers.show(reader, Show.GRANTED)  # the person sees that it was read
                 self._on_news(reader, NewsKind.READ, f"{bits} bits")

@@ -5,13 +5,22 @@ Whatever happens, the doors are locked at the end, and the rig serves exits and 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from enum import StrEnum
 
 from edge_agent.walk_test.findings import is_hint
-from edge_agent.walk_test.judge import answers, complete, judge, moves_ms
-from edge_agent.walk_test.prompts import OPEN_FIRST, READER_AWAITED, SHUT_FIRST, Answer, Prompts, instruction
+from edge_agent.walk_test.judge import answers, comes_up, complete, interrupted, judge, moves_ms
+from edge_agent.walk_test.prompts import (
+    OPEN_FIRST,
+    READER_AWAITED,
+    READER_INTERRUPTED,
+    SHUT_FIRST,
+    Answer,
+    Prompts,
+    instruction,
+)
 from edge_agent.walk_test.rig import Rig
 from edge_agent.walk_test.words import DoorFacts, Record, Sensor, Step, StepKind, StepResult, Verdict
 
@@ -21,7 +30,13 @@ QUIET_MS = 500
 
 REST_MS = 2_000
 READER_UP_MS = 4_000
-"""A reader's secure channel is up within about a second, also after a disturbance."""
+"""A healthy reader's secure channel is up within about a second, also after a disturbance."""
+
+READER_SLOW_MS = 8_000
+"""So much longer for one that answers: after a handshake that failed (1.5 s) it rests 2.0 s before the next."""
+
+BADGE_TRIES = 3
+"""A badge is asked for so often if its reader's secure channel goes down each time."""
 
 DECIDE_MS = 600_000
 """How long to wait for a decision after a failure: the person may fetch a tool. Then the walk ends, to be resumed."""
@@ -84,6 +99,7 @@ class Runner:
         self._keep = keep
         self._kept = kept
         self._dead_contacts: set[str] = set()  # doors whose contact does not follow the leaf
+        self._interrupted: Counter[str] = Counter()  # times a step's reader was lost, by the step's key
         self._panicked = False
 
     def panic(self) -> None:
@@ -143,6 +159,11 @@ class Runner:
         await self._wait(step, quiet_ms, lambda: False, record)
         if self._rig.released_by_fire(step.door):
             raise _Again
+        if interrupted(step, record):
+            self._interrupted[step.key] += 1
+            if self._interrupted[step.key] % BADGE_TRIES:
+                self._prompts.say(READER_INTERRUPTED)
+                raise _Again
         if step.kind is StepKind.REST:
             shut, locked = (
                 record.value((step.door, sensor)) is not False for sensor in (Sensor.CONTACT, Sensor.BOLT)
@@ -190,6 +211,7 @@ class Runner:
         if not answers(record, reader):
             self._prompts.say(READER_AWAITED)
             await self._wait(step, READER_UP_MS, lambda: answers(record, reader), record)
+            await self._wait(step, READER_SLOW_MS, lambda: not comes_up(record, reader), record)
 
     def _shut(self, step: Step, facts: DoorFacts) -> bool:
         return self._rig.value((step.door, Sensor.CONTACT)) in {facts.shut, None}

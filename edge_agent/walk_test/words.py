@@ -77,7 +77,8 @@ class ReaderState(StrEnum):
     STARTING = "starting"  # no answer yet
     ONLINE = "online"
     SILENT = "silent"
-    WRONG_KEY = "wrong_key"  # answers, but not with this key
+    UNSTEADY = "unsteady"  # answers, but its secure channel does not come up or stay up
+    WRONG_KEY = "wrong_key"  # showed that it holds another key, or none
     PORT = "port"  # its serial port cannot be opened
     UNKNOWABLE = "unknowable"  # a kind that sends nothing until it reads a card
 
@@ -87,6 +88,7 @@ class NewsKind(StrEnum):
 
     READ = "read"
     REFUSED = "refused"
+    LOST = "lost"  # its secure channel went down, or a badge waited there for too long
     KEYS = "keys"
 
 
@@ -177,6 +179,7 @@ class FindingKind(StrEnum):
     NOT_HELD = "not_held"
     NOT_RELEASED = "not_released"
     READER_SILENT = "reader_silent"
+    READER_UNSTEADY = "reader_unsteady"
     READER_KEY = "reader_key"
     READER_PORT = "reader_port"
     READER_CROSSED = "reader_crossed"

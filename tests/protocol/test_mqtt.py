@@ -26,7 +26,7 @@ from tests.support.brokers import RunningBroker, embedded, mosquitto
 from tests.support.cancelling import CancelledAt, Moment, cancelled_at_every_wait
 from tests.support.waiting import until
 
-DEADLINE_S = 15
+DEADLINE_S = 30
 
 
 @pytest.fixture(params=[mosquitto, embedded], ids=["mosquitto", "embedded"])

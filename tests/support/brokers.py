@@ -73,7 +73,7 @@ class RunningBroker:
         """Whether its process lives."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, deadline_s: float = 15) -> None:
+    def start(self, deadline_s: float = 30) -> None:
         """Start it, or start it again; return once it accepts connections."""
         assert not self.running, "the broker runs already"
         with self._log.open("ab") as log:

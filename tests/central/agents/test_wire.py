@@ -31,7 +31,7 @@ def broker(request: pytest.FixtureRequest) -> Iterator[RunningBroker]:
         yield broker
 
 
-async def until(condition: Callable[[], object], what: str, deadline_s: float = 15) -> None:
+async def until(condition: Callable[[], object], what: str, deadline_s: float = 30) -> None:
     """Return once the condition holds; fail if it does not in time."""
     loop = asyncio.get_running_loop()
     end = loop.time() + deadline_s
@@ -96,7 +96,7 @@ class Agent:
 async def central(broker: RunningBroker, tmp_path: Path) -> AsyncIterator[Central]:
     central = Central(broker, tmp_path)
     async with running(central.wire.run()):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             await central.wire.wait_connected()
         yield central
     await asyncio.to_thread(central.ingest.close)
@@ -107,7 +107,7 @@ async def central(broker: RunningBroker, tmp_path: Path) -> AsyncIterator[Centra
 async def agent(broker: RunningBroker) -> AsyncIterator[Agent]:
     agent = Agent(broker)
     async with running(agent.link.run()):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             await agent.link.wait_connected()
         yield agent
 
@@ -241,9 +241,9 @@ async def test_acknowledgements_survive_a_broker_that_is_away(
     central.ingest.offer("lincoln", "east", batch([1, 2]))
     assert await asyncio.to_thread(central.ingest.flush, 15)
     broker.start()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         await central.wire.wait_connected()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         await agent.link.wait_connected()
     await agent.say(TopicKind.EVENTS, batch([1, 2]))  # the agent heard nothing, and sends again
     acked = topics.of_agent(TopicKind.EVENTS_ACK, "lincoln", "east")

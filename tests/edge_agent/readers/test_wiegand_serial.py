@@ -47,7 +47,7 @@ def allow(agent: Agent, pi: Pi, district: TestDistrict, bits: int, data: bytes, 
 async def events(agent: Agent, kind: EventKind, count: int = 1) -> list[dict[str, Any]]:
     """What the outbox tells of a kind, once it tells so many."""
     found: list[dict[str, Any]] = []
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while len(found) < count:
         assert time.monotonic() < end, f"{count} events {kind}, not {found}"
         await asyncio.sleep(0.02)

@@ -25,7 +25,7 @@ class Pairs:
     def arrive(
         self, door: DoorSettings, passage: Passage, cardholder: str, reader: str, now_ms: int, *, member: bool
     ) -> Waiting | None:
-        """Somebody whom the door would let in. Who has waited for them; None if they wait themselves from now on."""
+        """Somebody with the right to pass arrives. Who has waited for them; None: they wait now."""
         side = (door.door, passage)
         waiting, first = second_person.arrive(
             self._waiting.pop(side, None), door, cardholder, reader, now_ms, member=member
@@ -35,7 +35,7 @@ class Pairs:
         return first
 
     def clear(self) -> None:
-        """Another configuration: they were judged by the former one, and ask again."""
+        """Forget all who wait: another configuration may judge them differently."""
         self._waiting.clear()
 
     def overdue(self, secured: Callable[[str], bool], now_ms: int) -> list[tuple[str, Waiting]]:

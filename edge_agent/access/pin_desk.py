@@ -123,7 +123,7 @@ class PinDesk:
 
 
 def _compare(credential: Credential | None, token: str) -> Shown:
-    """Both are always compared, so that the time it takes tells nothing."""
+    """What was shown. Compares both PINs always, so that the time it takes reveals nothing."""
     right = hmac.compare_digest(token, (credential and credential.pin) or "-")
     duress = hmac.compare_digest(token, (credential and credential.duress_pin) or "-")
     return Shown.CARD_AND_DURESS_PIN if duress else Shown.CARD_AND_PIN if right else Shown.CARD_AND_WRONG_PIN

@@ -1,7 +1,7 @@
 """Which declarations hold at this agent: takes signed sets in, keeps them on the disk, and declares on its own.
 
 The order is the promise (invariant 3): verified, accepted, on the disk, and only then do the doors follow. It does
-not know doors or locks: who listens to :class:`SetsHeld` does.
+not know doors or locks: the listeners to :class:`SetsHeld` do.
 """
 
 from __future__ import annotations

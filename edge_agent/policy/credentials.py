@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from protocol.messages import Credential
@@ -23,6 +23,12 @@ class MemoryCredentials:
 
     def __init__(self, credentials: Iterable[Credential] = ()) -> None:
         self._by_token = {credential.token: credential for credential in credentials}
+
+    def __len__(self) -> int:
+        return len(self._by_token)
+
+    def __iter__(self) -> Iterator[Credential]:
+        return iter(self._by_token.values())
 
     def find(self, token: str) -> Credential | None:
         return self._by_token.get(token)

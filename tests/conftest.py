@@ -1,8 +1,6 @@
 """What tests of hardware, real and virtual, share: mock pins, and conditions waited for with a deadline."""
 
 import ast
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -12,6 +10,7 @@ from gpiozero.pins.mock import MockFactory
 
 from drivers.timed_outputs import TimedOutputs
 from simulators.hardware.timers import SteppedTimer
+from tests.support import waiting
 
 Until = Callable[..., Awaitable[None]]
 
@@ -63,12 +62,5 @@ def timer() -> Iterator[TimedOutputs]:
 
 @pytest.fixture
 def until() -> Until:
-    """Wait until a condition holds; fail once `within` seconds have passed."""
-
-    async def wait(condition: Callable[[], object], *, within: float = 5.0) -> None:
-        deadline = time.monotonic() + within
-        while not condition():
-            assert time.monotonic() < deadline, "the condition never came true"
-            await asyncio.sleep(0.005)
-
-    return wait
+    """`tests.support.waiting.until`, as a fixture."""
+    return waiting.until

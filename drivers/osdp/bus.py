@@ -101,7 +101,7 @@ class OsdpBus:
         self._wake: asyncio.TimerHandle | None = None
         self._watcher: asyncio.TimerHandle | None = None
         self._watch_due = 0.0
-        self._silence_reported = False
+        self._silent_since: float | None = None  # when LineSilent was reported, until LineRestored is
 
     def start(self) -> None:
         """Open the port and begin. Call on the running loop. A port that fails is tried again, not raised."""
@@ -119,7 +119,7 @@ class OsdpBus:
         self._port.stop()
         self._close()
         self._loop = None
-        self._silence_reported = False
+        self._silent_since = None
         for reader in self._readers:
             reader.forget()
 
@@ -145,6 +145,13 @@ class OsdpBus:
     def refused(self, reader: str) -> int:
         """How many replies under the reader's address were refused. KeyError if unknown."""
         return self._by_name[reader].refused
+
+    def refuses_key(self, reader: str) -> bool:
+        """Whether the reader showed in a handshake that it holds another key, or none. KeyError if it is unknown.
+
+        False for one whose handshake was late or disturbed: of its key, that shows nothing.
+        """
+        return self._by_name[reader].refuses_key
 
     def may_set_key(self, reader: str) -> bool:
         """Whether the reader is online and not being given a key already. KeyError if it is unknown."""
@@ -225,6 +232,8 @@ class OsdpBus:
         if reason is not None:
             self._refuse(reader, reason, now)
             return
+        if not secure:
+            reader.answered(frame, self._channel.asked)
         spoke = 0
         if proves_presence(frame, secure=secure):
             reader.hear(now, self._max_read_age_s)
@@ -249,6 +258,8 @@ class OsdpBus:
             self._port.lost(str(channel.error))
             return
         now = self._clock()
+        if channel.asked is not None and (asked := self._by_address.get(channel.asked.address)) is not None:
+            asked.rejectable = False
         self._arm(now)
         for offset, took in panel.keys_set():
             if took:
@@ -311,7 +322,7 @@ class OsdpBus:
                 self._send(reader)
 
     def _came_online(self, reader: PolledReader, now: float) -> None:
-        reader.online = True
+        reader.online, reader.refuses_key = True, False
         self._port.steady()
         took = reader.keys.settle()
         if took is not None:
@@ -345,6 +356,10 @@ class OsdpBus:
 
     def _heal(self, panel: Panel, reader: PolledReader, now: float, *, secure: bool) -> None:
         silent = reader.silent(now)
+        if reader.rejectable and panel.parked(reader.offset):
+            reader.rejectable, reader.refuses_key = False, True  # libosdp gave it up for what it answered
+        elif silent:
+            reader.refuses_key = False
         lost = reader.online and not secure and not silent
         if silent:
             self._go_offline(reader, OfflineReason.SILENT, now)
@@ -372,11 +387,14 @@ class OsdpBus:
             self._publish(events.ReaderOffline(reader.config.name, reason, now))
 
     def _watch_line(self, now: float) -> None:
-        silent = all(reader.silent(now) for reader in self._readers)
-        if silent == self._silence_reported:
-            return
-        self._silence_reported = silent
-        self._publish(events.LineSilent(self.name, now) if silent else events.LineRestored(self.name, now))
+        if self._silent_since is None:
+            if all(reader.silent(now) for reader in self._readers):
+                self._silent_since = now
+                self._publish(events.LineSilent(self.name, now))
+        elif any(reader.heard_at > self._silent_since for reader in self._readers):
+            # Nothing less restores it: a loop that was blocked makes no silent reader speak.
+            self._silent_since = None
+            self._publish(events.LineRestored(self.name, now))
 
     def _publish(self, event: OsdpEvent) -> None:
         if self._loop is None:

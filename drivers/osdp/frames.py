@@ -96,14 +96,18 @@ class Question(NamedTuple):
 
     address: int
     sequence: int
+    code: int = CommandCode.POLL
 
 
 def question(command: bytes) -> Question | None:
-    """Whom a command is for, which may begin with a mark byte; None if it is none."""
+    """Whom a command asks what, which may begin with a mark byte; None if it is none."""
     start = 1 if command[:1] == bytes([_MARK]) else 0
-    if len(command) < start + _HEADER_BYTES:
+    if len(command) <= start + _HEADER_BYTES:
         return None
-    return Question(command[start + 1] & ~_REPLY & 0xFF, command[start + 4] & _SEQUENCE)
+    control, body = command[start + 4], start + _HEADER_BYTES
+    at = body + command[body] if control & _HAS_BLOCK else body
+    code = command[at] if at < len(command) else CommandCode.POLL
+    return Question(command[start + 1] & ~_REPLY & 0xFF, control & _SEQUENCE, code)
 
 
 class FrameReader:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.osdp.config import OsdpReaderConfig
+from drivers.osdp.frames import CommandCode, Frame, Question, ReplyCode
 from drivers.osdp.key_state import KeyState
 from drivers.readers import Show
 
@@ -29,6 +30,12 @@ REST_SHARED_S = 0.9
 REST_REFUSED_S = 2.0
 """How long a reader is left alone between tries; longer where others on the line must be served, and longest after a
 handshake that failed: another of the same kind will fail, too."""
+
+_SHOW_THE_KEY = (ReplyCode.PDCAP, ReplyCode.CCRYPT)
+"""PDCAP says whether it has the secure channel at all; CCRYPT carries a cryptogram made with its key."""
+
+_NO_SUCH_CHANNEL = (b"\x05", b"\x06")
+"""Reasons of a NAK: no secure channel, or not with what was sent. The others are of a disturbed line."""
 
 MAX_QUEUED_COMMANDS = 8
 """Commands held for a reader; the oldest go first when there are more."""
@@ -61,6 +68,10 @@ class PolledReader:
     """Commands sent whose acknowledgement may still come."""
     answered_before: bool = False
     """Whether it answered the try before this one."""
+    rejectable: bool = False
+    """It answered a step of the handshake that shows its key, and the panel has asked it nothing since."""
+    refuses_key: bool = False
+    """Its answers, not their lateness, ended the last handshake: it holds another key, or none."""
     resting: bool = False
     rest_until: float = 0.0
     tampered: bool | None = None
@@ -74,9 +85,16 @@ class PolledReader:
             self.stale = True
         self.heard_at = now
 
+    def answered(self, frame: Frame, asked: Question | None) -> None:
+        """A reply came within a handshake, to what was `asked`."""
+        self.rejectable = frame.code in _SHOW_THE_KEY
+        if frame.code == ReplyCode.NAK and asked is not None and asked.code == CommandCode.CHLNG:
+            self.refuses_key = frame.data[:1] in _NO_SUCH_CHANNEL
+
     def forget(self) -> None:
         """The bus was stopped: nothing is known of the reader but what it should show."""
         self.online = self.resting = self.answered_before = self.key_sent = False
+        self.rejectable = self.refuses_key = False
         self.reported_online = None
         self.stale = True
         self.unanswered = 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from edge_agent.host.clock import SystemClock
+from edge_agent.host.clock import PiClock
 
 
-class VirtualClock(SystemClock):
+class VirtualClock(PiClock):
     """Monotonic time is the machine's own; no program can set that on a Pi either."""
 
     def __init__(self, *, require_sync: bool) -> None:

@@ -24,8 +24,8 @@ from simulators.hardware.wiring import COMPUTE_MODULE, VirtualWiring
 READING_PACE = 0.05
 """Real seconds a second of a fast walk takes while a reader is tested: its line must be able to keep up."""
 
-AWAITING_PACE = 0.5
-"""The same while a reader is waited for that does not answer."""
+AWAITING_PACE = 1.0
+"""The same while a reader is waited for that does not answer: its handshakes and their rests take real time."""
 
 LOOK_S = 0.001
 

@@ -19,6 +19,8 @@ from simulators.school.walked_site import AWAITING_PACE, READING_PACE, WalkedSit
 OSDP_PATIENCE_S = 40.0
 """What passes on a serial line takes real time, of which a fast walk has little."""
 
+HOLDS_AGAIN_S = 0.5
+
 FOREVER_S = 1e9
 _SAID_DONE = frozenset({StepKind.REST, StepKind.PULL})
 
@@ -41,6 +43,7 @@ class Walker:
         self._site = site
         self._rng = random.Random(f"walker/{seed}")
         self._done_at: float | None = None
+        self._step: Step | None = None
 
     def door(self, door: str, number: int, of: int) -> None:
         """Walk to the door."""
@@ -49,6 +52,7 @@ class Walker:
     def instruct(self, step: Step, text: str) -> None:
         """Do it, and confirm it a while after."""
         self.heard.append(text)
+        self._step = step
         self.on_step(step)
         self._site.pace = 0.0 if step.reader is None else READING_PACE
         self._done_at = None
@@ -69,6 +73,7 @@ class Walker:
     def result(self, step: Step, result: StepResult) -> None:
         """Note the result, and go on after a failure."""
         self.results.append((step, result))
+        self._step = None
         self._done_at = self._site.timer.now() if result.verdict is Verdict.FAILED else None
 
     def say(self, text: str) -> None:
@@ -100,15 +105,24 @@ class Walker:
             StepKind.PULL: lambda: door.person_opens(1.0),
             StepKind.OPEN: lambda: _open(door),
             StepKind.CLOSE: door.close,
-            StepKind.BADGE: lambda: self._swipe(reader),
+            StepKind.BADGE: lambda: self._swipe(reader, step),
             StepKind.KEYPAD: lambda: self._site.readers[reader].press(KEYS),
             StepKind.REX: door.press_rex,
             StepKind.TAMPER: lambda: self._trip_tamper(door),
         }
         return lambda: _do(acts.get(step.kind))
 
-    def _swipe(self, reader: str) -> None:
+    def _swipe(self, reader: str, step: Step) -> None:
+        """Hold a badge to a reader, if need be until its secure channel is up, as a person would."""
         held = self._site.readers[reader]
+        if self._step is not step:
+            return
+        if isinstance(held, VirtualOsdpReader):
+            now = self._site.timer.now()
+            self._done_at = now + OSDP_PATIENCE_S
+            if not held.secure:
+                self._site.timer.at(now + HOLDS_AGAIN_S, lambda: self._swipe(reader, step))
+                return
         bits, data = CARD_BITS, self._rng.randbytes(CARD_BITS // 8)
         if not isinstance(held, VirtualSerialReader):
             card = self._format_of(reader)

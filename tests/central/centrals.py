@@ -116,7 +116,7 @@ class Town:
             await until(lambda: central.ready.is_set() or task.done(), "central")
             if task.done():
                 task.result()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await central.wire.wait_connected()
             yield running
         finally:
@@ -198,7 +198,7 @@ class Running:
 
     def _client(self, name: str) -> httpx.AsyncClient:
         if name not in self._clients:
-            self._clients[name] = httpx.AsyncClient(base_url=self.central.address, trust_env=False, timeout=15)
+            self._clients[name] = httpx.AsyncClient(base_url=self.central.address, trust_env=False, timeout=30)
         return self._clients[name]
 
 
@@ -271,7 +271,7 @@ class AgentVoice:
         task = asyncio.create_task(self._link.run())
         ticking = asyncio.create_task(self._keep_telling())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await self._link.wait_connected()
             yield self
         finally:

@@ -32,7 +32,7 @@ def batch(numbers: Iterable[int], *, after: int | None = None, floor: int = 0, s
     return codec.encode(EventBatch(stream=stream, floor=floor, after=before, events=events))
 
 
-def wait_until(condition: Callable[[], object], what: str, deadline_s: float = 15) -> None:
+def wait_until(condition: Callable[[], object], what: str, deadline_s: float = 30) -> None:
     """Return once the condition holds; fail, saying what was waited for, if it does not in time."""
     end = monotonic() + deadline_s
     while not condition():

@@ -167,8 +167,8 @@ async def test_a_release_of_half_a_second_is_that_while_the_loop_is_blocked(
     time.sleep(1.5)  # noqa: ASYNC251 - the loop is blocked on purpose
     times = [state.timestamp for state in pins.pin(PIN).states]
     assert [state.state for state in pins.pin(PIN).states] == [False, True, False]
-    assert times[2] == pytest.approx(0.5, abs=0.03)
-    async with asyncio.timeout(1):
+    assert 0.5 <= times[2] < 1.4, "before the loop was back"
+    async with asyncio.timeout(30):
         await told.get()
 
 
@@ -182,7 +182,7 @@ async def test_a_release_of_five_seconds_is_five_seconds_though_the_loop_is_bloc
     await asyncio.sleep(2.5)
     time.sleep(3)  # noqa: ASYNC251 - the loop is blocked on purpose, over the deadline
     assert not lock.released
-    assert lock.changed_at - start == pytest.approx(5, abs=0.05)
+    assert 5 <= lock.changed_at - start < 5.45, "before the loop was back"
 
 
 def test_a_relock_that_fails_is_tried_until_it_takes(
@@ -237,7 +237,7 @@ def test_many_threads_cannot_leave_a_lock_released(pins: MockFactory, timer: Tim
         thread.start()
     for thread in threads:
         thread.join()
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + 30
     while lock.released and time.monotonic() < deadline:
         time.sleep(0.001)
     assert not lock.released

@@ -216,7 +216,7 @@ async def test_a_bundle_that_cannot_be_used_is_refused_and_one_kept_is_not_used(
     signed = district.config(pi)
     opened = AgentConfig(audience="", version=1, timezone="UTC", doors=(), trusted_keys=(NO_KEY,))
     async with pi.running() as agent:
-        agent.store.save_config(1, signed)
+        agent.store.confirm_trial(1, signed)
     # As a program kept it that had a weaker pattern for keys.
     monkeypatch.setattr(Keyring, "open", lambda *_: opened)
     async with pi.running() as agent:

@@ -53,7 +53,7 @@ async def signed_in(broker: RunningBroker, user: str) -> AsyncIterator[aiomqtt.C
 async def heard(client: aiomqtt.Client) -> list[tuple[str, bytes]]:
     """All that has come before the client's own closing word."""
     found: list[tuple[str, bytes]] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for message in client.messages:
             if message.payload == b"closing word":
                 return found

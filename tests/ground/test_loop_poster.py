@@ -16,7 +16,7 @@ async def test_calls_from_a_thread_run_on_the_loop_in_order() -> None:
         ]
     )
     thread.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert [await ran.get() for _ in range(100)] == [(n, True) for n in range(100)]
     thread.join()
 

@@ -26,7 +26,7 @@ from tests.support.brokers import RunningBroker, embedded, mosquitto
 from tests.support.cancelling import CancelledAt, Moment, cancelled_at_every_wait
 from tests.support.waiting import until
 
-DEADLINE_S = 15
+DEADLINE_S = 30
 
 
 @pytest.fixture(params=[mosquitto, embedded], ids=["mosquitto", "embedded"])
@@ -245,7 +245,7 @@ async def test_a_link_can_be_cancelled_at_every_wait_and_leaves_no_connection(
         assert task.cancelled(), f"cancelled {moment} at wait {at}: {task!r}"
         if up:
             break
-    assert at > 2
+    assert at >= 2, "there was next to nothing to cancel"
     await until(lambda: not connections_to(broker.port), "the end of every connection", DEADLINE_S)
 
 

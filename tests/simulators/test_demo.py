@@ -58,7 +58,7 @@ async def test_the_live_demo_shows_48_doors_takes_its_accounts_and_ends_clean_on
         assert overview["totals"]["conditions"].get("unknown", 0) == 0
         assert len(of_folder(tmp_path / "d")) >= 8
         demo.send_signal(signal.SIGINT)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             await demo.wait()
         assert demo.returncode == 0
         assert not of_folder(tmp_path / "d")

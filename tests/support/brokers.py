@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ground.free_port import free_port
 from protocol import codec
+from tests.support.freezing import freeze
 
 MOSQUITTO = "/usr/sbin/mosquitto"
 HOST = "127.0.0.1"
@@ -72,7 +73,7 @@ class RunningBroker:
         """Whether its process lives."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, deadline_s: float = 15) -> None:
+    def start(self, deadline_s: float = 30) -> None:
         """Start it, or start it again; return once it accepts connections."""
         assert not self.running, "the broker runs already"
         with self._log.open("ab") as log:
@@ -96,7 +97,7 @@ class RunningBroker:
     def freeze(self) -> None:
         """Stop it without closing a connection, as a network that went away; `thaw` undoes it."""
         assert self._process is not None
-        os.kill(self._process.pid, signal.SIGSTOP)
+        freeze(self._process.pid)
 
     def thaw(self) -> None:
         """Let a frozen broker go on."""

@@ -56,7 +56,7 @@ class CancelledAt(Awaitable[Any]):
 
 
 async def cancelled_at_every_wait(
-    make: Callable[[], Coroutine[Any, Any, Any]], moment: Moment, *, within_s: float = 15
+    make: Callable[[], Coroutine[Any, Any, Any]], moment: Moment, *, within_s: float = 30
 ) -> int:
     """Run what ``make`` makes again and again, cancelled at its first wait, its second, and so on until one run ends
     by itself; how many were cancelled. Fails if one that was cancelled ended otherwise, or not within its time.

@@ -93,7 +93,7 @@ async def listening(port: int, central: ListeningCentral | None = None) -> Async
     central = central or ListeningCentral(port)
     task = asyncio.create_task(central.mqtt.run())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await central.mqtt.wait_connected()
         yield central
     finally:

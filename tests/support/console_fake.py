@@ -274,7 +274,7 @@ def serving(fake: FakeCentral) -> Iterator[FakeCentral]:
     thread = threading.Thread(target=server.run, name="fake central")
     thread.start()
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not server.started:
             assert time.monotonic() < deadline, "the fake central did not start"
             time.sleep(0.01)

@@ -18,15 +18,25 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from argon2 import PasswordHasher
 
+from central.people.accounts import Accounts
+from central.people.roles import Role
+from central.records.engine import open_records
+from central.settings import database_in
+from ground.clock import SystemClock
 from ground.free_port import free_port
 from simulators.district.make import AgentFolder, MadeDistrict, make_district
 from simulators.district.plan import DistrictSize
 from simulators.orders.control import send_order
 from tests.support.brokers import HOST, RunningBroker, embedded
+from tests.support.freezing import freeze
 
 T = TypeVar("T")
 STARTUP_S = 40
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""For accounts of tests alone; central verifies by what a hash was made with."""
+
 ACCOUNTS = {
     "officer": "officer",
     "responder": "responder",
@@ -35,7 +45,7 @@ ACCOUNTS = {
 }
 
 
-def wait_for(condition: Callable[[], T], what: str, deadline_s: float = 20, every_s: float = 0.05) -> T:
+def wait_for(condition: Callable[[], T], what: str, deadline_s: float = 40, every_s: float = 0.05) -> T:
     """The condition's value once it is true; AssertionError says what did not come about."""
     end = time.monotonic() + deadline_s
     while True:
@@ -77,16 +87,21 @@ class Program:
         self._process.kill()
         self._process.wait()
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal, SIGSTOP for one."""
+    def freeze(self) -> None:
+        """Stop it where it is."""
         assert self._process is not None
-        os.kill(self._process.pid, number)
+        freeze(self._process.pid)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGCONT)
 
     def end(self) -> None:
         """Make sure it is gone."""
         if self.running:
             with contextlib.suppress(ProcessLookupError):
-                self.signal(signal.SIGCONT)
+                self.thaw()
             self.kill()
 
     def tail(self) -> str:
@@ -98,7 +113,7 @@ class Api:
     """One person signed in to central."""
 
     def __init__(self, address: str, username: str, password: str) -> None:
-        self.client = httpx.Client(base_url=address, timeout=10)
+        self.client = httpx.Client(base_url=address, timeout=30)
         self._credentials = {"username": username, "password": password}
         self.sign_in()
 
@@ -206,6 +221,18 @@ class RunningDistrict:
         return sum(count for _, count, *_ in counts)
 
 
+def add_accounts(data: Path, passwords: dict[str, str]) -> None:
+    """Write the accounts into central's records before it runs, without a process for each."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = open_records(database_in(data))
+    try:
+        accounts = Accounts(engine, SystemClock(), CHEAP)
+        for name, role in ACCOUNTS.items():
+            accounts.add_user(name, Role(role), passwords[name], "the test")
+    finally:
+        engine.dispose()
+
+
 @contextlib.contextmanager
 def running_district(
     folder: Path,
@@ -220,14 +247,7 @@ def running_district(
     with broker() as running_broker:
         district = make_district(folder, broker_port=running_broker.port, size=size, round_the_clock=round_the_clock)
         passwords = {name: secrets.token_urlsafe(12) for name in ACCOUNTS}
-        for name, role in ACCOUNTS.items():
-            command = [sys.executable, "-m", "doorward.main", "central", "add-user", name, role]
-            subprocess.run(
-                [*command, "--data", str(district.central)],
-                input=f"{passwords[name]}\n".encode(),
-                check=True,
-                capture_output=True,
-            )
+        add_accounts(district.central, passwords)
         where = ["--broker", f"{HOST}:{running_broker.port}", "--http", f"{HOST}:{http}"]
         files = ["--district", str(district.file), "--data", str(district.central)]
         central = Program("central", ["central", "run", *files, *where], folder / "central.log")
@@ -237,10 +257,10 @@ def running_district(
             log = folder / f"{agent.site}-{agent.agent}.log"
             running.agents[agent.key] = Program(agent.key, [*arguments, "--cards", str(district.cards)], log)
         try:
+            for program in running.agents.values() if start_agents else ():
+                program.start()
             running.start_central()
             if start_agents:
-                for program in running.agents.values():
-                    program.start()
                 running.wait_all_known()
             yield running
         finally:

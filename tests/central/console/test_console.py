@@ -5,7 +5,6 @@ States that a real district reaches only by bad luck are in test_console_states.
 
 import contextlib
 import re
-import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -330,13 +329,13 @@ def test_a_frozen_central_takes_every_proof_back_until_it_speaks_again(
     at(page, f"/site/{school}")
     chip = page.locator(f"[data-door={locked}] .chip")
     expect(chip).to_have_text("Secure")
-    district.central.signal(signal.SIGSTOP)
+    district.central.freeze()
     try:
         expect(page.locator("#banner")).to_contain_text("No word from central since", timeout=20_000)
         expect(page.locator(".chip[data-group=proven]")).to_have_count(0)
         expect(chip).to_have_text("Unknown")
     finally:
-        district.central.signal(signal.SIGCONT)
+        district.central.thaw()
     expect(page.locator("#banner")).to_be_hidden(timeout=30_000)
     expect(chip).to_have_text("Secure", timeout=30_000)
 
@@ -346,7 +345,7 @@ def test_a_silent_agent_is_named_and_its_doors_are_unknown(
     signed_in: SignedIn, district: RunningDistrict, agent: str, school: str
 ) -> None:
     page = signed_in("officer")
-    district.agents[agent].signal(signal.SIGSTOP)
+    district.agents[agent].freeze()
     try:
         row = page.locator(f"[data-site={school}]")
         expect(row).to_contain_text("1 agent silent", timeout=30_000)
@@ -355,7 +354,7 @@ def test_a_silent_agent_is_named_and_its_doors_are_unknown(
         expect(page.locator(".agents")).to_contain_text("SILENT, last heard")
         expect(page.locator(".chip[data-group=proven]")).to_have_count(0)
     finally:
-        district.agents[agent].signal(signal.SIGCONT)
+        district.agents[agent].thaw()
     expect(page.locator(".agents")).not_to_contain_text("SILENT", timeout=30_000)
     district.wait_all_known()
 

@@ -76,9 +76,9 @@ async def test_a_panic_that_its_agent_alone_makes_less_of_is_declared_again_by_c
 ) -> None:
     async with town.central(broker) as running, AgentVoice(town, broker, agent="west").speaking() as other:
         key, declarations = town.agent_keys["lincoln", "east"], running.central.declarations
-        declarations.accept_set("lincoln", "east", EAST_TOPIC, key.sign(own_set(1, panic())))
+        declarations.receive("lincoln", "east", EAST_TOPIC, key.sign(own_set(1, panic())))
         await until(lambda: declarations.active, "the panic in central")
-        declarations.accept_set("lincoln", "east", EAST_TOPIC, key.sign(own_set(2, panic(**changes))))
+        declarations.receive("lincoln", "east", EAST_TOPIC, key.sign(own_set(2, panic(**changes))))
         await until(lambda: "panic-1" in other.held(), "central's own word for it")
         [told] = other.sets[LINCOLN_TOPIC].declarations
         assert (told.action, told.scope.kind, told.drill) == ("lockdown", ScopeKind.SITE, False)
@@ -92,9 +92,9 @@ async def test_one_agent_may_declare_only_so_much_and_a_real_lockdown_always_may
     async with town.central(broker) as running:
         key, declarations = town.agent_keys["lincoln", "east"], running.central.declarations
         flood = [panic(f"{number:0200}", reason="x" * 300) for number in range(200)]
-        declarations.accept_set("lincoln", "east", EAST_TOPIC, key.sign(own_set(1, *flood)))
+        declarations.receive("lincoln", "east", EAST_TOPIC, key.sign(own_set(1, *flood)))
         await until(lambda: running.central.refusals.by_reason().get("not_allowed"), "the refusal of the surplus")
         assert len(declarations.active) == 20
-        declarations.accept_set("lincoln", "east", EAST_TOPIC, key.sign(own_set(2)))
+        declarations.receive("lincoln", "east", EAST_TOPIC, key.sign(own_set(2)))
         made = await running.declare("olive", kind="site", site="lincoln")
         assert made["id"] in {one.id for one in declarations.active}

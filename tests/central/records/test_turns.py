@@ -6,7 +6,7 @@ import pytest
 from central.records.engine import open_records, writing
 from central.records.turns import Turns
 
-DEADLINE_S = 10
+DEADLINE_S = 30
 
 
 def test_turns_are_had_in_the_order_they_were_asked_for() -> None:

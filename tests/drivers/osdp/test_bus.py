@@ -27,6 +27,7 @@ from drivers.serial.port import Line
 from simulators.hardware.osdp_reader import Buzzer, Led
 from tests.conftest import Until
 from tests.drivers.osdp.rig import CARD, Rig, hold
+from tests.support.waiting import until_after
 
 BAUDS = [9600, 115200]
 
@@ -140,13 +141,32 @@ async def test_one_dead_reader_is_told_and_does_not_silence_the_other(until: Unt
         await until(lambda: rig.of(ReaderOffline), within=1.5)
         assert [event.reader for event in rig.of(ReaderOffline)] == ["reader-10"]
         assert rig.of(LineSilent) == []
-        for n in range(1, 4):
+        took: list[float] = []
+        for n in range(1, 6):
             swiped = time.monotonic()
-            rig.readers[1].swipe(26, CARD)
-            await until(lambda n=n: len(rig.cards) == n)
-            assert rig.cards[-1].at - swiped < 0.4
+            await until_after(lambda: rig.readers[1].swipe(26, CARD), lambda n=n: len(rig.cards) >= n)
+            took.append(rig.cards[-1].at - swiped)
+        assert min(took) < 0.4, took  # of a line that is held up all the time, none is quick
         rig.readers[0].plug()
         await until(rig.all_online, within=2)
+
+
+async def test_a_line_that_is_cut_is_not_called_restored_because_the_loop_was_blocked(until: Until) -> None:
+    with Rig() as rig:
+        await until(rig.all_online)
+        rig.line.cut()
+        await until(lambda: rig.of(LineSilent))
+        time.sleep(0.6)  # noqa: ASYNC251 - the loop is blocked on purpose
+        await hold(lambda: not rig.of(LineRestored) and len(rig.of(LineSilent)) == 1, seconds=1.5)
+        rig.line.mend()
+        await until(lambda: rig.of(LineRestored))
+
+
+async def test_a_reader_with_the_right_key_whose_handshake_is_too_slow_is_not_said_to_refuse_it(until: Until) -> None:
+    with Rig(baud=2400) as rig:  # a cryptogram takes longer than libosdp waits for a reply, shorter ones do not
+        await until(lambda: rig.of(ReaderOffline))
+        assert rig.of(ReaderOffline)[0].reason is OfflineReason.NO_SECURE_CHANNEL
+        await hold(lambda: not rig.bus.refuses_key("reader-10"), seconds=3)
 
 
 @pytest.mark.slow
@@ -158,8 +178,7 @@ async def test_a_cable_cut_for_twelve_seconds_heals_within_two(until: Until) -> 
         assert len(rig.of(LineSilent)) == 1, "an alarm is told once"
         rig.line.mend()
         await until(rig.all_online, within=2)
-        rig.readers[0].swipe(26, CARD)
-        await until(lambda: rig.cards)
+        await until_after(lambda: rig.readers[0].swipe(26, CARD), lambda: rig.cards)
 
 
 async def test_a_card_that_waited_at_a_reader_is_dropped_and_counted(until: Until) -> None:
@@ -173,8 +192,7 @@ async def test_a_card_that_waited_at_a_reader_is_dropped_and_counted(until: Unti
         await until(rig.all_online, within=2)
         assert rig.cards == []
         assert rig.bus.stale_reads == len(rig.of(StaleReadDropped)) == 3
-        rig.readers[0].swipe(26, CARD)
-        await until(lambda: rig.cards)
+        await until_after(lambda: rig.readers[0].swipe(26, CARD), lambda: rig.cards)
 
 
 async def test_cards_that_waited_before_the_first_contact_are_dropped(until: Until) -> None:
@@ -196,8 +214,7 @@ async def test_a_card_that_waited_while_the_loop_was_blocked_is_dropped_and_no_s
         await until(lambda: rig.bus.stale_reads == 1)
         await hold(lambda: not rig.of(LineSilent) and not rig.of(ReaderOffline), seconds=0.4)
         assert rig.cards == []
-        rig.readers[0].swipe(26, CARD)
-        await until(lambda: rig.cards)
+        await until_after(lambda: rig.readers[0].swipe(26, CARD), lambda: rig.cards)
 
 
 async def test_a_flood_of_noise_costs_nobody_his_card(until: Until) -> None:

@@ -24,7 +24,10 @@ def test_what_libosdp_sends_is_read_as_it_was_meant() -> None:
     (poll,) = FrameReader(replies=False).feed(recorded)
     assert (poll.address, poll.sequence, poll.block, poll.code) == (10, 1, b"\x02\x15", CommandCode.POLL)
     assert poll.data.hex() == "c9315991"
-    assert question(recorded) == question(recorded[1:]) == Question(10, 1)
+    assert question(recorded) == question(recorded[1:]) == Question(10, 1, CommandCode.POLL)
+    challenge = build(10, CommandCode.CHLNG, bytes(8), sequence=2, block=b"\x03\x11\x01")
+    assert question(challenge) == Question(10, 2, CommandCode.CHLNG)
+    assert question(build(10, CommandCode.ID, sequence=3)) == Question(10, 3, CommandCode.ID)
 
 
 def test_a_frame_with_a_checksum_instead_of_a_crc_is_read() -> None:

@@ -24,7 +24,9 @@ from drivers.osdp import (
 )
 from drivers.osdp import panel as panel_module
 from drivers.osdp.config import DEFAULT_KEY
+from simulators.hardware.line import VirtualLine
 from tests.conftest import Until
+from tests.drivers.osdp.attacker import PlainReader
 from tests.drivers.osdp.rig import CARD, Rig, hold, scripted_line
 
 ROOT = Path(__file__).parents[3]
@@ -145,7 +147,7 @@ def test_two_fresh_programs_draw_different_nonces() -> None:
     """RND.A of the first handshake, where libosdp by itself sends the same one after every start."""
     said = [
         subprocess.run(
-            [sys.executable, "-c", FIRST_NONCE], cwd=ROOT, capture_output=True, text=True, timeout=20, check=True
+            [sys.executable, "-c", FIRST_NONCE], cwd=ROOT, capture_output=True, text=True, timeout=45, check=True
         )
         for _ in range(2)
     ]
@@ -166,6 +168,17 @@ async def test_a_mismatched_key_never_brings_the_secure_channel_up(until: Until)
         assert rig.cards == []
         assert rig.of(ReaderOffline)[0].reason is OfflineReason.NO_SECURE_CHANNEL
         assert not rig.of(LineSilent), "it does answer"
+        assert rig.bus.refuses_key("reader-10")
+
+
+async def test_a_reader_without_a_secure_channel_refuses_its_key_from_the_first_handshake_on(until: Until) -> None:
+    with VirtualLine() as line:
+        PlainReader(line, 10)
+        config = OsdpReaderConfig("front-door", 10, GOOD_KEY)
+        bus = OsdpBus("line-1", lambda: open_serial(line.path), [config], on_event=lambda _event: None)
+        bus.start()
+        await until(lambda: bus.refuses_key("front-door"))
+        bus.stop()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from tests.conftest import Until
 from tests.drivers.osdp.attacker import Middle, PlainReader, passed
 from tests.drivers.osdp.rig import CARD, hold
 from tests.drivers.osdp.victims import MakeVictim, Naive, Ours, Victim
+from tests.support.waiting import until_after
 
 ROGUE = bytes.fromhex("deadbe40")
 ADDRESS = 10
@@ -298,8 +299,8 @@ async def test_a_second_reader_at_the_address_is_not_believed_and_is_told(until:
             await hold(lambda: ROGUE not in victim.cards, seconds=LOOK_S)
             rogue_line.cut()
             await until(lambda: victim.online, within=4)
-            reader.swipe(26, CARD)
-            await until(lambda: victim.cards == [CARD])
+            await until_after(lambda: reader.swipe(26, CARD), lambda: victim.cards)
+            assert set(victim.cards) == {CARD}
 
 
 @pytest.mark.parametrize("dressed", [False, True], ids=["as they are", "as replies"])
@@ -324,5 +325,5 @@ async def test_commands_reflected_to_the_panel_are_not_taken_for_replies(until: 
             assert dressed or not victim.of(ReaderOffline), "an echo does not even disturb"
             middle.on_command = passed
             await until(lambda: victim.online)
-            reader.swipe(26, CARD)
-            await until(lambda: victim.cards == [CARD])
+            await until_after(lambda: reader.swipe(26, CARD), lambda: victim.cards)
+            assert set(victim.cards) == {CARD}

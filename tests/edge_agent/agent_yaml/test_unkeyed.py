@@ -47,7 +47,7 @@ def pi_with_two_readers(folder: Path, district: TestDistrict) -> tuple[Pi, bytes
 
 async def told_offline(agent: Agent, door: str, **data: str) -> None:
     """Wait for the event."""
-    async with asyncio.timeout(8):  # a commit on a thread has no condition to look at
+    async with asyncio.timeout(30):  # a commit on a thread has no condition to look at
         while True:
             batch = await agent.journal.on_outbox(agent.journal.outbox.next_batch, 0)
             for event in batch.events if batch else ():

@@ -55,7 +55,8 @@ async def test_a_lockdown_is_proven_in_a_snapshot_and_its_events_committed(
             return snapshot is not None and all(
                 door.mode is DoorMode.SECURED
                 and door.declarations == ("lockdown-1",)
-                and proof.shown_condition(door) is Condition.SECURE
+                and door.condition is Condition.SECURE
+                and proof.proves_secure(door.evidence)
                 for door in snapshot.doors
             )
 
@@ -82,8 +83,10 @@ async def test_an_agent_says_when_it_comes_and_goes_and_the_broker_says_when_it_
             assert second.link.mqtt._client is not None
             wire: Any = second.link.mqtt._client._client.socket()
             wire.shutdown(socket.SHUT_RDWR)  # without a word, as a cable that is pulled
-            await until(lambda: central.statuses[-1].reason == "lost", "the will")
-            assert central.statuses[-1].session == second.session
+            # It may be back before the death of its link is read.
+            await until(lambda: "lost" in {status.reason for status in central.statuses}, "the will")
+            (will,) = (status for status in central.statuses if status.reason == "lost")
+            assert will.session == second.session
             await until(lambda: central.statuses[-1].online, "the return")
 
 
@@ -92,7 +95,7 @@ async def test_an_agent_told_to_stop_while_it_is_connecting_stops(
 ) -> None:
     pi = pi_at(broker, tmp_path, district)
     for n in range(60):
-        async with asyncio.timeout(10), pi.running():
+        async with asyncio.timeout(30), pi.running():
             await asyncio.sleep(n * 0.0004)  # not to wait for something: to hit every step of connecting
 
 

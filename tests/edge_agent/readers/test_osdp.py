@@ -82,7 +82,7 @@ async def events(agent: Agent, kind: EventKind) -> list[dict[str, Any]]:
 
 async def told(agent: Agent, what: EventKind, /, **data: Any) -> None:
     """Wait for an event."""
-    async with asyncio.timeout(8):  # a commit on a thread has no condition to look at
+    async with asyncio.timeout(30):  # a commit on a thread has no condition to look at
         while not any(data.items() <= event.items() for event in await events(agent, what)):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

@@ -39,7 +39,7 @@ def yaml_file(tmp_path: Path) -> Path:
 def provision(path: Path, device: str, **options: Any) -> Provisioning:
     said = options.pop("said", [])
     return Provisioning(
-        find_target(path, "front-in"), device=device, baud=115200, say=said.append, window_s=0.06,
+        find_target(path, "front-in"), device=device, baud=115200, say=said.append, window_s=0.25,
         addresses=ADDRESSES, **options,
     )  # fmt: skip
 

@@ -15,8 +15,8 @@ from gpiozero.pins.mock import MockFactory
 from drivers.wiegand import FORMATS, PinEdges
 from drivers.wiegand.formats import to_bytes
 from edge_agent.agent import Agent
+from edge_agent.agent_yaml.cards import card_format
 from edge_agent.agent_yaml.wiring import WiegandFormatWiring
-from edge_agent.readers.wiegand_serial import card_format
 from protocol import credentials, topics
 from protocol.words import EventKind
 from simulators.hardware.serial_reader import VirtualSerialReader
@@ -47,7 +47,7 @@ def allow(agent: Agent, pi: Pi, district: TestDistrict, bits: int, data: bytes, 
 async def events(agent: Agent, kind: EventKind, count: int = 1) -> list[dict[str, Any]]:
     """What the outbox tells of a kind, once it tells so many."""
     found: list[dict[str, Any]] = []
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while len(found) < count:
         assert time.monotonic() < end, f"{count} events {kind}, not {found}"
         await asyncio.sleep(0.02)

@@ -51,7 +51,7 @@ def test_it_stops_when_told_with_the_doors_locked_and_the_pins_held(pi: Pi) -> N
     with start(pi) as program:
         read_until(program, "At rest.")
         program.send_signal(signal.SIGTERM)
-        _, said = program.communicate(timeout=20)
+        _, said = program.communicate(timeout=45)
     assert program.returncode == 1
     assert "stopped; the doors are locked" in said
     assert not (pi.folder / "exited").exists()
@@ -65,14 +65,14 @@ def test_a_terminal_that_goes_away_does_not_have_it_give_up_the_pins(pi: Pi) -> 
         program.stdout.close()
         program.stderr.close()
         program.send_signal(signal.SIGHUP)
-        assert program.wait(timeout=20) == 1
+        assert program.wait(timeout=45) == 1
     assert not (pi.folder / "exited").exists()
 
 
 def test_it_quits_by_a_key_and_writes_what_it_has(pi: Pi) -> None:
     reports = pi.folder / "reports"
     with start(pi, "--report", str(reports)) as program:
-        said, errors = program.communicate("q\n", timeout=20)
+        said, errors = program.communicate("q\n", timeout=45)
     assert program.returncode == 1, errors
     assert "Go on with --resume" in said
     assert len(list(reports.iterdir())) == 3
@@ -81,7 +81,7 @@ def test_it_quits_by_a_key_and_writes_what_it_has(pi: Pi) -> None:
 def test_it_says_which_program_holds_the_doors(pi: Pi) -> None:
     agent = Holding(pi.config.data, "the agent")
     with start(pi) as program:
-        _, said = program.communicate(timeout=20)
+        _, said = program.communicate(timeout=45)
     agent.release()
     assert program.returncode == 1
     assert "held by the agent, process" in said

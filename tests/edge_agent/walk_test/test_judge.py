@@ -93,6 +93,9 @@ def test_what_a_record_means(kind: StepKind, seen: Record, found: list[str]) -> 
         (ReaderState.SILENT, [], ["reader_silent"]),
         (ReaderState.WRONG_KEY, [], ["reader_key"]),
         (ReaderState.PORT, [], ["reader_port"]),
+        (ReaderState.UNSTEADY, [], ["reader_unsteady"]),
+        (ReaderState.ONLINE, [("gym-in", NewsKind.LOST)], ["reader_unsteady"]),
+        (ReaderState.ONLINE, [("gym-in", NewsKind.LOST), ("gym-in", NewsKind.READ)], []),
     ],
 )
 def test_what_a_reader_tells(state: ReaderState, told: list[tuple[str, NewsKind]], found: list[str]) -> None:

@@ -4,6 +4,8 @@ import secrets
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from drivers.timed_outputs import TimedOutputs
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.agent_yaml.wiring import (
@@ -16,12 +18,15 @@ from edge_agent.agent_yaml.wiring import (
     SwitchWiring,
     WiegandWiring,
 )
+from edge_agent.walk_test import runner
 from edge_agent.walk_test.judge import judge
+from edge_agent.walk_test.prompts import READER_INTERRUPTED
 from edge_agent.walk_test.rig import Rig
 from edge_agent.walk_test.runner import Ending
 from edge_agent.walk_test.words import DoorFacts, Step, StepKind, Verdict
 from protocol.messages import DoorSettings
 from simulators.hardware.door import DoorInput
+from simulators.hardware.osdp_reader import VirtualOsdpReader
 from simulators.hardware.switch import WireFault
 from simulators.hardware.wiegand_reader import VirtualWiegandReader
 from simulators.school.walked_site import WalkedSite
@@ -83,6 +88,38 @@ async def test_an_osdp_reader_with_another_key_and_two_that_are_crossed_are_name
             (OTHER, "reader_crossed"),
             ("door-2", "reader_key"),
         }
+
+
+async def test_a_reader_whose_key_is_right_and_whose_line_is_bad_is_called_unsteady_and_not_a_wrong_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "READER_SLOW_MS", 2_000)
+    config = School(tmp_path, doors=1, readers=1).config
+    slow = replace(config.reader_lines[0], baud=2400)  # its cryptogram comes after libosdp's time-out
+    with WalkedSite(replace(config, reader_lines=(slow,))) as site:
+        site.expect_silent(slow.readers[0].reader)
+        assert found(await walk(site, Walker(site))) == {(DOOR, "reader_unsteady")}
+
+
+async def test_a_badge_held_to_a_reader_that_loses_its_channel_is_asked_for_once_more(tmp_path: Path) -> None:
+    with WalkedSite(School(tmp_path, doors=1, readers=1).config) as site:
+        walker = Walker(site)
+        reader = site.readers[f"{DOOR}-in"]
+        assert isinstance(reader, VirtualOsdpReader)
+        asked: list[Step] = []
+
+        def loses_power_the_first_time(step: Step) -> None:
+            if step.kind is StepKind.BADGE:
+                asked.append(step)
+                if len(asked) == 1:
+                    reader.swipe = lambda _bits, _data: reader.restart()  # type: ignore[method-assign]
+                else:
+                    del reader.swipe
+
+        walker.on_step = loses_power_the_first_time
+        assert found(await walk(site, walker)) == set()
+        assert len(asked) == 2
+        assert READER_INTERRUPTED in walker.heard
 
 
 async def test_a_supervised_line_that_is_cut_or_shorted_is_told_from_an_open_door(tmp_path: Path) -> None:

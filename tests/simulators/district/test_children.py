@@ -102,7 +102,7 @@ async def test_a_death_is_told_with_how_and_the_last_words(tmp_path: Path) -> No
         await family.start("healthy", SLEEPER)
         await family.start("weak", program("import sys; print('the disk is full'); sys.exit(3)"))
         with pytest.raises(ChildFailed, match=r"weak ended with 3(.|\n)*the disk is full"):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await family.died()
 
 
@@ -112,7 +112,7 @@ async def test_one_killed_from_outside_is_told_with_the_signal(tmp_path: Path) -
         await up(child)
         os.kill(child.process.pid, signal.SIGKILL)
         with pytest.raises(ChildFailed, match="victim was ended by SIGKILL"):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await family.died()
 
 

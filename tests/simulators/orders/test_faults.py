@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from simulators.school.people import People
 from simulators.school.site import VirtualSite
 from tests.support import virtual_schools
 from tests.support.swipes import reader_alarms
-from tests.support.waiting import until
+from tests.support.waiting import until, until_after
 
 
 @dataclass
@@ -113,12 +114,12 @@ async def test_a_clock_set_wrong_is_what_the_agent_goes_by_and_a_distrusted_one_
 
 
 async def test_a_spliced_line_is_heard_as_a_silence_and_what_the_tap_replays_opens_nothing(school: School) -> None:
-    school.order("splice", seconds=1.5)
-    await until(lambda: Alarm.LINE_SILENT in school.alarms("gym"), "the silence", within=10)
-    await until(lambda: not reader_alarms(school.site.agent, "gym"), "the mended line", within=20)
+    school.order("splice", seconds=4)
+    await until(lambda: Alarm.LINE_SILENT in school.alarms("gym"), "the silence")
+    await until(lambda: not reader_alarms(school.site.agent, "gym"), "the mended line")
     school.order("swipe", door="gym", card="lost", walk=False)
     tap = next(iter(school.site.taps.values()))
-    await until(lambda: len(tap.tape) > 200, "the tap to hear", within=10)
+    await until(lambda: len(tap.tape) > 200, "the tap to hear")
     leds = school.site.readers["gym-in"].leds
     assert school.order("replay")["bytes"] > 200
     await until(lambda: not school.site.doors["gym"].released, "no release")
@@ -129,8 +130,8 @@ async def test_noise_on_a_line_does_not_stop_its_readers(school: School) -> None
     for seed in range(5):
         school.order("noise", door="gym", seed=seed + 1)
     seen = len(school.site.readers["gym-in"].leds)
-    await until(lambda: school.order("swipe", door="gym", card="lost", walk=False) == {}, "a swipe")
-    await until(lambda: "red" in school.site.readers["gym-in"].leds[seen:], "the answer", within=20)
+    swipe = partial(school.order, "swipe", door="gym", card="lost", walk=False)
+    await until_after(swipe, lambda: "red" in school.site.readers["gym-in"].leds[seen:], "the answer")
 
 
 async def test_faults_by_lot_are_made_and_all_mended(school: School) -> None:

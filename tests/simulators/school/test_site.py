@@ -28,7 +28,7 @@ from simulators.school.rhythm import DayClock
 from simulators.school.site import VirtualSite
 from tests.support import virtual_schools
 from tests.support.swipes import reader_alarms
-from tests.support.waiting import until
+from tests.support.waiting import until, until_after
 
 NOBODY = 1  # a port without a broker
 
@@ -46,6 +46,10 @@ class School:
 
     async def reaches(self, door: str, condition: Condition) -> None:
         await virtual_schools.reaches(self.site, door, condition)
+
+    async def opens(self, door: str, card: str) -> None:
+        swipe = partial(self.order, "swipe", door=door, card=card)
+        await until_after(swipe, lambda: self.condition(door) is Condition.OPEN, f"{door} open")
 
 
 @pytest.fixture
@@ -95,8 +99,7 @@ def _rules(district: MadeDistrict, cards: tuple[Card, ...]) -> Rules:
 
 
 async def test_a_known_card_opens_its_door_for_who_holds_it(school: School) -> None:
-    school.order("swipe", door="gym", card="ch-0001")
-    await school.reaches("gym", Condition.OPEN)
+    await school.opens("gym", "ch-0001")
     await school.reaches("gym", Condition.SECURE)
 
 
@@ -200,8 +203,7 @@ async def test_people_live_their_day_and_keep_still_in_a_lockdown(school: School
 async def test_an_override_card_passes_in_a_lockdown(school: School) -> None:
     school.order("panic")
     await until(lambda: school.site.mode("gym") is DoorMode.SECURED, "a lockdown")
-    school.order("swipe", door="gym", card=_responder(school))
-    await school.reaches("gym", Condition.OPEN)
+    await school.opens("gym", _responder(school))
 
 
 def _responder(school: School) -> str:
@@ -253,8 +255,7 @@ async def test_a_jammed_door_that_falls_shut_is_not_secure_for_a_moment(school: 
     door = school.site.doors["gym"]
     school.order("jam", door="gym")
     await school.reaches("gym", Condition.JAMMED)
-    school.order("swipe", door="gym", card="ch-0001")
-    await school.reaches("gym", Condition.OPEN)
+    await school.opens("gym", "ch-0001")
     school.order("panic")
     await until(lambda: door.bolt_thrown and not door.leaf_closed, "the bolt thrown into the air")
     seen: set[Condition] = set()

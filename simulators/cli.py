@@ -21,7 +21,7 @@ from simulators.district.make import make_district
 from simulators.district.plan import DistrictSize
 from simulators.orders.book import order_from_words
 from simulators.orders.control import Order, OrderRefused, listening, parse_order, send_order
-from simulators.orders.site import SiteOrders
+from simulators.orders.site import site_orders
 from simulators.school import walked_cli
 from simulators.school.cards import Card, load_cards
 from simulators.school.people import People
@@ -206,7 +206,7 @@ async def _live(
 ) -> None:
     if clock is not None:
         people.begin(clock)
-    orders = SiteOrders(site, people, cards)
+    orders = site_orders(site, people, cards)
     try:
         async with contextlib.AsyncExitStack() as stack:
             if control is not None:

@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,7 +189,7 @@ async def _every_door_seen(demo: Demo) -> None:
 async def _not_yet(demo: Demo) -> str:
     """What is still missing, as a sentence; empty when nothing is."""
     user = demo.users["administrator"]
-    views = [await user.site(site) for site in _sites(demo.district)]
+    views = [await user.site(site) for site in dict.fromkeys(agent.site for agent in demo.district.agents)]
     agents = [agent for view in views for agent in view["agents"]]
     doors = [door for view in views for door in view["doors"]]
     silent = [f"{agent['site']}/{agent['agent']}" for agent in agents if not agent["alive"]]
@@ -202,10 +202,6 @@ async def _not_yet(demo: Demo) -> str:
     if unknown or len(doors) != len(demo.district.doors):
         return f"{len(doors) - len(unknown)} of {len(demo.district.doors)} doors seen"
     return ""
-
-
-def _sites(district: MadeDistrict) -> Iterable[str]:
-    return dict.fromkeys(agent.site for agent in district.agents)
 
 
 # --- ports --------------------------------------------------------------------------------------------------

@@ -27,10 +27,8 @@ class CommandCode(IntEnum):
     POLL = 0x60
     ID = 0x61
     CAP = 0x62
-    COMSET = 0x6E
     KEYSET = 0x75
     CHLNG = 0x76
-    SCRYPT = 0x77
 
 
 class ReplyCode(IntEnum):
@@ -40,7 +38,6 @@ class ReplyCode(IntEnum):
     NAK = 0x41
     PDID = 0x45
     PDCAP = 0x46
-    LSTATR = 0x48
     RAW = 0x50
     KEYPAD = 0x53
     CCRYPT = 0x76

@@ -130,12 +130,8 @@ class OrderBook:
         except (ValueError, RuntimeError) as error:
             raise OrderRefused(f"{verb.name}: {error}") from None
 
-    def catalogue(self) -> list[dict[str, Any]]:
-        """Every verb with its fields, by name."""
-        return catalogue(self._verbs.values())
-
     def _help(self, _world: Any) -> Answer:
-        return {"orders": self.catalogue()}
+        return {"orders": catalogue(self._verbs.values())}
 
 
 def catalogue(verbs: Iterable[Verb]) -> list[dict[str, Any]]:

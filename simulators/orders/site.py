@@ -26,16 +26,9 @@ def site_catalogue() -> list[dict[str, Any]]:
     return catalogue(_verbs())
 
 
-class SiteOrders:
-    """Carries out orders on a site. Call it on the site's loop. Raises :class:`OrderRefused`."""
-
-    def __init__(self, site: VirtualSite, people: People, cards: Sequence[Card]) -> None:
-        world = World(site, people, {card.cardholder or LOST_CARD: card for card in cards})
-        self._book = OrderBook(_verbs(), world)
-
-    def __call__(self, order: Order) -> Answer:
-        """Carry out one order."""
-        return self._book(order)
+def site_orders(site: VirtualSite, people: People, cards: Sequence[Card]) -> OrderBook:
+    """The book that carries out orders on a site. Call it on the site's loop."""
+    return OrderBook(_verbs(), World(site, people, {card.cardholder or LOST_CARD: card for card in cards}))
 
 
 def _verbs() -> tuple[Verb, ...]:

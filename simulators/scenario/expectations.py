@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from simulators.district.api import DistrictApi
@@ -39,8 +40,8 @@ class Expectations:
         self._doors = doors
         self._began_ms = time.time_ns() // 1_000_000
         self._checks: dict[type[ScenarioStep], Callable[[Any], Awaitable[str | None]]] = {
-            ExpectDoor: self._door,
-            ExpectMode: self._mode,
+            ExpectDoor: partial(self._shows, "condition"),
+            ExpectMode: partial(self._shows, "mode"),
             ExpectAlarm: self._alarm,
             ExpectEvents: self._events,
             ExpectSeen: self._seen,
@@ -70,18 +71,14 @@ class Expectations:
 
         return await within(step.within_s, unproven)
 
-    async def _door(self, step: ExpectDoor) -> str | None:
-        return await self._shows(step.door, "condition", step.condition, step.within_s)
+    async def _shows(self, what: str, step: ExpectDoor | ExpectMode) -> str | None:
+        door, wanted = step.door, getattr(step, what)
 
-    async def _mode(self, step: ExpectMode) -> str | None:
-        return await self._shows(step.door, "mode", step.mode, step.within_s)
-
-    async def _shows(self, door: DoorRef, what: str, wanted: str, within_s: float) -> str | None:
         async def other() -> str | None:
             shown = (await self._observer.door(door.site, door.door))[what]
-            return None if shown == wanted else f"{door} is shown {shown}, not {wanted}, after {within_s:g} s"
+            return None if shown == wanted else f"{door} is shown {shown}, not {wanted}, after {step.within_s:g} s"
 
-        return await within(within_s, other)
+        return await within(step.within_s, other)
 
     async def _alarm(self, step: ExpectAlarm) -> str | None:
         wanted = step.alarm if step.on else f"no {step.alarm}"

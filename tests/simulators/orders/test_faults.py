@@ -13,7 +13,7 @@ from protocol.messages import AgentConfig, DoorSettings
 from protocol.words import Alarm, Condition
 from simulators.district.make import MadeDistrict, make_district
 from simulators.district.plan import DistrictSize
-from simulators.orders.site import SiteOrders
+from simulators.orders.site import site_orders
 from simulators.school.cards import load_cards
 from simulators.school.people import People
 from simulators.school.site import VirtualSite
@@ -48,7 +48,7 @@ def district(tmp_path: Any) -> MadeDistrict:
 async def school(district: MadeDistrict) -> AsyncIterator[School]:
     cards = load_cards(district.cards)
     with VirtualSite(load(district.agents[0].config)) as site:
-        orders = SiteOrders(site, People(site, cards), cards)
+        orders = site_orders(site, People(site, cards), cards)
         async with virtual_schools.running(site, _rules(site)):
             await until(lambda: all(reader.leds for reader in site.readers.values()), "the readers")
             yield School(site, lambda do, **fields: orders({"do": do, **fields}))

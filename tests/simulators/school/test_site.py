@@ -21,7 +21,7 @@ from simulators.district.make import MadeDistrict, make_district
 from simulators.district.plan import DistrictSize
 from simulators.orders.control import OrderRefused
 from simulators.orders.doors import BOUNCE_EVERY_S, BOUNCES
-from simulators.orders.site import SiteOrders
+from simulators.orders.site import site_orders
 from simulators.school.cards import Card, load_cards
 from simulators.school.people import REACH_S, WALK_THROUGH_S, People
 from simulators.school.rhythm import DayClock
@@ -62,7 +62,7 @@ async def school(district: MadeDistrict) -> AsyncIterator[School]:
     cards = load_cards(district.cards)
     with VirtualSite(load(district.agents[0].config)) as site:
         people = People(site, cards)
-        orders = SiteOrders(site, people, cards)
+        orders = site_orders(site, people, cards)
         async with virtual_schools.running(site, _rules(district, cards)):
             await until(lambda: all(reader.leds for reader in site.readers.values()), "the readers")
             try:
@@ -241,7 +241,7 @@ async def test_an_order_that_makes_no_sense_is_refused_with_a_cure(
 ) -> None:
     cards = load_cards(district.cards)
     with VirtualSite(load(district.agents[0].config)) as site:
-        orders = SiteOrders(site, People(site, cards), cards)
+        orders = site_orders(site, People(site, cards), cards)
         with pytest.raises(OrderRefused, match=expected):
             orders(order)
 

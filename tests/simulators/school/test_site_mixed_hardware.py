@@ -13,7 +13,7 @@ from protocol.messages import AccessRule, AgentConfig, Credential, DoorSettings
 from protocol.words import Alarm, Condition
 from simulators.district.make import make_district
 from simulators.district.plan import DistrictSize
-from simulators.orders.site import SiteOrders
+from simulators.orders.site import site_orders
 from simulators.school.cards import Card, wiegand_26
 from simulators.school.people import People
 from simulators.school.site import VirtualSite
@@ -52,7 +52,7 @@ class School:
     def __init__(self, site: VirtualSite) -> None:
         self.site = site
         self.doors = list(site.doors)
-        self._orders = SiteOrders(site, People(site, CARDS), CARDS)
+        self._orders = site_orders(site, People(site, CARDS), CARDS)
 
     def order(self, do: str, **fields: object) -> dict[str, object]:
         return self._orders({"do": do, **fields})

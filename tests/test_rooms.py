@@ -50,6 +50,33 @@ def test_the_picture_of_the_architecture_shows_the_imports_as_they_are(graph: gr
     assert {(a, b) for a, b in imports if a != b} == {(a, b) for a, b in drawn if {a, b} <= rooms}
 
 
+@pytest.mark.parametrize("room", ["edge_agent", "central", "simulators"])
+def test_the_picture_of_a_rooms_inside_shows_the_imports_as_they_are(graph: grimp.ImportGraph, room: str) -> None:
+    inner = {name.split(".")[1] for name in graph.find_descendants(room) if name.count(".") > 1}
+
+    def place(module: str) -> str | None:
+        words = module.split(".")
+        return words[1] if words[0] == room and len(words) > 1 and words[1] in inner else None
+
+    imports = {
+        (a, b)
+        for importer in graph.find_descendants(room)
+        for imported in graph.find_modules_directly_imported_by(importer)
+        if (a := place(importer)) and (b := place(imported)) and a != b
+    }
+    picture = (ROOT / "docs" / "architecture.md").read_text()
+    drawn = set(re.findall(rf"^    {room}\.(\w+) --> {room}\.(\w+)$", picture, re.MULTILINE))
+    assert _below(imports) == _below(drawn)
+
+
+def _below(arrows: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those arrows, and every way along them."""
+    ways = set(arrows)
+    while more := {(a, d) for a, b in ways for c, d in arrows if b == c} - ways:
+        ways |= more
+    return ways
+
+
 def test_every_room_of_the_design_exists_and_holds_code_or_data() -> None:
     for room in [*ALLOWED, "tests", "bench", "docs"]:
         assert any(path.is_file() for path in (ROOT / room).rglob("*") if path.name != "__init__.py"), room

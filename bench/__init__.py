@@ -1,1 +1,1 @@
-"""Measures what must be fast, each beside its floor, in one run."""
+"""Measures the paths that must be fast, each beside its floor, in one run."""

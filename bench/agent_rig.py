@@ -1,4 +1,4 @@
-"""One real agent on virtual doors, for measuring: its files, its doors with instant bolts, and its district."""
+"""Builds one real agent on virtual doors to measure: its files, its doors with instant bolts, and its district."""
 
 import secrets
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class ExpandedFactory(MockFactory):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class ReaderOnLine:
-    """A virtual reader of another process, and the door it stands at."""
+    """A virtual reader of another process, and its door."""
 
     device: str
     baud: int
@@ -54,7 +54,7 @@ class ReaderOnLine:
     door: str
 
 
-class Rig:
+class AgentRig:
     """An agent of ``doors`` doors in ``folder``. Make it on the event loop that will run the agent."""
 
     def __init__(
@@ -97,7 +97,7 @@ class Rig:
         self.agent = Agent(self.file, pin_factory=self.pin_factory)
 
     def close(self) -> None:
-        """Give up pins and threads, once the agent has ended."""
+        """Release pins and threads, once the agent has ended."""
         self.agent.close()
         self._timer.close()
 
@@ -131,9 +131,9 @@ def _wiring(number: int) -> DoorWiring:
     )
 
 
-def _virtual_wiring(number: int) -> virtual_door.DoorWiring:
+def _virtual_wiring(number: int) -> virtual_door.DoorPins:
     first = number * PINS_A_DOOR
-    return virtual_door.DoorWiring(lock=first, contact=first + 1, bolt=first + 2, rex=first + 3)
+    return virtual_door.DoorPins(lock=first, contact=first + 1, bolt=first + 2, rex=first + 3)
 
 
 def _lines(readers: tuple[ReaderOnLine, ...]) -> tuple[ReaderLine, ...]:

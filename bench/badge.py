@@ -1,4 +1,4 @@
-"""A card at a simulated OSDP reader to the strike's pin energised, through the whole real agent.
+"""Measures a badge: from the card at a simulated OSDP reader to the strike's pin, through the whole real agent.
 
 The readers are libosdp's peripheral side on a pty in a process of their own, two on one line, with the wire's time
 simulated. The bus's own share (card at the reader to the read handed over) stands beside it.
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import children
-from bench.agent_rig import ReaderOnLine, Rig, door_name
+from bench.agent_rig import AgentRig, ReaderOnLine, door_name
 from bench.figures import p50_p99
 from drivers.readers import CardRead
 from ground.free_port import free_port
@@ -41,8 +41,8 @@ def measure() -> dict[str, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class ReaderLine:
-    """Virtual readers in another process."""
+class VirtualReaders:
+    """A line of virtual readers in another process."""
 
     process: subprocess.Popen[bytes]
     path: str
@@ -56,7 +56,7 @@ class ReaderLine:
         self.process.stdin.flush()
 
     def on_line(self, baud: int) -> tuple[ReaderOnLine, ...]:
-        """The readers, as an agent is told of them: the nth at the nth door."""
+        """The readers in the form of the agent's configuration: the nth at the nth door."""
         return tuple(
             ReaderOnLine(self.path, baud, reader["address"], bytes.fromhex(reader["key"]), door_name(number))
             for number, reader in enumerate(self.readers)
@@ -64,8 +64,8 @@ class ReaderLine:
 
 
 @contextlib.contextmanager
-def virtual_readers(count: int, baud: int) -> Iterator[ReaderLine]:
-    """A line of virtual readers in a process of its own."""
+def virtual_readers(count: int, baud: int) -> Iterator[VirtualReaders]:
+    """Run a line of virtual readers in a process of its own."""
     command = [
         sys.executable,
         "-m",
@@ -78,16 +78,16 @@ def virtual_readers(count: int, baud: int) -> Iterator[ReaderLine]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             described: Any = children.read_json_line(process)
-            yield ReaderLine(process, described["path"], described["readers"])
+            yield VirtualReaders(process, described["path"], described["readers"])
         finally:
             assert process.stdin is not None
             process.stdin.close()
 
 
 class _Swipes:
-    """Waits for the three moments of a swipe: said by the readers' process, the bus and the strike's pin."""
+    """Receives the three moments of a swipe: from the readers' process, the bus and the strike's pin."""
 
-    def __init__(self, rig: Rig, line: ReaderLine) -> None:
+    def __init__(self, rig: AgentRig, line: VirtualReaders) -> None:
         self.swiped: asyncio.Queue[float] = asyncio.Queue()
         self.read: asyncio.Queue[float] = asyncio.Queue()
         self.energised: asyncio.Queue[float] = asyncio.Queue()
@@ -113,7 +113,7 @@ class _Swipes:
 
         pin.watcher = pin_moved
 
-    def _watch_reader_process(self, line: ReaderLine) -> None:
+    def _watch_reader_process(self, line: VirtualReaders) -> None:
         assert line.process.stdout is not None
         stdout = line.process.stdout
 
@@ -125,12 +125,12 @@ class _Swipes:
         self._loop.add_reader(stdout, readable)
 
 
-async def _measure(folder: Path, line: ReaderLine) -> tuple[list[float], list[float]]:
+async def _measure(folder: Path, line: VirtualReaders) -> tuple[list[float], list[float]]:
     rng = random.Random(1)
-    rig = Rig(folder, free_port(), DOORS, readers=line.on_line(BAUD))
+    rig = AgentRig(folder, free_port(), DOORS, readers=line.on_line(BAUD))
     token = credentials.token(rig.credential_key, BITS, CARD)
     # No broker and no central: the badge path needs neither. The bundle is put where a restart would find it.
-    rig.agent.store.save_config(1, rig.bundle(unlocked=False, tokens=(token,))[1])
+    rig.agent.store.confirm_trial(1, rig.bundle(unlocked=False, tokens=(token,))[1])
     running = asyncio.create_task(rig.agent.run())
     try:
         swipes = _Swipes(rig, line)

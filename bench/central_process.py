@@ -1,4 +1,4 @@
-"""A district's central in a process of its own, as the bench needs it: many sites, one responder signed in."""
+"""Runs a district's central in a process of its own: many sites, one responder signed in."""
 
 import contextlib
 import secrets
@@ -30,12 +30,12 @@ class RunningCentral:
     database: Path
 
     def overview(self) -> dict[str, object]:
-        """The district's totals as central sees them now."""
+        """The district's overview as central shows it now."""
         return dict(self.client.get("/api/overview").raise_for_status().json())
 
 
 def write_district(path: Path, sites: int, doors: int) -> None:
-    """A district.yaml of ``sites`` sites with one agent of ``doors`` doors each."""
+    """Write a district.yaml of ``sites`` sites with one agent of ``doors`` doors each."""
     key = SigningKey.generate("bench").trusted(KeyRole.AGENT)
     path.write_text(
         yaml.dump(
@@ -67,7 +67,7 @@ def write_district(path: Path, sites: int, doors: int) -> None:
 
 @contextlib.contextmanager
 def central(folder: Path, broker_port: int, sites: int, doors: int) -> Iterator[RunningCentral]:
-    """Central on SQLite in ``folder``, up and answering."""
+    """Run central on SQLite in ``folder``; it answers when the block begins."""
     district = folder / "district.yaml"
     write_district(district, sites, doors)
     data, http = folder / "central", free_port()
@@ -90,7 +90,7 @@ def central(folder: Path, broker_port: int, sites: int, doors: int) -> Iterator[
 
 
 def wait_until(condition: object, what: str, deadline_s: float = 60) -> None:
-    """Poll a condition (a callable); RuntimeError names what did not come about in time."""
+    """Poll a condition (a callable). RuntimeError names it if it does not hold in time."""
     end = time.monotonic() + deadline_s
     while not condition():  # type: ignore[operator]
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""The processes a bench runs beside its own: the embedded broker, central, agents; ended when their block is left."""
+"""Runs processes beside the bench (the embedded broker, central, agents) and ends them with their block."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from ground.free_port import free_port
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes], deadline_s: float = 20) -> None:
-    """Return once something accepts connections there; RuntimeError if the process ended or time is up."""
+    """Return once the port accepts connections; RuntimeError if the process ended or time is up."""
     end = time.monotonic() + deadline_s
     while time.monotonic() < end:
         if process.poll() is not None:
@@ -25,7 +25,7 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], deadline_s: float
 
 @contextlib.contextmanager
 def running(arguments: list[str], **options: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python process (``-m`` arguments) that is ended when the block is left."""
+    """Run a Python process (``-m`` arguments) and end it with the block."""
     process = subprocess.Popen([sys.executable, "-m", *arguments], **options)  # type: ignore[call-overload]
     try:
         yield process
@@ -40,7 +40,7 @@ def running(arguments: list[str], **options: object) -> Iterator[subprocess.Pope
 
 @contextlib.contextmanager
 def embedded_broker() -> Iterator[int]:
-    """The embedded broker on a free port."""
+    """Run the embedded broker on a free port."""
     port = free_port()
     with running(["doorward.main", "central", "broker", "--port", str(port)], stderr=subprocess.DEVNULL) as process:
         wait_for_port(port, process)
@@ -48,7 +48,7 @@ def embedded_broker() -> Iterator[int]:
 
 
 def read_json_line(process: subprocess.Popen[bytes]) -> dict[str, object]:
-    """The next line a child prints, as JSON."""
+    """Read the next line of a child's output, as JSON."""
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:

@@ -1,4 +1,4 @@
-"""``doorward bench``: measures what must be fast, each beside its floor, all in one run on one machine."""
+"""``doorward bench``: measures the paths that must be fast, each beside its floor, in one run on one machine."""
 
 import argparse
 import json
@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 
 class Bar(NamedTuple):
-    """What a figure must reach."""
+    """The limit that a figure must keep."""
 
     figure: str
     at_most: float | None = None
     at_least: float | None = None
 
     def met(self, value: float) -> bool:
-        """Whether a measured value reaches it."""
+        """Whether a measured value keeps the limit."""
         return (self.at_most is None or value <= self.at_most) and (self.at_least is None or value >= self.at_least)
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ MEASUREMENTS = ("closure", "edge_closure", "badge", "ingest", "credentials", "id
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the subcommand takes."""
+    """Declare the subcommand's arguments."""
     parser.description = (
         "Measures the lockdown and badge paths end to end, ingest, and what an idle agent costs. Takes under five "
         "minutes; leave the machine alone meanwhile. Exits 0 when it measured, whether or not the bars are met."
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, say it as a table on stderr, write the numbers."""
+    """Measure, print a table on stderr, write the numbers."""
     figures: dict[str, float] = {}
     began = time.monotonic()
     for name in arguments.only or MEASUREMENTS:
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def table(figures: dict[str, float]) -> str:
-    """The figures for people: each with its bar and whether it is met, where it has one."""
+    """The figures as a table for people: each with its bar, if it has one, and whether it is met."""
     bars = {bar.figure: bar for bar in BARS}
     lines = []
     for name, value in figures.items():

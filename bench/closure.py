@@ -1,4 +1,4 @@
-"""A lockdown over a whole district: from the API call to every door proven, against the floor.
+"""Measures a lockdown over a whole district: from the API call to every door proven, against the floor.
 
 Central, the broker and 640 replaying agents run as processes of their own. The floor is the same declaration fanned
 out by the same broker to the same replayers, and the same replies collected by a raw client that decodes nothing.
@@ -29,7 +29,7 @@ PAUSE_S = 0.5  # between rounds, so that one does not measure the end of the one
 
 
 def measure(sites: int = 640, doors: int = 50, rounds: int = ROUNDS) -> dict[str, float]:
-    """closure_ratio, closure_us_per_door, and what they are made of, in ms."""
+    """Measure closure_ratio and closure_us_per_door, with their parts in ms."""
     with (
         tempfile.TemporaryDirectory() as folder,
         children.embedded_broker() as port,
@@ -79,7 +79,7 @@ def _lockdown(server: RunningCentral, doors: int) -> tuple[float, float]:
     path = f"/api/declarations/{found['id']}"
     deadline = time.monotonic() + 30
     while True:
-        # The list's view holds the counts alone; asking for every door's row would be most of what is measured.
+        # The list's view holds the counts alone; reading every door's row would be most of the measured time.
         time.sleep(0.25)
         listed = server.client.get("/api/declarations", params={"active": "true"}).raise_for_status().json()
         closure = next(view["closure"] for view in listed if view["id"] == found["id"])

@@ -1,9 +1,9 @@
-"""A quarter of a million credentials on one agent: how long a decision takes, and what memory the agent needs.
+"""Measures a quarter of a million credentials on one agent: the time of a decision, and the agent's memory.
 
 One process makes the pages, as central does, and puts them into the agent's folder, as its fetching does. Another
-(the agent alone, so that only it is measured) is shown cards, half of them unknown: the time is that of the whole
-call that a reader makes, from the card's bits to the lock driven and the event handed over. The floor is SQLite's
-bare look-up of a primary key in the same file.
+(the agent alone, so that only it is measured) reads cards, half of them unknown: the time is that of a reader's whole
+call, from the card's bits to the lock driven and the event handed over. The floor is SQLite's bare query of a primary
+key in the same file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import children
-from bench.agent_rig import AGENT, SITE, Rig
+from bench.agent_rig import AGENT, SITE, AgentRig
 from bench.figures import percentile
 from drivers.readers import CardRead
 from edge_agent.access.desk import ReaderPlace
@@ -55,7 +55,7 @@ def measure() -> dict[str, float]:
 
 
 def card(number: int) -> bytes:
-    """What is on the nth cardholder's card."""
+    """The bits on the nth cardholder's card."""
     return number.to_bytes(BITS // 8, "big")
 
 
@@ -83,10 +83,10 @@ async def _prepare(folder: Path) -> dict[str, float]:
 
 
 async def _decide(folder: Path) -> dict[str, float]:
-    rig = Rig(folder, free_port(), DOORS, credential_key=KEY)
+    rig = AgentRig(folder, free_port(), DOORS, credential_key=KEY)
     with contextlib.closing(sqlite3.connect(folder / "credentials.db")) as db:
         rows = db.execute("SELECT number, lower(hex(digest)), id FROM pages ORDER BY number").fetchall()
-    rig.agent.store.save_config(1, _signed(rig, tuple(digest for _, digest, _ in rows)))
+    rig.agent.store.confirm_trial(1, _signed(rig, tuple(digest for _, digest, _ in rows)))
     running = asyncio.create_task(rig.agent.run())
     try:
         async with asyncio.timeout(DEADLINE_S):
@@ -112,7 +112,7 @@ async def _decide(folder: Path) -> dict[str, float]:
     }
 
 
-def _signed(rig: Rig, digests: tuple[str, ...]) -> bytes:
+def _signed(rig: AgentRig, digests: tuple[str, ...]) -> bytes:
     config = AgentConfig(
         audience=topics.of_agent(TopicKind.CONFIG, SITE, AGENT),
         version=1,
@@ -127,7 +127,7 @@ def _signed(rig: Rig, digests: tuple[str, ...]) -> bytes:
 class _Decisions:
     """Shows cards to the agent's doors in turn."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: AgentRig) -> None:
         self._rig = rig
         self._rng = random.Random(1)
         self.opened = 0
@@ -152,7 +152,7 @@ class _Decisions:
 
 
 def _forget(store: CredentialStore, folder: Path) -> None:
-    """Drop what SQLite and the kernel have cached of the file, so that the next look-up reads the disk."""
+    """Drop the file from SQLite's and the kernel's caches, so that the next query reads the disk."""
     reader = store._view.reader  # noqa: SLF001 - a probe on the real thing
     if reader is not None:
         reader.execute("PRAGMA shrink_memory")
@@ -161,7 +161,7 @@ def _forget(store: CredentialStore, folder: Path) -> None:
 
 
 def _floor(folder: Path, pages: list[int]) -> list[float]:
-    """How long SQLite takes to find a row by its primary key, in ms."""
+    """The times that SQLite takes to find a row by its primary key, in ms."""
     rng, found = random.Random(2), []
     shift = 12 - (len(pages).bit_length() - 1)
     with contextlib.closing(sqlite3.connect(folder / "credentials.db", isolation_level=None)) as db:
@@ -175,7 +175,7 @@ def _floor(folder: Path, pages: list[int]) -> list[float]:
 
 
 def main() -> None:
-    """One of the two processes."""
+    """Run one of the two processes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("role", choices=("prepare", "decide"))
     parser.add_argument("folder", type=Path)

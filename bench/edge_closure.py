@@ -1,4 +1,4 @@
-"""One real agent with 16 doors and instant bolts: from a declaration received to its proven snapshot on the socket.
+"""Measures an agent with 16 doors and instant bolts: from a declaration received to its proven snapshot sent.
 
 Signature check, durable write, 16 locks driven and 48 sensors read again are inside. The doors are unlocked between
 rounds, so that every bolt really has to throw. Beside it the floor: one durable commit on the same disk and one
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from bench import children
-from bench.agent_rig import Rig
+from bench.agent_rig import AgentRig
 from bench.figures import median, p50_p99
 from protocol import codec, topics
 from protocol.messages import Declaration, DeclarationSet, Scope, StateSnapshot
@@ -28,14 +28,14 @@ DEADLINE_S = 20
 
 
 def measure() -> dict[str, float]:
-    """edge_closure_ms, p50 and p99, and the floor's median."""
+    """Measure edge_closure_ms, p50 and p99, and the floor's median."""
     with tempfile.TemporaryDirectory() as folder, children.embedded_broker() as port:
         taken, floor = asyncio.run(_measure(Path(folder), port))
     return {**p50_p99("edge_closure_ms", taken), "edge_closure_floor_ms": round(median(floor), 3)}
 
 
 class _Watch:
-    """Stamps what goes in and out of an agent's link."""
+    """Stamps the messages in and out of an agent's link."""
 
     def __init__(self, link: MqttLink) -> None:
         self.received = 0.0
@@ -56,7 +56,7 @@ class _Watch:
         setattr(link, "publish", published)  # noqa: B010
 
     async def until_all(self, condition: Condition, bolt: Bolt) -> float:
-        """When the first snapshot was on the socket in which every door and its bolt are as asked."""
+        """When the first snapshot with every door in this condition and bolt position was on the socket."""
         async with asyncio.timeout(DEADLINE_S):
             while True:
                 at, snapshot = await self.snapshots.get()
@@ -65,7 +65,7 @@ class _Watch:
 
 
 async def _measure(folder: Path, port: int) -> tuple[list[float], list[float]]:
-    rig = Rig(folder, port, DOORS)
+    rig = AgentRig(folder, port, DOORS)
     watch = _Watch(rig.agent.link.mqtt)
     connected = asyncio.Event()
 
@@ -99,7 +99,7 @@ def _lockdown(revision: int, *, active: bool) -> DeclarationSet:
     return DeclarationSet(audience=topics.district_declarations(), revision=revision, declarations=declarations)
 
 
-async def _round(central: MqttLink, rig: Rig, watch: _Watch, number: int) -> float:
+async def _round(central: MqttLink, rig: AgentRig, watch: _Watch, number: int) -> float:
     """Milliseconds of one lockdown; the doors are unlocked again behind it."""
     locked = _lockdown(2 * number + 1, active=True)
     await central.publish(locked.audience, rig.district.sign(locked), retain=True)
@@ -111,8 +111,8 @@ async def _round(central: MqttLink, rig: Rig, watch: _Watch, number: int) -> flo
     return taken
 
 
-def _floor(folder: Path, rig: Rig) -> list[float]:
-    """Milliseconds of a signature check and a durable commit of the signed bytes, each round anew."""
+def _floor(folder: Path, rig: AgentRig) -> list[float]:
+    """Milliseconds of a signature check and a durable commit of the signed bytes, per round."""
     ring = Keyring([rig.district.trusted(KeyRole.DISTRICT)])
     taken = []
     with contextlib.closing(sqlite3.connect(folder / "floor.db")) as connection:

@@ -1,11 +1,11 @@
-"""Figures of a bench run: medians, percentiles, and the one flat object they end in."""
+"""Computes the figures of a bench run: medians and percentiles."""
 
 import statistics
 from collections.abc import Sequence
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle of some measurements."""
+    """The median of some measurements."""
     return statistics.median(values)
 
 

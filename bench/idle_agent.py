@@ -1,4 +1,4 @@
-"""What an idle agent costs a Pi: memory and processor time with 8 doors and 2 readers.
+"""Measures what an idle agent costs a Pi: memory and processor time with 8 doors and 2 readers.
 
 The agent is a process of its own (this module run as a program); readers and broker are others, so that only the
 agent is measured. The mock pins stand where a Pi has its GPIO driver.
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from bench import children
-from bench.agent_rig import ReaderOnLine, Rig
+from bench.agent_rig import AgentRig, ReaderOnLine
 from bench.badge import BAUD, DOORS, READERS, virtual_readers
 from bench.processes import cpu_seconds, rss_mib
 
@@ -23,7 +23,7 @@ WATCH_S = 20.0
 
 
 def measure() -> dict[str, float]:
-    """agent_rss_mib and agent_idle_cpu_percent (of one core)."""
+    """Measure agent_rss_mib and agent_idle_cpu_percent (of one core)."""
     with (
         tempfile.TemporaryDirectory() as folder,
         children.embedded_broker() as port,
@@ -48,7 +48,7 @@ def measure() -> dict[str, float]:
 
 
 async def _run(folder: Path, port: int, readers: tuple[ReaderOnLine, ...]) -> None:
-    rig = Rig(folder, port, DOORS, readers=readers)
+    rig = AgentRig(folder, port, DOORS, readers=readers)
     running = asyncio.create_task(rig.agent.run())
     await rig.agent.link.mqtt.wait_connected()
     bus = next(iter(rig.agent.readers.buses.values()))
@@ -61,14 +61,14 @@ async def _run(folder: Path, port: int, readers: tuple[ReaderOnLine, ...]) -> No
 
 
 def main() -> None:
-    """The agent's process: told of its readers on standard input."""
+    """Run the agent's process, which reads its readers from standard input."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--broker-port", type=int, required=True)
     arguments = parser.parse_args()
-    told = json.loads(sys.stdin.readline())
+    described = json.loads(sys.stdin.readline())
     readers = tuple(
-        ReaderOnLine(device, BAUD, address, bytes.fromhex(key), door) for device, address, key, door in told
+        ReaderOnLine(device, BAUD, address, bytes.fromhex(key), door) for device, address, key, door in described
     )
     asyncio.run(_run(arguments.folder, arguments.broker_port, readers))
 

@@ -1,4 +1,4 @@
-"""Events a second from MQTT to committed, over raw SQLite ``executemany`` of the same rows on the same disk.
+"""Measures events a second from MQTT to the commit, over raw SQLite ``executemany`` of the same rows and disk.
 
 Raw clients stand for agents with full outboxes: each keeps a few batches in flight and sends the next at each
 acknowledgement, as the real sender does.
@@ -34,7 +34,7 @@ ROUNDS, WARM_UP = 5, 1
 
 
 def measure() -> dict[str, float]:
-    """ingest_ratio and the two speeds it is made of."""
+    """Measure ingest_ratio and its two speeds."""
     with (
         tempfile.TemporaryDirectory() as folder,
         children.embedded_broker() as port,
@@ -74,7 +74,7 @@ def _events(first: int) -> tuple[Event, ...]:
 
 
 class _Sender:
-    """One site's outbox."""
+    """The outbox of one site's agent."""
 
     def __init__(self, site: str, port: int) -> None:
         self._events_topic = topics.of_agent(TopicKind.EVENTS, site, AGENT)
@@ -102,7 +102,7 @@ class _Sender:
         self._done.clear()
 
     async def send(self) -> None:
-        """Send the round's batches; returns when all is committed."""
+        """Send the round's batches; return once all are committed."""
         for _ in range(IN_FLIGHT):
             self._next()
         async with asyncio.timeout(60):
@@ -137,7 +137,7 @@ async def _rounds(port: int) -> list[float]:
 
 
 def _floor(path: Path) -> float:
-    """Seconds that the same rows take through ``executemany``, a commit a batch, as durable as central's."""
+    """The seconds of the same rows through ``executemany``, one commit a batch, as durable as central's."""
     with _connection(path) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")

@@ -1,11 +1,11 @@
-"""What the system says of a process: processor time and memory, from /proc."""
+"""Reads a process's processor time and memory from /proc."""
 
 import contextlib
 from pathlib import Path
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time that the threads now alive have used, to the nanosecond (proc(5), schedstat)."""
+    """Processor seconds of a process's living threads, to the nanosecond (proc(5), schedstat)."""
     total = 0
     for thread in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(FileNotFoundError):  # it ended meanwhile

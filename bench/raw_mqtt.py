@@ -1,6 +1,6 @@
-"""The least MQTT 5 that moves bytes: what a floor is measured with. Not a client for anything else.
+"""The least MQTT 5 that moves bytes, to measure floors. Not a client for anything else.
 
-Connects, subscribes, publishes bytes made beforehand, and hands over each PUBLISH that comes undecoded.
+It connects, subscribes, publishes prepared bytes, and hands over each received PUBLISH undecoded.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ def subscribe_packet(topic_filter: str, qos: int) -> bytes:
 
 
 def publish_packet(topic: str, payload: bytes, *, qos: int = 0, retain: bool = False, number: int = 1) -> bytes:
-    """PUBLISH, with its packet number where the quality of service asks for one."""
+    """PUBLISH, with its packet number if the quality of service needs one."""
     head = _text(topic) + (number.to_bytes(2, "big") if qos else b"") + b"\x00"
     return packet(0x30 | qos << 1 | int(retain), head + payload)
 
@@ -80,7 +80,7 @@ class RawClient(asyncio.Protocol):
             self.ready.set_exception(exc or ConnectionError("the broker closed the connection"))
 
     def send(self, data: bytes) -> None:
-        """Write a packet made beforehand."""
+        """Write a prepared packet to the socket."""
         assert self.transport is not None
         self.transport.write(data)
 
@@ -111,7 +111,7 @@ class RawClient(asyncio.Protocol):
 
 
 def _frame(buffer: bytearray, at: int) -> tuple[int, int] | None:
-    """Where the body of the packet at ``at`` begins and ends, or None while it is not all there."""
+    """Begin and end of the body of the packet at ``at``, or None while it is incomplete."""
     length = shift = 0
     for position in range(at + 1, min(at + 5, len(buffer))):
         digit = buffer[position]
@@ -124,7 +124,7 @@ def _frame(buffer: bytearray, at: int) -> tuple[int, int] | None:
 
 
 async def connect(port: int, client: RawClient) -> RawClient:
-    """Connect and subscribe; returns when the broker has confirmed both."""
+    """Connect and subscribe; return once the broker has confirmed both."""
     loop = asyncio.get_running_loop()
     await loop.create_connection(lambda: client, "127.0.0.1", port)
     async with asyncio.timeout(30):

@@ -1,4 +1,4 @@
-"""A district of agents that answer a declaration at once, as fast as a client can: ``python -m bench.replayers``.
+"""Replays a district of agents that answer a declaration as fast as a client can: ``python -m bench.replayers``.
 
 Each stands for one site: it holds a realistic snapshot of its doors ready, and at a declaration sends it back with
 the declaration's id and revision, its own next number, and every door proven. Between declarations it sends its
@@ -54,7 +54,7 @@ def doors_json(doors: int, ids: tuple[str, ...]) -> bytes:
 
 
 class Replayer:
-    """One site's agent."""
+    """The agent of one site."""
 
     def __init__(self, number: int) -> None:
         self.site = site_name(number)
@@ -84,7 +84,7 @@ class Replayer:
         return raw_mqtt.publish_packet(topic, codec.encode(status), qos=1, retain=True)
 
 
-class District:
+class ReplayedDistrict:
     """All replayers on their connections."""
 
     def __init__(self, port: int, sites: int, doors: int) -> None:
@@ -97,7 +97,7 @@ class District:
         self._clients: list[RawClient] = []
 
     async def run(self) -> None:
-        """Connect, say hello, and answer until the process is ended."""
+        """Connect, publish each status, and answer until the process is ended."""
         filters = [(topics.district_declarations(), 1)]
         for replayer in self._replayers:
 
@@ -140,7 +140,7 @@ def main() -> None:
     parser.add_argument("--sites", type=int, default=640)
     parser.add_argument("--doors", type=int, default=50)
     arguments = parser.parse_args()
-    asyncio.run(District(arguments.port, arguments.sites, arguments.doors).run())
+    asyncio.run(ReplayedDistrict(arguments.port, arguments.sites, arguments.doors).run())
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ DONE, FAILED, USAGE = 0, 1, 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The subcommand's own subcommands."""
+    """Declare the subcommands of ``doorward central``."""
     commands = parser.add_subparsers(dest="central_command", metavar="COMMAND", required=True)
     _add_run(commands.add_parser("run", help="run the service and the console"))
     user = commands.add_parser("add-user", help="add an account; the password is read from standard input")
@@ -90,7 +90,7 @@ def _add_records(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run what was asked for. 0 done, 1 it failed, 2 wrong usage or configuration."""
+    """Run the subcommand. 0: done, 1: failed, 2: wrong usage or configuration."""
     run_it: dict[str, Callable[[argparse.Namespace], int]] = {
         "run": _run,
         "add-user": _add_user,
@@ -121,12 +121,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _tighten(data: Path) -> None:
-    """Whoever can look into the data folder can read the records: leave it to its owner alone."""
+    """Make the data folder its owner's alone: others who can enter it can read the records."""
     try:
         if data.is_dir() and data.stat().st_mode & 0o077:
             data.chmod(0o700)
     except OSError as error:
-        # It may be mounted, or another's: not a reason to leave a district without its central.
+        # It may be a mount, or belong to another user: no reason to leave a district without its central.
         logging.getLogger(__name__).warning(
             "%s can be read by others and cannot be made 0700: %s; do it by hand", data, error.strerror
         )
@@ -135,22 +135,22 @@ def _tighten(data: Path) -> None:
 async def _serve(settings: Settings) -> int:
     central = build(settings)
     gc.collect()
-    gc.freeze()  # the district stays as it is: no collection need ever look at it again
+    gc.freeze()  # the district stays as it is: no collection need scan it again
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, central.stop)
-    telling = asyncio.ensure_future(_tell(central, settings))
+    announcing = asyncio.ensure_future(_announce(central, settings))
     try:
         await central.run()
-    except Exception:  # whatever part failed: the log has it whole, the exit code says so
+    except Exception:  # any part: the log has the details, the exit code the failure
         logging.getLogger(__name__).exception("central ends, a part of it failed")
         return FAILED
     finally:
-        telling.cancel()
+        announcing.cancel()
     return DONE
 
 
-async def _tell(central: Central, settings: Settings) -> None:
+async def _announce(central: Central, settings: Settings) -> None:
     await central.ready.wait()
     totals = central.fleet.totals
     _say(f"doorward central: {central.address} ({totals.doors} doors, {totals.agents} agents)")
@@ -286,7 +286,7 @@ def _records_url(arguments: argparse.Namespace) -> str | None:
         return _secret(arguments.database_file)
     url: str | None = arguments.database
     if url is not None:
-        with contextlib.suppress(ArgumentError):  # open_records says what is wrong with it
+        with contextlib.suppress(ArgumentError):  # open_records reports a bad URL
             if make_url(url).password is not None:
                 raise SettingsError("a password in --database can be read by others; give --database-file instead")
     return url

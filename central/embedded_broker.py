@@ -1,7 +1,7 @@
-"""The broker that needs no installing: rumqttd in a wheel (iotcore), for a demo, a test or a single school.
+"""Runs the broker that needs no installing: rumqttd in a wheel (iotcore), for a demo, a test or a single school.
 
-It speaks MQTT 5, keeps retained messages in memory and forgets them when it ends; whoever publishes retained
-documents does so again at each connection. No passwords, no TLS: listen on the loopback only.
+It speaks MQTT 5, keeps retained messages in memory and forgets them when it ends; central publishes its retained
+documents again at each connection. No passwords, no TLS: listen on the loopback only.
 """
 
 import tempfile
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from protocol.codec import MAX_PACKET_BYTES
 
-LOOKED_AFTER_S = 0.5
+CHECK_EVERY_S = 0.5
 
 _TOML = """\
 id = 0
@@ -42,7 +42,7 @@ def broker_toml(listen: str, port: int) -> str:
 
 
 class BrokerEnded(RuntimeError):  # noqa: N818 - what happened
-    """The broker's process ended by itself, or did not come up."""
+    """The broker's process ended on its own, or did not start."""
 
 
 def run_broker(listen: str, port: int, stop: threading.Event, on_ready: Callable[[], None]) -> None:
@@ -58,7 +58,7 @@ def run_broker(listen: str, port: int, stop: threading.Event, on_ready: Callable
         try:
             with Broker(config_path=str(config)) as broker:
                 on_ready()
-                while not stop.wait(LOOKED_AFTER_S):
+                while not stop.wait(CHECK_EVERY_S):
                     if not broker.is_running:
                         raise BrokerEnded("the embedded broker has ended by itself")
         except RuntimeError as error:

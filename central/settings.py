@@ -1,4 +1,4 @@
-"""What central is told when it starts. Checked where it comes in (``central.cli``); secrets stay in files."""
+"""The settings of central's start. ``central.cli`` checks them; secrets stay in files."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,7 @@ DATABASE = "central.db"
 
 
 class SettingsError(ValueError):
-    """Central cannot start like this; the message says why and what to do."""
+    """Central cannot start like this; the message says why and gives a cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Settings:
 
     @property
     def key_file(self) -> Path:
-        """Where the district's private key is."""
+        """The file of the district's private key."""
         return self.data / DISTRICT_KEY
 
     @property
     def records_url(self) -> str:
-        """Where the records are."""
+        """The URL of the records."""
         return self.database_url or database_in(self.data)
 
 

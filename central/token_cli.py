@@ -1,6 +1,6 @@
-"""``doorward central token``: a badge and its PIN as district.yaml has them, keyed hashes that tell nothing.
+"""``doorward central token``: prints a badge and its PIN for district.yaml, as keyed hashes that reveal nothing.
 
-The PIN is read from standard input and is never an argument: those can be seen by everybody on the machine.
+It reads the PIN from standard input, never from an argument: any user of the machine can see those.
 """
 
 import argparse
@@ -14,11 +14,11 @@ from protocol import credentials
 
 _HALF = 12
 _MOST_BITS = 1_024
-_LEAST_ALONE = 6  # digits of a PIN without a card: whoever guesses may hit anybody's
+_LEAST_ALONE = 6  # digits of a PIN without a card: one guess tries every person's
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What the command is given."""
+    """Declare the command's arguments."""
     parser.add_argument(
         "--credential-key-file",
         type=Path,

@@ -22,7 +22,7 @@ BOARD_PINS = ((11, 10, 9, 8), (11, 10, 9, 7))
 """Clock, MOSI, MISO and select of the two devices on a board's SPI bus (port 0)."""
 
 NULL_BIT = 0b100
-"""The chip pulls its output low for one bit before the ten of the answer. Nobody there: nobody pulls."""
+"""The chip pulls its output low for one bit before the ten of the answer. Without a chip the line stays high."""
 
 
 class NoAnswerError(Exception):

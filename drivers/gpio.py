@@ -179,9 +179,9 @@ class LockOutput:
                 self._deadline = self._relock_at(self._timer.now() + RELOCK_RETRY_S)
                 return
             self._deadline = None
-        self._tell(self._changed_at)
+        self._report_relock(self._changed_at)
 
-    def _tell(self, at: float) -> None:
+    def _report_relock(self, at: float) -> None:
         if self._on_timed_relock is None:
             return
         if self._post is None:

@@ -35,8 +35,8 @@ LASTING = frozenset({Show.IDLE, Show.LOCKDOWN})
 """What stays until the other one; the rest lays itself over it and expires."""
 
 
-class Refusal(StrEnum):
-    """Why something at a reader's wires was taken for no card and no key."""
+class RefusalReason(StrEnum):
+    """Why a reader's signal was accepted neither as a card nor as keys."""
 
     TOO_FEW_BITS = "too_few_bits"
     """Shorter than anything the reader may send: a bit was missed, or a spike."""
@@ -67,7 +67,7 @@ class CardRead:
     """All bits of the frame, parity too, left-aligned in ceil(bits / 8) bytes: as OSDP carries them raw."""
     at: float
     format: str = ""
-    """Name of the format it was read by; empty over OSDP, which tells none."""
+    """Name of the format it was read by; empty over OSDP, which reports none."""
     facility: int | None = field(default=None, repr=False)
     number: int | None = field(default=None, repr=False)
 
@@ -93,13 +93,13 @@ class KeyPress:
 
 @dataclass(frozen=True, slots=True)
 class ReadRefused:
-    """Something arrived and was not accepted. Nothing of its content is told: it may be nearly a card."""
+    """Something arrived and was not accepted. Its content is not reported: it may be nearly a card."""
 
     reader: str
-    reason: Refusal
+    reason: RefusalReason
     at: float
     bits: int | None = None
-    """How many bits a Wiegand frame had: what tells an installer of a card format that is not configured."""
+    """How many bits a Wiegand frame had: it shows an installer which card format is not configured."""
 
 
 ReaderEvent = CardRead | KeyPress | ReadRefused

@@ -16,7 +16,7 @@ import logging
 import threading
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from gpiozero import InputDevice
 
@@ -32,10 +32,10 @@ BOLT_DEBOUNCE_S = 0.010
 """A bolt glides over its monitor's microswitch and is not slammed, and a lockdown waits for its word."""
 
 REX_DEBOUNCE_S = 0.005
-"""Who leaves is believed before the bolt they draw and the leaf they move are."""
+"""Shorter than the other debounces: a request to exit must register before the bolt and contact changes it causes."""
 
 POWER_DEBOUNCE_S = 0.500
-"""A dip of the mains that the supply rides through is nobody's news."""
+"""A dip of the mains that the supply bridges is not reported."""
 
 CHATTER_S = 1.0
 """A contact that has not held still for this long is broken: its value becomes None."""
@@ -66,7 +66,7 @@ class DigitalSensor:
     monotonic_s)` gets the time of the edge that began it; value None means the evidence is gone.
     `on_steady` is called when bouncing has ended and the value is what it was: its evidence counts again.
     The level is read once on construction, without a callback. Keep the sensor: gpiozero holds its callback
-    weakly, and a sensor that was let go is silent.
+    weakly, and a sensor that was collected reports nothing.
     """
 
     def __init__(
@@ -143,12 +143,12 @@ class DigitalSensor:
             if value is None or value == self._value:
                 return self._accept(value, at, at)
             if self._settle is None:
-                # The level moved and no edge told: one was lost. It held since some earlier moment.
+                # The level moved without an edge: one was lost. It held since some earlier moment.
                 return self._accept(value, at, at)
             return self._check_chatter(at)
 
     def confirm(self) -> None:
-        """Nothing to do: :meth:`reread` looks at the pin itself, at any time."""
+        """Do nothing: :meth:`reread` reads the pin itself."""
 
     def close(self) -> None:
         """Stop watching and give up the pin. No callback after it returns, save one already posted."""
@@ -185,7 +185,7 @@ class DigitalSensor:
             began = self._edge_at
             value, at = self.read()
             if not self._accept(value, at, began):
-                self._tell(self._on_steady, value, at)
+                self._call(self._on_steady, value, at)
 
     def _check_chatter(self, now: float) -> bool:
         since = self._unsettled_since
@@ -206,131 +206,81 @@ class DigitalSensor:
         if value == self._value:
             return False
         self._value = value
-        self._tell(self._on_change, value, at)
+        self._call(self._on_change, value, at)
         return True
 
-    def _tell(self, whom: Callable[[bool | None, float], None] | None, value: bool | None, at: float) -> None:
-        if whom is None:
+    def _call(self, listener: Callable[[bool | None, float], None] | None, value: bool | None, at: float) -> None:
+        if listener is None:
             return
         if self._post is None:
-            whom(value, at)
+            listener(value, at)
         else:
-            self._post(whom, value, at)
+            self._post(listener, value, at)
 
 
-class DoorContact(DigitalSensor):
+class _Switch(DigitalSensor):
+    """A switch to ground by what it is for: which value it has at rest, and whether it rests closed.
+
+    ``normally_closed`` and ``debounce_s`` may be given where the one fitted is not the usual one.
+    """
+
+    _at_rest: ClassVar[bool]
+    _normally_closed: ClassVar[bool] = True
+    _debounce: ClassVar[float] = DEBOUNCE_S
+
+    def __init__(self, pin: int | str, *, normally_closed: bool | None = None, **options: Any) -> None:
+        closed = self._normally_closed if normally_closed is None else normally_closed
+        super().__init__(pin, active_low=closed is self._at_rest, **{"debounce_s": self._debounce, **options})
+
+
+class DoorContact(_Switch):
     """Door position switch (DPS): a reed that closes to ground when the leaf is shut. A cut wire reads open.
 
     ``normally_closed=False``: a reed that opens when the leaf is shut. Its cut wire reads shut: prefer the other.
     """
 
-    def __init__(self, pin: int | str, *, normally_closed: bool = True, **options: Any) -> None:
-        super().__init__(pin, active_low=normally_closed, **options)
-
-    @property
-    def closed(self) -> bool | None:
-        """Whether the leaf is shut."""
-        return self.value
+    _at_rest = True
 
 
-class BoltMonitor(DigitalSensor):
+class BoltMonitor(_Switch):
     """Latch-bolt monitor: closes to ground while the bolt is thrown. A cut wire reads not thrown.
 
     ``normally_closed=False``: one that opens while the bolt is thrown; a cut wire then reads thrown.
     """
 
-    def __init__(
-        self,
-        pin: int | str,
-        *,
-        normally_closed: bool = True,
-        debounce_s: float = BOLT_DEBOUNCE_S,
-        **options: Any,
-    ) -> None:
-        super().__init__(pin, active_low=normally_closed, debounce_s=debounce_s, **options)
-
-    @property
-    def thrown(self) -> bool | None:
-        """Whether the bolt is thrown."""
-        return self.value
+    _at_rest = True
+    _debounce = BOLT_DEBOUNCE_S
 
 
-class _Loop(DigitalSensor):
-    """A switch to ground that is normally open, or a loop that is normally closed and also trips when cut."""
+class RequestToExit(_Switch):
+    """REX button or sensor: true while pressed. It only mirrors egress; the hardware grants it."""
 
-    def __init__(self, pin: int | str, *, normally_closed: bool, **options: Any) -> None:
-        super().__init__(pin, active_low=not normally_closed, **options)
-
-
-class RequestToExit(_Loop):
-    """REX button or sensor. Normally open by default. It only mirrors egress; the hardware grants it."""
-
-    def __init__(
-        self,
-        pin: int | str,
-        *,
-        normally_closed: bool = False,
-        debounce_s: float = REX_DEBOUNCE_S,
-        **options: Any,
-    ) -> None:
-        super().__init__(pin, normally_closed=normally_closed, debounce_s=debounce_s, **options)
-
-    @property
-    def pressed(self) -> bool | None:
-        """Whether somebody asks to leave."""
-        return self.value
+    _at_rest = False
+    _normally_closed = False
+    _debounce = REX_DEBOUNCE_S
 
 
-class FireInput(_Loop):
-    """Fire alarm relay. Normally closed by default: a cut wire reads as fire (NFPA 72, fail-safe release)."""
+class FireInput(_Switch):
+    """Fire alarm relay: true while the panel calls for release. A cut wire reads as fire (NFPA 72)."""
 
-    def __init__(self, pin: int | str, *, normally_closed: bool = True, **options: Any) -> None:
-        super().__init__(pin, normally_closed=normally_closed, **options)
-
-    @property
-    def active(self) -> bool | None:
-        """Whether the fire alarm panel calls for release."""
-        return self.value
+    _at_rest = False
 
 
-class PanicButton(_Loop):
-    """Lockdown button. Normally open by default; a supervised loop is `normally_closed=True`."""
+class PanicButton(_Switch):
+    """Lockdown button: true while pressed. A supervised loop is `normally_closed=True`: it also trips when cut."""
 
-    def __init__(self, pin: int | str, *, normally_closed: bool = False, **options: Any) -> None:
-        super().__init__(pin, normally_closed=normally_closed, **options)
-
-    @property
-    def pressed(self) -> bool | None:
-        """Whether the button is down."""
-        return self.value
+    _at_rest = False
+    _normally_closed = False
 
 
-class TamperSwitch(_Loop):
-    """Cover switch. Normally closed by default: an open cover or a cut wire reads as tampering."""
+class TamperSwitch(_Switch):
+    """Cover switch: true while the cover is off. A cut wire reads as tampering."""
 
-    def __init__(self, pin: int | str, *, normally_closed: bool = True, **options: Any) -> None:
-        super().__init__(pin, normally_closed=normally_closed, **options)
-
-    @property
-    def tampered(self) -> bool | None:
-        """Whether the cover is off or the wire is cut."""
-        return self.value
+    _at_rest = False
 
 
-class PowerContact(DigitalSensor):
+class PowerContact(_Switch):
     """A supply's relay for mains or battery: closed while all is well, so that a cut wire reads as a failure."""
 
-    def __init__(
-        self,
-        pin: int | str,
-        *,
-        normally_closed: bool = True,
-        debounce_s: float = POWER_DEBOUNCE_S,
-        **options: Any,
-    ) -> None:
-        super().__init__(pin, active_low=normally_closed, debounce_s=debounce_s, **options)
-
-    @property
-    def good(self) -> bool | None:
-        """Whether mains is there, or the battery good."""
-        return self.value
+    _at_rest = True
+    _debounce = POWER_DEBOUNCE_S

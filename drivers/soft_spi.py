@@ -29,7 +29,7 @@ class _Wires:
         self.devices = (
             OutputDevice(clock, pin_factory=pin_factory),
             OutputDevice(mosi, pin_factory=pin_factory),
-            # Pulled up: a bus where nobody answers reads as ones, and a chip's null bit as missing.
+            # Pulled up: a bus without an answering chip reads as ones, and a chip's null bit as missing.
             InputDevice(miso, pull_up=True, pin_factory=pin_factory),
         )
         self.clock: Any

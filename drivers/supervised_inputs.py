@@ -1,11 +1,11 @@
 """Switches on supervised lines, read through a converter: what they read, how long ago, what is wrong with the line.
 
-An input here answers like drivers.sensors.DigitalSensor, and says more: ``line``. A line that is cut, shorted or like
-nothing it should be gives no reading (value None): it never reads as closed, as pressed or as quiet.
+An input here answers like drivers.sensors.DigitalSensor, and also has ``line``. A line that is cut, shorted or of an
+unexpected resistance gives no reading (value None): it never reads as closed, as pressed or as quiet.
 
-A converter tells nothing by itself, so a :class:`Sampler` reads every input again and again on a thread of its own,
-and the loop never waits for the bus. What an input says is up to a sweep old, therefore; its ``confirm`` asks to be
-told of the first reading taken from now on.
+A converter reports nothing by itself, so a :class:`Sampler` reads every input again and again on a thread of its own,
+and the loop never waits for the bus. So a value may be a whole sweep old; ``confirm`` asks for a callback at the
+first reading that is taken from now on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SAMPLES: Final = 3
 """So many readings in a row must agree. At the usual pace that is 40 to 60 ms: longer than a contact bounces."""
 
 REX_SAMPLES: Final = 2
-"""Who leaves is believed before the bolt they draw and the leaf they move are."""
+"""Fewer than for other inputs: a request to exit must register before the bolt and contact changes it causes."""
 
 PACE_S: Final = 0.020
 REST: Final = 3
@@ -77,7 +77,7 @@ class SupervisedInput:
         self._agreeing = 0
         self._unsettled_since: float | None = None
         self._asked_at: float | None = None
-        self._telling = False
+        self._reporting = False
 
     @property
     def line(self) -> LineState:
@@ -96,7 +96,7 @@ class SupervisedInput:
             return Reading(self.value, self._at)
 
     def reread(self) -> bool:
-        """Look whether the readings still come. True if the value changed. Does not touch the bus."""
+        """Drop the value if no reading came for STALE_S. True if the value changed. Does not touch the bus."""
         with self._guard:
             now = self._timer.now()
             if self._line is LineState.UNKNOWN or now - self._taken_at <= STALE_S:
@@ -109,10 +109,10 @@ class SupervisedInput:
         with self._guard:
             self._asked_at = self._timer.now()
 
-    def tell(self) -> None:
-        """From now on call back; with the next reading at once, if it bears the value out."""
+    def report(self) -> None:
+        """Call back from now on; first with the next reading that bears the value out."""
         with self._guard:
-            self._telling = True
+            self._reporting = True
             self.confirm()
 
     def take(self, reading: int | None, at: float) -> None:
@@ -157,13 +157,13 @@ class SupervisedInput:
             self._asked_at = None
             self._call(self._on_steady, at)
 
-    def _call(self, whom: Callable[[bool | None, float], None] | None, at: float) -> None:
-        if whom is None or not self._telling:
+    def _call(self, listener: Callable[[bool | None, float], None] | None, at: float) -> None:
+        if listener is None or not self._reporting:
             return
         if self._post is None:
-            whom(self.value, at)
+            listener(self.value, at)
         else:
-            self._post(whom, self.value, at)
+            self._post(listener, self.value, at)
 
 
 class Sampler:
@@ -193,7 +193,7 @@ class Sampler:
             self.sweep()
         for channels in self._inputs.values():
             for switch in channels.values():
-                switch.tell()
+                switch.report()
         if self._inputs:
             self._thread = threading.Thread(target=self._run, name="supervised-lines", daemon=True)
             self._thread.start()

@@ -75,7 +75,7 @@ class Bands:
 
 
 def bands(line: EndOfLine) -> Bands:
-    """The readings to expect of a line. ValueError if its resistors cannot tell its states apart."""
+    """The readings to expect of a line. ValueError if its resistors do not distinguish its states."""
     if min(line.series, line.parallel, line.pull_up) <= 0:
         raise ValueError(
             f"end-of-line resistors are more than 0 ohm, not {line.series}, {line.parallel}, {line.pull_up}"

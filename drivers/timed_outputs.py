@@ -38,11 +38,9 @@ class Timer(Protocol):
 
     def now(self) -> float:
         """Monotonic seconds."""
-        ...
 
     def at(self, when: float, action: Callable[[], None]) -> Deadline:
         """Run `action` once at `when` (monotonic seconds; the past means at once)."""
-        ...
 
 
 class TimedOutputs:
@@ -62,7 +60,6 @@ class TimedOutputs:
         self._thread.start()
 
     def now(self) -> float:
-        """Monotonic seconds."""
         return self._clock()
 
     def at(self, when: float, action: Callable[[], None]) -> Deadline:

@@ -1,6 +1,6 @@
-"""The agent: puts its parts together, and brings them up in the order that keeps its promises.
+"""The agent: makes its parts, connects them, and starts them in the order that keeps its promises.
 
-Doors first: what was declared is on the disk, and is applied before a reader or the network is spoken to.
+Doors first: they follow the declarations on the disk before the agent uses a reader or the network.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from drivers.timed_outputs import TimedOutputs
 from drivers.wiegand.edges import EdgeSource
-from edge_agent.access.desk import AccessDesk, reader_places
+from edge_agent.access.desk import AccessDesk, ReaderPlace
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.alarms.desk import AlarmDesk
 from edge_agent.bundle.bundle import Configuration, ConfigurationChanged
@@ -25,7 +25,7 @@ from edge_agent.doors.pulse import Beat, Pulse, Settled
 from edge_agent.events.journal import Journal
 from edge_agent.events.outbox import Outbox
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock, SystemClock
+from edge_agent.host.clock import AgentClock, PiClock
 from edge_agent.host.watchdog import Watchdog
 from edge_agent.link.commands import Commands
 from edge_agent.link.event_sender import EventSender
@@ -47,13 +47,13 @@ log = logging.getLogger(__name__)
 
 
 class Agent:
-    """One agent, run once. Opens its files when made, and makes do with what can be read of them where the disk
-    refuses; raises DatabaseTooNew if a newer program has written them.
+    """One agent, run once. Opens its files when made, and works with what it can read of them where the disk refuses;
+    raises DatabaseTooNew if a newer program has written them.
 
     ``pin_factory`` is gpiozero's: LGPIOFactory on a Pi, MockFactory in a simulator. ``clock`` must be monotonic in
-    step with ``time.monotonic``, which the drivers use. For a simulator's serial lines and broker see
-    ``AgentFile.with_devices`` and ``with_broker``. ``edges`` are those of Wiegand readers: None for the kernel's, a
-    simulator's ``PinEdges`` of its pin factory. ``watchdog`` hears that the doors are held, and every beat.
+    step with ``time.monotonic``, which the drivers use. For a simulator's serial lines see
+    ``AgentFile.with_devices``. ``edges`` are those of Wiegand readers: None for the kernel's, a
+    simulator's ``PinEdges`` of its pin factory. The agent reports every beat to ``watchdog``.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Agent:
         config: AgentFile,
         *,
         pin_factory: Any,
-        clock: Clock | None = None,
+        clock: AgentClock | None = None,
         rng: random.Random | None = None,
         edges: EdgeSource | None = None,
         watchdog: Watchdog | None = None,
@@ -69,8 +69,8 @@ class Agent:
         self.config = config
         self.session = uuid.uuid4().hex
         self.ready = asyncio.Event()
-        """Set once every door is held to what the disk says, before readers and network."""
-        self.clock = clock or SystemClock(require_sync=config.require_sync, kept_in=config.data, rtc=config.rtc)
+        """Set once every door follows what the disk says, before readers and network."""
+        self.clock = clock or PiClock(require_sync=config.require_sync, kept_in=config.data, rtc=config.rtc)
         self._pin_factory = pin_factory
         self._watchdog = watchdog or Watchdog(None)
         self._hardware: Hardware | None = None
@@ -82,7 +82,7 @@ class Agent:
         self._connect()
 
     async def run(self) -> None:
-        """Hold the doors until cancelled. On the way out the doors are locked, and their outputs stay driven."""
+        """Hold the doors until cancelled. At the end it locks the doors; their outputs stay driven."""
         tasks: list[asyncio.Task[None]] = []
         try:
             timer = self._hold_doors()
@@ -160,7 +160,7 @@ class Agent:
         self.desk = AccessDesk(
             doors=doors,
             display=self.readers,
-            places=reader_places(config),
+            places={one.reader: ReaderPlace(one.door, one.passage) for one in config.readers},
             key=config.credential_key,
             presence=self.presence,
             clock=self.clock,
@@ -215,7 +215,7 @@ class Agent:
         self.health = HealthReport(clock, journal, self.refusals, self.link.mqtt)
 
     def _connect(self) -> None:
-        """Who hears whom. The doors follow a declaration before it is published."""
+        """Register the listeners. The doors follow a declaration before the link publishes it."""
         self.readers.listen(self.desk.hear_reader)
         self.doors.listen(self.desk.hear)
         self.doors.when(DoorsChanged, self.link.state_changed)
@@ -234,10 +234,10 @@ class Agent:
         ):
             self._pulse.when(Beat, follow)
 
-    # --- coming up --------------------------------------------------------------------------------------------
+    # --- the start --------------------------------------------------------------------------------------------
 
     def _hold_doors(self) -> TimedOutputs:
-        """From the disk to the locks. No await in here: nothing else runs before the doors are held."""
+        """Load the files and drive the locks. No await in here: nothing else runs before the doors are held."""
         former = self.configuration.kept_keys()
         self.configuration.load()
         self.declarations.load(self._keys(), former)

@@ -34,17 +34,16 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 LETTING_OUT_S = 60.0
-"""The longest a configured release lasts."""
+"""The longest that a configured release lasts."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The subcommands of ``doorward agent``."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    run_ = actions.add_parser("run", help="hold the doors of this Pi until told to stop")
+    run_ = actions.add_parser("run", help="hold the doors of this Pi until stopped")
     run_.add_argument("config", type=Path, help="agent.yaml")
     run_.add_argument("--verbose", action="store_true", help="log every message that is ignored, too")
     add_check(
-        actions.add_parser("check", help="tell every mistake of a configuration and its key files, touch nothing")
+        actions.add_parser("check", help="list every mistake of a configuration and its key files, touch nothing")
     )
     add_setup_files(actions.add_parser("setup-files", help="write units, udev rules and first boot of this Pi"))
     keygen = actions.add_parser("keygen", help="make this agent's signing key, and print what central must trust")
@@ -88,7 +87,7 @@ def _run(config: AgentFile, *, verbose: bool) -> int:
         watchdog = Watchdog.of()
         agent = Agent(config, pin_factory=_pi_pins(), watchdog=watchdog)
         held = True
-        asyncio.run(_until_told(agent, watchdog))
+        asyncio.run(_until_stopped(agent, watchdog))
     except GPIOZeroError as error:
         print(f"doorward agent: GPIO: {error}; this program runs on a Raspberry Pi, and a laptop has "
               "'doorward simulate'", file=sys.stderr)  # fmt: skip
@@ -103,14 +102,14 @@ def _run(config: AgentFile, *, verbose: bool) -> int:
         code = 0
     if not held:
         return code
-    # Not by the ordinary way out: gpiozero would turn every output into an input there, and a maglock would
-    # let go. As it is, the kernel leaves the pins as the agent left them: locked.
+    # Not by returning: gpiozero would turn every output into an input at exit, and a maglock would let go. The
+    # kernel leaves the pins as the agent left them: locked.
     logging.shutdown()
     sys.stderr.flush()
     os._exit(code)
 
 
-async def _until_told(agent: Agent, watchdog: Watchdog) -> None:
+async def _until_stopped(agent: Agent, watchdog: Watchdog) -> None:
     task = asyncio.ensure_future(agent.run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -119,7 +118,7 @@ async def _until_told(agent: Agent, watchdog: Watchdog) -> None:
         await task
     except asyncio.CancelledError:
         watchdog.stopping()
-        # The locks' own timers end with the process: who is on the way out is let out first.
+        # The locks' own timers end with the process: first let people out who have just asked to leave.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LETTING_OUT_S):
                 while agent.doors.letting_out:  # noqa: ASYNC110 - a timer's thread ends it

@@ -1,1 +1,1 @@
-"""What every room may stand on: reading YAML forms and telling every mistake in them. Imports nothing of ours."""
+"""What every room may use: clock, YAML forms, counted refusals, reporters, version. Imports nothing of ours."""

@@ -1,14 +1,14 @@
-"""The machine's two clocks, handed to what needs the time: one that only goes forward, one that people read."""
+"""The machine's two clocks, passed to the parts that need the time: one that never jumps, one that people read."""
 
 import time
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """What a decision may ask for the time. A test passes one that it sets."""
+    """Where a part gets the time from. A test passes one that it sets."""
 
     def mono_ms(self) -> int:
-        """Milliseconds of a clock that nobody sets; only differences mean something."""
+        """Monotonic milliseconds; only differences mean something."""
         ...
 
     def utc_ns(self) -> int:
@@ -24,13 +24,10 @@ class SystemClock:
     """The machine's own clocks: CLOCK_MONOTONIC and CLOCK_REALTIME."""
 
     def mono_ms(self) -> int:
-        """See :class:`Clock`."""
         return time.monotonic_ns() // 1_000_000
 
     def utc_ns(self) -> int:
-        """See :class:`Clock`."""
         return time.time_ns()
 
     def utc_ms(self) -> int:
-        """See :class:`Clock`."""
         return self.utc_ns() // 1_000_000

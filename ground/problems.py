@@ -1,12 +1,13 @@
-"""What is wrong with a configuration, all of it: one problem a line, each with file, line, field and a cure."""
+"""All problems of a configuration: one a line, each with file, line, field and a cure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST_TOLD = 100
+MOST_LISTED = 100
 """Problems in one message; one mistake in a district may make ten thousand."""
 
 
@@ -20,7 +21,7 @@ class Problem:
     problem: str
     cure: str
     warning: bool = False
-    """Dubious, and still of use: the file loads."""
+    """Dubious, but the file loads."""
 
     def __str__(self) -> str:
         end = f"; {self.cure}" if self.cure else ""
@@ -39,7 +40,7 @@ class ConfigError(ValueError):
 class Report:
     """Gathers the problems of one file.
 
-    ``lines`` says on which line a field stands, and ``locate`` where those stand that are not among them.
+    ``lines`` gives the line of a field, and ``locate`` that of a field which is not in ``lines``.
     """
 
     def __init__(self, file: Path) -> None:
@@ -50,10 +51,10 @@ class Report:
         self._broken: set[str] = set()
 
     def error(self, field: str, problem: str, cure: str = "", *, of: Iterable[str] = ()) -> None:
-        """The file cannot be used because of ``field``.
+        """Report that the file cannot be used because of ``field``.
 
-        Said once a field: what follows from a mistake already told is not told again. ``of``: other fields the
-        problem is made of; if one of them is wrong itself, there is nothing to say yet.
+        Only the first error of a field counts, and none if a field around it is wrong. ``of``: other fields that the
+        problem depends on; if one of them is wrong itself, this is not reported yet.
         """
         if any(self.broken(each) for each in (field, *of)):
             return
@@ -61,16 +62,16 @@ class Report:
         self._add(field, problem, cure, warning=False)
 
     def also(self, field: str, problem: str, cure: str = "") -> None:
-        """A mistake of its own beside others, which spoils nothing else: a field that does not exist, say."""
+        """Report a mistake that breaks no other field: a field that does not exist, say."""
         self._add(field, problem, cure, warning=False)
 
     def warn(self, field: str, problem: str, cure: str = "", *, of: Iterable[str] = ()) -> None:
-        """``field`` is dubious."""
+        """Report that ``field`` is dubious."""
         if not any(self.broken(each) for each in (field, *of)):
             self._add(field, problem, cure, warning=True)
 
     def broken(self, field: str) -> bool:
-        """Whether a field, or what it stands in, is known to be wrong; its value then means nothing."""
+        """Whether a field, or one around it, is known to be wrong; its value then means nothing."""
         return any(each in self._broken for each in _around(field))
 
     def broken_within(self, field: str) -> bool:
@@ -78,35 +79,41 @@ class Report:
         return self.broken(field) or any(bad.startswith((f"{field}.", f"{field}[")) for bad in self._broken)
 
     def line(self, field: str) -> int:
-        """The line of a field, or of the innermost thing around it that is there."""
+        """The line of a field, or of the innermost field around it that the file has."""
         if self.locate is not None and field not in self.lines:
             return self.locate(field)
         return next(self.lines[each] for each in _around(field) if each in self.lines)
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """All, in the order of the file."""
+        """All problems, in the order of the file."""
         return tuple(sorted(self._problems, key=lambda each: each.line))
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """Those for which the file cannot be used."""
+        """The problems because of which the file cannot be used."""
         return tuple(each for each in self.problems if not each.warning)
 
     def refuse_errors(self) -> None:
         """Raise :class:`ConfigError` with all errors, if there are any."""
         if errors := self.errors:
-            told = [str(each) for each in errors[:MOST_TOLD]]
-            if len(errors) > MOST_TOLD:
-                told.append(f"{self.file}: and {len(errors) - MOST_TOLD} more")
-            raise ConfigError("\n".join(told), errors)
+            listed = [str(each) for each in errors[:MOST_LISTED]]
+            if len(errors) > MOST_LISTED:
+                listed.append(f"{self.file}: and {len(errors) - MOST_LISTED} more")
+            raise ConfigError("\n".join(listed), errors)
 
     def _add(self, field: str, problem: str, cure: str, *, warning: bool) -> None:
         self._problems.append(Problem(self.file, self.line(field), field, problem, cure, warning))
 
 
+def nearest(name: str, known: Sequence[str]) -> str:
+    """The cure for a word that is none of those known."""
+    meant = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{meant[0]}'?" if meant else f"write one of: {', '.join(known)}"
+
+
 def _around(field: str) -> Iterator[str]:
-    """A field, then what it stands in, from the inside out, to the whole file."""
+    """A field, then those around it, from the inside out, to the whole file."""
     while field:
         yield field
         field = field[: max(field.rfind("."), field.rfind("["), 0)]
@@ -114,7 +121,7 @@ def _around(field: str) -> Iterator[str]:
 
 
 def as_json(problems: Iterable[Problem]) -> list[Mapping[str, object]]:
-    """For ``doorward agent check --json``."""
+    """The problems as ``doorward agent check --json`` prints them."""
     return [
         {
             "file": str(each.file),

@@ -1,7 +1,4 @@
-"""Counts what is refused, and says which refusals to report: no sender can fill a log with them.
-
-Everything that comes in from outside may be refused; it is counted by reason, whatever happens.
-"""
+"""Counts refusals by reason, and says which of them to report: no sender can fill a log with them."""
 
 import threading
 from collections import Counter
@@ -10,7 +7,7 @@ REPORT_EVERY_MS = 60_000
 """For one source and reason, one report a minute."""
 
 MOST_SOURCES = 1_000
-"""Sources come from outside: beyond so many pairs of source and reason, all are forgotten and reported again."""
+"""Senders choose the sources: beyond so many pairs of source and reason, forget all and report them again."""
 
 
 class RefusalCount:
@@ -22,7 +19,7 @@ class RefusalCount:
         self._reported: dict[tuple[str, str], tuple[int, int]] = {}  # when (ms), and how many were held back since
 
     def note(self, source: str, reason: str, now_ms: int) -> int | None:
-        """Count one. How many of its kind were held back since the last report, or None to hold this one back.
+        """Count one. Returns how many of its kind were held back since the last report, or None to hold this back.
 
         ``now_ms`` is monotonic.
         """
@@ -39,7 +36,7 @@ class RefusalCount:
             return held_back
 
     def count(self, reason: str) -> None:
-        """Count one that is reported by other means, or not at all."""
+        """Count one that is reported in another way, or not at all."""
         with self._lock:
             self._reasons[reason] += 1
 

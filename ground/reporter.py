@@ -1,4 +1,4 @@
-"""A part that reports what happened, to whichever parts listen: one value, handed to each listener at once."""
+"""A part that reports what happened: it calls each listener with one value, at once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ V = TypeVar("V")
 
 
 class Reporter(Generic[V]):
-    """Reports values of one kind. Nothing is queued: a listener has acted when the report returns, and what it raises
-    reaches the reporter."""
+    """Reports values of one kind. Nothing is queued: every listener has acted when the report returns, and what a
+    listener raises reaches the reporter."""
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[V], None]] = []
@@ -20,7 +20,7 @@ class Reporter(Generic[V]):
         self._listeners.append(listener)
 
     def when(self, kind: type[V], act: Callable[[], None]) -> None:
-        """Call a function with every value of one kind from now on, which it is not given."""
+        """Call a function, without arguments, for every value of one kind from now on."""
         self.listen(lambda value: act() if isinstance(value, kind) else None)
 
     def _report(self, value: V) -> None:

@@ -1,4 +1,4 @@
-"""Follows a form through a YAML file: every field that is missing, unknown or of the wrong kind, all at once.
+"""Reads a YAML file by a form, and reports every field that is missing, unknown or of the wrong kind, all at once.
 
 A form is a msgspec Struct. This module knows nothing of what its fields mean; ``Meta(extra=…)`` may add to a field:
 ``check``, which raises ValueError for a text it refuses; ``make``, which also says what the text stands for;
@@ -13,20 +13,20 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import msgspec
 import yaml
 from msgspec import inspect
 
-from ground.problems import ConfigError, Problem, Report
+from ground.problems import ConfigError, Problem, Report, nearest
 
 F = TypeVar("F", bound=msgspec.Struct)
 
 NULL = "tag:yaml.org,2002:null"
 
 DEEPEST = 50
-"""Lists and mappings within each other, far beyond any form."""
+"""Nesting of lists and mappings, far beyond any form."""
 
 LARGEST = 1 << 20
 """Bytes of a file, where the caller allows no more."""
@@ -35,25 +35,25 @@ REPEATS = 10
 """Aliases may make a file this many times as long as it is, so that a few lines cannot fill the memory."""
 
 INTEGERS = range(-(1 << 63), 1 << 63)
-"""What a database, or a message, can hold."""
+"""What a database or a message can hold."""
 
 
 def read(path: Path, form: type[F], report: Report, *, largest: int = LARGEST) -> F:
     """The form as filled in by a file of up to ``largest`` bytes.
 
-    What is wrong goes to the report, and something of the right type stands in its place, so that the rest can be
-    checked too: of use only if the report has no errors. Raises :class:`ConfigError` if there is no YAML at all.
+    Mistakes go to the report, and a value of the right type replaces each, so that the rest can be checked too: of
+    use only if the report has no errors. Raises :class:`ConfigError` if there is no YAML at all.
     """
     kind = inspect.type_info(form)
     assert isinstance(kind, inspect.StructType)
-    text = text_of(path, largest)
-    node = compose(path, text, ", ".join(field.encode_name for field in kind.fields if field.required))
+    text = _text_of(path, largest)
+    node = _compose(path, text, ", ".join(field.encode_name for field in kind.fields if field.required))
     report.locate = lambda field: _line_of(node, field)
     filled: F = _Reader(report, REPEATS * len(text)).struct(node, kind, "")
     return filled
 
 
-def text_of(path: Path, largest: int = LARGEST) -> str:
+def _text_of(path: Path, largest: int) -> str:
     """The text of a file of up to ``largest`` bytes. Raises :class:`ConfigError`."""
     try:
         with path.open("rb") as file:
@@ -91,8 +91,8 @@ class _TooDeepError(Exception):
         self.line = line
 
 
-def compose(path: Path, text: str, sample: str) -> yaml.Node:
-    """The YAML of a file, unread. ``sample``: what an empty file should begin with. Raises :class:`ConfigError`."""
+def _compose(path: Path, text: str, sample: str) -> yaml.Node:
+    """The YAML nodes of a file. ``sample``: what an empty file should begin with. Raises :class:`ConfigError`."""
     loader = _Loader(text)
     try:
         node: yaml.Node | None = loader.get_single_node()
@@ -113,7 +113,7 @@ def compose(path: Path, text: str, sample: str) -> yaml.Node:
 
 
 def _line_of(root: yaml.Node, field: str) -> int:
-    """The line of a field such as ``doors[0].name``, or of the innermost thing around it that is there.
+    """The line of a field such as ``doors[0].name``, or of the innermost field around it that the file has.
 
     It walks from the root each time, since a district's file has millions of fields, and few are wrong.
     """
@@ -147,8 +147,7 @@ class _Reader:
     def struct(self, node: yaml.Node, kind: inspect.StructType, where: str, also: tuple[str, ...] = ()) -> Any:
         """A mapping's form. ``also``: a field beside the form's own, which has been read already."""
         report = self._report
-        if not isinstance(node, yaml.MappingNode):
-            report.error(where, f"expected fields of the form 'name: value', not {_shown(node)}", "see the samples")
+        if not self._is_mapping(node, where):
             return _stand_in(kind)
         fields = self._fields.get(id(kind))
         if fields is None:
@@ -166,14 +165,21 @@ class _Reader:
                 values[field.name] = _stand_in(field.type)
         return kind.cls(**values)
 
+    def _is_mapping(self, node: yaml.Node, path: str) -> TypeGuard[yaml.MappingNode]:
+        if isinstance(node, yaml.MappingNode):
+            return True
+        problem = f"expected fields of the form 'name: value', not {_shown(node)}"
+        self._report.error(path, problem, "see the samples")
+        return False
+
     def _rule(self, kind: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
         rule = self._rules.get(id(kind))
         if rule is None:
-            rule = self._rules[id(kind)] = (_plain(kind), _extra(kind))
+            rule = self._rules[id(kind)] = _rule(kind)
         return rule
 
     def value(self, node: yaml.Node, kind: inspect.Type, path: str) -> Any:
-        """What a node says, as a value of the right type."""
+        """The value of a node, of the right type."""
         self._left -= 1
         if self._left < 0:
             cure = "write out what differs, and no alias within an alias"
@@ -224,9 +230,7 @@ class _Reader:
                 raise TypeError(f"no form has a {kind}")
 
     def _dict(self, node: yaml.Node, kind: inspect.DictType, path: str) -> Any:
-        if not isinstance(node, yaml.MappingNode):
-            problem = f"expected fields of the form 'name: value', not {_shown(node)}"
-            self._report.error(path, problem, "see the samples")
+        if not self._is_mapping(node, path):
             return {}
         keys = {key.value: key for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
         return {
@@ -237,10 +241,8 @@ class _Reader:
     def _named_form(
         self, node: yaml.Node, forms: Mapping[str, Mapping[str, type[msgspec.Struct]]], path: str
     ) -> tuple[str, Any]:
-        """The name, and the form that it names by one of its fields: None if it names none."""
-        if not isinstance(node, yaml.MappingNode):
-            problem = f"expected fields of the form 'name: value', not {_shown(node)}"
-            self._report.error(path, problem, "see the samples")
+        """The name in one of a mapping's fields, and the form of that name: None if there is none."""
+        if not self._is_mapping(node, path):
             return "", None
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in forms and value.tag != NULL:
@@ -256,7 +258,7 @@ class _Reader:
         return "", None
 
     def _nodes(self, node: yaml.MappingNode, known: list[str] | None, where: str) -> dict[str, tuple[yaml.Node, str]]:
-        """The nodes by the form's names. A misspelt name is reported, and its value read as what was meant."""
+        """The nodes by the form's names. Reports a misspelt name, and reads its value as the field that was meant."""
         report = self._report
         fields = self._named(node, where)
         written: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
@@ -284,7 +286,7 @@ class _Reader:
         return nodes
 
     def _named(self, node: yaml.MappingNode, where: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
-        """The fields that have a name. YAML lets a list or a mapping stand for one: a forgotten template, say."""
+        """The fields that have a name. YAML allows a list or a mapping in its place: a forgotten template, say."""
         fields = []
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value:
@@ -315,9 +317,7 @@ class _Reader:
         text = str(node.value) if isinstance(node, yaml.ScalarNode) else ""
         if text in known:
             return text
-        meant = difflib.get_close_matches(text, known, n=1)
-        cure = f"did you mean '{meant[0]}'?" if meant else f"write one of: {', '.join(known)}"
-        self._report.error(path, f"{_shown(node)} is none of {', '.join(known)}", cure)
+        self._report.error(path, f"{_shown(node)} is none of {', '.join(known)}", nearest(text, known))
         return known[0]
 
     def _integer(self, node: yaml.Node, kind: inspect.IntType, path: str) -> int:
@@ -368,7 +368,7 @@ _TEXT = inspect.StrType(min_length=1)
 
 
 def _whole(node: yaml.Node) -> int | None:
-    """The whole number that a node says, if it says one."""
+    """The whole number of a node, or None."""
     if not isinstance(node, yaml.ScalarNode) or not node.tag.endswith(":int"):
         return None
     try:
@@ -384,24 +384,13 @@ def _too_deep(path: Path, line: int) -> ConfigError:
 
 
 def _unread(path: Path, line: int, problem: str, cure: str) -> ConfigError:
-    told = Problem(path, line, "", problem, cure)
-    return ConfigError(str(told), (told,))
+    found = Problem(path, line, "", problem, cure)
+    return ConfigError(str(found), (found,))
 
 
-def _plain(kind: inspect.Type) -> inspect.Type:
-    """The type without descriptions, and without the None of a field that may be left out."""
-    while True:
-        match kind:
-            case inspect.Metadata(type=inner):
-                kind = inner
-            case inspect.UnionType(types=types):
-                kind = next(each for each in types if not isinstance(each, inspect.NoneType))
-            case _:
-                return kind
-
-
-def _extra(kind: inspect.Type) -> Mapping[str, Any]:
-    """What the forms say beside the type: a check, words for when it is missing."""
+def _rule(kind: inspect.Type) -> tuple[inspect.Type, Mapping[str, Any]]:
+    """The type without descriptions, and without the None of a field that may be left out; and what the forms say
+    beside the type: a check, words for when it is missing."""
     found: dict[str, Any] = {}
     while True:
         match kind:
@@ -411,36 +400,36 @@ def _extra(kind: inspect.Type) -> Mapping[str, Any]:
             case inspect.UnionType(types=types):
                 kind = next(each for each in types if not isinstance(each, inspect.NoneType))
             case _:
-                return found
+                return kind, found
+
+
+_STAND_INS: Mapping[type[inspect.Type], Any] = {
+    inspect.VarTupleType: (),
+    inspect.DateType: date.min,
+    inspect.AnyType: ("", None),
+    inspect.FloatType: 0.0,
+    inspect.BoolType: False,
+}
 
 
 def _stand_in(kind: inspect.Type) -> Any:  # noqa: PLR0911 - one a type
-    """Something of the right type, for a field the report knows to be broken."""
-    match _plain(kind):
+    """A value of the right type, in place of a broken field's."""
+    plain, _ = _rule(kind)
+    match plain:
         case inspect.StructType(cls=form, fields=fields):
             return form(**{field.name: _stand_in(field.type) for field in fields if field.required})
-        case inspect.VarTupleType():
-            return ()
         case inspect.ListType():
             return []
         case inspect.DictType():
             return {}
-        case inspect.DateType():
-            return date.min
-        case inspect.AnyType():
-            return "", None
-        case inspect.FloatType():
-            return 0.0
         case inspect.TupleType(item_types=items):
             return tuple(_stand_in(item) for item in items)
         case inspect.EnumType(cls=words):
             return next(iter(words))
         case inspect.IntType(ge=low):
             return low or 0
-        case inspect.BoolType():
-            return False
         case _:
-            return ""
+            return _STAND_INS.get(type(plain), "")
 
 
 def _join(where: str, name: str) -> str:

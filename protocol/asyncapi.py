@@ -13,8 +13,8 @@ from protocol import codec, messages, topics
 from protocol.messages import Message
 
 
-class Channel(NamedTuple):
-    """One kind of topic: who says it to whom, how, and in what form."""
+class WireChannel(NamedTuple):
+    """One kind of topic: its sender, its message, and how it travels."""
 
     name: str
     address: str
@@ -28,27 +28,27 @@ class Channel(NamedTuple):
 
 _AGENT = f"{topics.ROOT}/{{site}}/{{agent}}"
 CHANNELS = (
-    Channel("status", f"{_AGENT}/status", messages.AgentStatus, "agent",
+    WireChannel("status", f"{_AGENT}/status", messages.AgentStatus, "agent",
             "Whether an agent is there; also its last will. A death of an older session is ignored.", 1, True),
-    Channel("state", f"{_AGENT}/state", messages.StateSnapshot, "agent",
+    WireChannel("state", f"{_AGENT}/state", messages.StateSnapshot, "agent",
             "Every door of an agent with its evidence, on change and every 2.5 s. Retained copies are "
             "history: they never make a door secure.", 0, True),
-    Channel("events", f"{_AGENT}/events", messages.EventBatch, "agent",
+    WireChannel("events", f"{_AGENT}/events", messages.EventBatch, "agent",
             "The next events of an agent's outbox, in order.", 1, False),
-    Channel("eventsAck", f"{_AGENT}/events/ack", messages.EventAck, "central",
+    WireChannel("eventsAck", f"{_AGENT}/events/ack", messages.EventAck, "central",
             "How far central has committed an outbox; the agent may delete up to there.", 1, False),
-    Channel("districtDeclarations", f"{topics.ROOT}/declarations", messages.DeclarationSet, "central",
+    WireChannel("districtDeclarations", f"{topics.ROOT}/declarations", messages.DeclarationSet, "central",
             "The whole set of active declarations of the district.", 1, True, True),
-    Channel("siteDeclarations", f"{topics.ROOT}/{{site}}/declarations", messages.DeclarationSet, "central",
+    WireChannel("siteDeclarations", f"{topics.ROOT}/{{site}}/declarations", messages.DeclarationSet, "central",
             "The whole set of active declarations of one site, its zones and doors.", 1, True, True),
-    Channel("agentDeclarations", f"{_AGENT}/declarations", messages.DeclarationSet, "agent",
+    WireChannel("agentDeclarations", f"{_AGENT}/declarations", messages.DeclarationSet, "agent",
             "What an agent declared by itself (panic button): lock-only.", 1, True, True),
-    Channel("config", f"{_AGENT}/config", messages.AgentConfig, "central",
+    WireChannel("config", f"{_AGENT}/config", messages.AgentConfig, "central",
             "Doors, schedules, credentials, trusted keys of an agent. Applied whole or not at all.", 1, True, True),
-    Channel("credentials", f"{_AGENT}/credentials/{{page}}", messages.CredentialPage, "central",
+    WireChannel("credentials", f"{_AGENT}/credentials/{{page}}", messages.CredentialPage, "central",
             "A page of an agent's credentials, which the signed configuration names by its SHA-256. Agents listen "
             "to those pages only that they do not hold.", 1, True),
-    Channel("command", f"{_AGENT}/command", messages.Command, "central",
+    WireChannel("command", f"{_AGENT}/command", messages.Command, "central",
             "A momentary act, single-use and expiring in seconds.", 1, False, True),
 )  # fmt: skip
 
@@ -83,7 +83,7 @@ def document() -> dict[str, Any]:
     }
 
 
-def _channel(channel: Channel) -> dict[str, Any]:
+def _channel(channel: WireChannel) -> dict[str, Any]:
     parameters = {
         name: {"description": f"The {name}'s name, {messages.Name.__metadata__[0].description}."}  # type: ignore[attr-defined]
         for name in ("site", "agent")

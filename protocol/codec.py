@@ -1,4 +1,4 @@
-"""Messages to bytes and back, within stated limits. The only door through which bytes become messages."""
+"""Encodes and decodes messages, within stated limits. Bytes become messages nowhere else."""
 
 from typing import TypeVar
 
@@ -30,17 +30,17 @@ LIMITS: dict[type[Message], int] = {
     CredentialPage: KIB * KIB,  # a thousand credentials at about 200 bytes, five times over
     Command: 8 * KIB,
 }
-"""The most bytes a message may have on the wire, signature and all. Larger is refused unread."""
+"""The most bytes of a message on the wire, with its signature. A larger one is refused unread."""
 
 MAX_PACKET_BYTES = max(LIMITS.values()) + 64 * KIB
-"""What a broker must let pass."""
+"""The packet size that a broker must allow, in bytes."""
 
 _encoder = msgspec.json.Encoder()
 _decoders = {kind: msgspec.json.Decoder(kind) for kind in LIMITS}
 
 
 def encode(message: Message) -> bytes:
-    """A message as JSON. ValueError if it is larger than a receiver would take: a fault of the sender's."""
+    """A message as JSON. ValueError if it is larger than a receiver accepts: a fault of the sender."""
     payload = _encoder.encode(message)
     limit = LIMITS.get(type(message))
     if limit is not None and len(payload) > limit:
@@ -49,7 +49,7 @@ def encode(message: Message) -> bytes:
 
 
 def decode(kind: type[M], payload: bytes) -> M:
-    """The message in some bytes; :class:`Refused` (oversized, malformed) otherwise."""
+    """Decode a message. Raises :class:`Refused`: oversized, malformed."""
     check_size(kind, payload)
     try:
         return _decoders[kind].decode(payload)  # type: ignore[return-value]
@@ -58,6 +58,6 @@ def decode(kind: type[M], payload: bytes) -> M:
 
 
 def check_size(kind: type[Message], payload: bytes) -> None:
-    """:class:`Refused` (oversized) if the bytes are more than this kind may have."""
+    """Raise :class:`Refused` (oversized) if the bytes exceed this kind's limit."""
     if len(payload) > LIMITS[kind]:
         raise Refused(Reason.OVERSIZED, f"{kind.__name__} of {len(payload)} bytes; the limit is {LIMITS[kind]}")

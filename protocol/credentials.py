@@ -1,4 +1,4 @@
-"""Credentials as keyed hashes: what a reader read becomes a token that tells nothing without the key.
+"""Turns cards and PINs into keyed hashes, tokens that reveal nothing without the key.
 
 A 26-bit card has 2^26 values, so an unkeyed hash is reversed in seconds. The key stays in a 0600 file on the
 agent and in central; it never travels with the tokens.
@@ -17,19 +17,19 @@ def token(key: bytes, bits: int, data: bytes) -> str:
 
 
 def pin_token(key: bytes, card: str, digits: str) -> str:
-    """The 64 hex digits that stand for a PIN of the credential whose token is ``card``: the same PIN of two people
-    gives two tokens. ValueError if it is not 4 to 8 digits.
+    """The 64 hex digits that stand for a PIN together with the card whose token is ``card``: the same PIN of two
+    people gives two tokens. ValueError if it is not 4 to 8 digits.
     """
     return _hash(key, checked_pin(digits).encode() + bytes.fromhex(card), b"doorward-pin")
 
 
 def pin_only_token(key: bytes, digits: str) -> str:
-    """The credential token of somebody who has a PIN and no card. ValueError if it is not 4 to 8 digits."""
+    """The credential token of a PIN without a card. ValueError if it is not 4 to 8 digits."""
     return _hash(key, checked_pin(digits).encode(), b"doorward-pinonly")
 
 
 def checked_pin(digits: str) -> str:
-    """The digits, if they are 4 to 8; ValueError otherwise, which does not tell them."""
+    """The digits, if they are 4 to 8. ValueError otherwise, without the digits in its message."""
     if not (SHORTEST_PIN <= len(digits) <= LONGEST_PIN and digits.isascii() and digits.isdigit()):
         raise ValueError(f"a PIN has {SHORTEST_PIN} to {LONGEST_PIN} digits")
     return digits

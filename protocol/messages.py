@@ -1,8 +1,8 @@
-"""Declares every message, once. JSON on the wire; unknown fields are ignored, so newer peers may say more.
+"""Declares every message, once. JSON on the wire; unknown fields are ignored, so newer peers may send more.
 
 Times: ``*_ms`` are milliseconds, ``utc_ns`` is nanoseconds since 1970 in UTC, ``mono_ms`` is the sender's
-monotonic clock, which no one sets and which starts anew with each boot. A Pi boots with a wrong clock, so a
-moment carries both, and whether the UTC is to be trusted.
+monotonic clock, which is never set and restarts with each boot. A Pi boots with a wrong clock, so a moment carries
+both, and whether the sender trusts its UTC.
 """
 
 from datetime import date
@@ -24,7 +24,7 @@ MOST_PAGES = 512
 
 
 class Message(Struct, frozen=True, kw_only=True, gc=False):
-    """What all messages have in common: immutable once made, and cheap by the ten thousand."""
+    """Base of every message: immutable, and cheap by the ten thousand."""
 
 
 class Stamp(Message, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class Stamp(Message, frozen=True, kw_only=True):
     boot: ShortText  # names the boot, within which mono_ms can be compared
 
 
-# --- what an agent says -------------------------------------------------------------------------------------
+# --- state and events ---------------------------------------------------------------------------------------
 
 
 class AgentStatus(Message, frozen=True, kw_only=True):
@@ -54,7 +54,7 @@ class Evidence(Message, frozen=True, kw_only=True):
     contact: Contact | None  # None: no reading
     bolt: Bolt | None  # None: no reading, or no bolt monitor fitted
     bolt_fitted: bool
-    age_ms: Count | None  # of the oldest reading the condition rests on; None: there is none
+    age_ms: Count | None  # of the oldest reading behind the condition; None: there is none
     locked_ms: Count | None  # since the lock was last commanded locked; None: it is released
 
 
@@ -64,16 +64,16 @@ class DoorState(Message, frozen=True, kw_only=True):
     door: Name
     mode: DoorMode
     condition: Condition
-    released: bool  # the lock output's command, not what the door is
+    released: bool  # the lock output's command, not the door's condition
     evidence: Evidence
     declarations: tuple[ShortText, ...] = ()  # ids of those that hold it
     alarms: tuple[ShortText, ...] = ()
-    maintenance: tuple[ShortText, ...] = ()  # of which alarms the alarm `maintenance` is: they came too often
+    maintenance: tuple[ShortText, ...] = ()  # the alarms that came too often, for the alarm `maintenance`
     fire_released: bool = False
 
 
 class OutboxState(Message, frozen=True, kw_only=True):
-    """How far the agent's events have got."""
+    """The agent's queue of events that central has not acknowledged."""
 
     depth: Count  # events not yet acknowledged
     capacity: Count
@@ -87,7 +87,7 @@ class StateSnapshot(Message, frozen=True, kw_only=True):
     session: ShortText
     seq: Count  # rises within a session
     at: Stamp
-    applied: dict[str, int]  # declarations topic -> revision the agent holds of it
+    applied: dict[str, int]  # declarations topic -> revision that the agent holds
     doors: tuple[DoorState, ...]
     config_version: Count = 0
     fire: bool = False
@@ -108,9 +108,9 @@ class Event(Message, frozen=True, kw_only=True):
 class EventBatch(Message, frozen=True, kw_only=True):
     """``{site}/{agent}/events``: the next events of an outbox, in order.
 
-    ``after`` is the number that precedes the first event in this outbox, ``floor`` the last number the agent
-    no longer has. Central takes a batch only if it has committed up to ``after``, or the agent no longer has
-    what is missing; the hole is then recorded as such.
+    ``after`` is the number that precedes the first event in this outbox, ``floor`` the last number that the agent no
+    longer has. Central takes a batch only if it has committed up to ``after``, or if the agent no longer has the
+    missing events; central then records the hole.
     """
 
     stream: ShortText  # names the outbox; a new database is a new stream
@@ -144,7 +144,7 @@ class Declaration(Message, frozen=True, kw_only=True):
     id: ShortText
     action: ShortText  # see words.SrpAction; one this version does not know is kept and reported
     scope: Scope
-    by: ShortText  # who declared it
+    by: ShortText  # a person or a panic button
     at_ms: Count  # UTC ms
     drill: bool = False
     reason: Text = ""
@@ -172,7 +172,7 @@ class Period(Message, frozen=True, kw_only=True):
     days: tuple[Annotated[int, Meta(ge=0, le=7)], ...]  # 0 is Monday, 7 a holiday, which is no other day
     start: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
     end: Annotated[str, Meta(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$")]  # not included
-    mode: DoorMode = DoorMode.UNLOCKED  # what a door's schedule asks; an access rule's does not look at it
+    mode: DoorMode = DoorMode.UNLOCKED  # of a door's schedule; access rules ignore it
 
 
 class Holiday(Message, frozen=True, kw_only=True):
@@ -184,7 +184,7 @@ class Holiday(Message, frozen=True, kw_only=True):
 
 
 class PinPolicy(Message, frozen=True, kw_only=True):
-    """When a keypad rests: after so many wrong PINs within a time. Also counted for each credential by itself."""
+    """The wrong PINs within a time after which a keypad rests. Also counted for each credential alone."""
 
     attempts: Annotated[int, Meta(ge=1, le=100)] = 5
     within_ms: Annotated[int, Meta(ge=1_000, le=86_400_000)] = 300_000
@@ -192,7 +192,7 @@ class PinPolicy(Message, frozen=True, kw_only=True):
 
 
 class DoorSettings(Message, frozen=True, kw_only=True):
-    """What an agent needs to know of a door beyond its wiring."""
+    """A door's settings, beyond its wiring."""
 
     door: Name
     name: ShortText  # as on the wall: "Main entrance"
@@ -203,7 +203,7 @@ class DoorSettings(Message, frozen=True, kw_only=True):
     held_ms: Annotated[int, Meta(ge=1_000, le=3_600_000)] = 30_000
     bolt_ms: Annotated[int, Meta(ge=100, le=10_000)] = 2_000  # longest a healthy bolt takes to throw
     fire_release: bool = False  # has effect on fail-safe locks only
-    held_warning_ms: Annotated[int, Meta(ge=0, le=3_600_000)] = 10_000  # so long before it counts as held
+    held_warning_ms: Annotated[int, Meta(ge=0, le=3_600_000)] = 10_000  # warning time before the door counts as held
     identification: Identification = Identification.CARD
     card_only_schedule: Name | None = None  # while it holds, a card alone suffices
     area_from: Name | None = None  # which area a reader with passage "in" leads from; None: outside
@@ -213,7 +213,7 @@ class DoorSettings(Message, frozen=True, kw_only=True):
     two_person: bool = False
     two_person_ms: Annotated[int, Meta(ge=1_000, le=60_000)] = 10_000  # how long the first waits for the second
     first_person_group: Name | None = None  # the schedule unlocks only once a member has been let in
-    first_person_for_all: bool = False  # and nobody else is let in before a member has been, that day
+    first_person_for_all: bool = False  # and no other badge passes before a member's, that day
     interlock: Name | None = None  # of the doors of one name on one agent, at most one is not closed
 
 
@@ -226,15 +226,15 @@ class AccessRule(Message, frozen=True, kw_only=True):
 
 
 class Clearance(Message, frozen=True, kw_only=True):
-    """What must not have run out for a badge to work: a background check, a training."""
+    """A condition of a badge that runs out: a background check, a training."""
 
     name: ShortText
     valid_until_ms: Count  # UTC ms, included
 
 
 class Credential(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """What a reader reads, as a keyed hash; and whose it is. What is not said is as usual: there may be many, and a
-    newer version of this message must not change the bytes (and so the page's digest) of those that do not use it.
+    """A card or PIN as a keyed hash, with its cardholder. Defaults are left out: credentials may be many, and a newer
+    version of this message must not change the bytes (and so the page's digest) of those without its new fields.
     """
 
     token: Token
@@ -246,13 +246,13 @@ class Credential(Message, frozen=True, kw_only=True, omit_defaults=True):
     valid_until_ms: Count | None = None
     pin: Token | None = None  # credentials.pin_token
     duress_pin: Token | None = None  # likewise: opens, and raises a silent alarm
-    duress: bool = False  # using it at all is duress: the second PIN of somebody who has no card
+    duress: bool = False  # every use is duress: the second PIN of a person without a card
     clearances: tuple[Clearance, ...] = ()
     passback_exempt: bool = False
 
 
 class TrustedKey(Message, frozen=True, kw_only=True):
-    """A public key and what it may sign."""
+    """A public key, and its role: the documents it may sign."""
 
     kid: ShortText
     x: Annotated[
@@ -266,8 +266,8 @@ class TrustedKey(Message, frozen=True, kw_only=True):
 class CredentialPage(Message, frozen=True, kw_only=True):
     """``{site}/{agent}/credentials/{page}``, retained: a part of an agent's credentials, by their tokens' first bits.
 
-    It is not signed: the agent's signed configuration names it by the SHA-256 of its bytes. Its credentials are in
-    the order of their tokens, and nothing stands between two but the comma.
+    It is not signed: the agent's signed configuration lists the SHA-256 of its bytes. Its credentials are in the
+    order of their tokens, with only a comma between two.
     """
 
     page: Annotated[int, Meta(ge=0, lt=MOST_PAGES)]
@@ -277,9 +277,8 @@ class CredentialPage(Message, frozen=True, kw_only=True):
 class AgentConfig(Message, frozen=True, kw_only=True):
     """``{site}/{agent}/config``, signed and retained. Applied whole or not at all; the last good one is kept.
 
-    ``credentials`` are few and stand here; many come in pages. A configuration with pages is taken up once the agent
-    holds every page it names. Their number is a power of two: with 2^n pages, a token's first n bits are its page's
-    number.
+    A few credentials stand in ``credentials``; many come in pages. The agent applies a configuration with pages once
+    it holds every page. Their number is a power of two: with 2^n pages, a token's first n bits are its page's number.
     """
 
     audience: str

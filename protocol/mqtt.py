@@ -1,8 +1,7 @@
-"""The one thin interface over the MQTT client: connect, subscribe, publish, come back after every drop.
+"""The one thin interface over the MQTT client: connect, subscribe, publish, reconnect after every drop.
 
-It knows nothing of what the messages mean. It keeps no queue: while the link is down, publishing raises
-:class:`NotConnected`, so that what must not be lost stays where it is safe (the outbox, the records) and what
-is out of date (a snapshot) is never sent late.
+It does not interpret messages. It keeps no queue: while the link is down, publishing raises :class:`NotConnected`, so
+that events and declarations stay where they are safe (the outbox, the records) and a snapshot never goes out late.
 """
 
 import asyncio
@@ -26,29 +25,29 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 KEEPALIVE_S = 5
-"""The broker publishes our last will after one and a half of these without a word."""
+"""After one and a half of these without a packet, the broker publishes the client's last will."""
 
 ANSWER_WITHIN_S = 5
-"""How long the broker may take to answer whatever it is asked, unless more is allowed for."""
+"""How long the broker may take to answer, unless the caller allows more."""
 
 FIRST_RETRY_S = 0.25
 LONGEST_RETRY_S = 2.0
-"""Back-off doubles between these, each wait drawn from its upper half, so that a district does not return at once."""
+"""Waits double from one to the other, each drawn from its upper half, so that a district does not return at once."""
 
 
 class NotConnected(Exception):  # noqa: N818 - a state, not a fault
-    """There is no broker just now; whatever was to be sent is still the caller's."""
+    """There is no broker just now; the caller keeps the message."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """Where the broker is and how to prove who we are. The password comes from a file, never an argument."""
+    """The broker's address and the client's credentials. The password comes from a file, never an argument."""
 
     host: str = "127.0.0.1"
     port: int = 1883
     username: str | None = None
     password_file: Path | None = None
-    ca_file: Path | None = None  # given: TLS, and the broker's certificate must be of this authority
+    ca_file: Path | None = None  # given: TLS, with a broker certificate of this authority
     cert_file: Path | None = None
     key_file: Path | None = None
 
@@ -62,13 +61,13 @@ class BrokerAddress:
         return context
 
     def password(self) -> str | None:
-        """The password, read anew at each connection so that it can be changed in place."""
+        """The password, read again at each connection so that it can be changed in place."""
         return self.password_file.read_text().strip() if self.password_file else None
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message as it came. ``retained``: out of the broker's memory, so of unknown age."""
+    """A message as it came. ``retained``: from the broker's memory, so of unknown age."""
 
     topic: str
     payload: bytes
@@ -77,7 +76,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker says for us when we fall silent. Retained, QoS 1."""
+    """The message that the broker publishes when the client falls silent. Retained, QoS 1."""
 
     topic: str
     payload: bytes
@@ -85,7 +84,7 @@ class Will:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A topic filter and the quality of service asked for."""
+    """A topic filter and its quality of service."""
 
     topic: str
     qos: int = 1
@@ -101,7 +100,7 @@ class _Client(aiomqtt.Client):
     async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:  # noqa: ASYNC109 - aiomqtt's signature
         try:
             async with asyncio.timeout(self.timeout if timeout is None else timeout):
-                # aiomqtt asks its futures for their outcome later, which a cancelled one does not bear.
+                # aiomqtt reads its futures' results later, which would raise on a cancelled one.
                 return await (asyncio.shield(fut) if asyncio.isfuture(fut) else fut)
         except TimeoutError:
             raise aiomqtt.MqttError("Operation timed out") from None
@@ -120,7 +119,7 @@ class _Client(aiomqtt.Client):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Say goodbye; a broker that does not take it must not put its silence in a cancellation's place."""
+        """Disconnect; a broker that does not answer must not raise an error in place of a cancellation."""
         with contextlib.suppress(aiomqtt.MqttError):
             await super().__aexit__(kind, error, trace)
 
@@ -131,11 +130,11 @@ class _Client(aiomqtt.Client):
 
 
 class MqttLink:
-    """A connection to a broker that is made again whenever it drops.
+    """A connection to a broker that reconnects whenever it drops.
 
-    ``subscriptions`` is asked at each connection, so it may change between two. ``on_message`` is called on
-    the event loop, in order, and must not raise; ``on_connected`` runs once subscribed, beside the messages
-    that already come in, and is cancelled if the link drops.
+    ``subscriptions`` is called at each connection, so it may change between two. ``on_message`` is called on the
+    event loop, in order, and must not raise; ``on_connected`` runs once subscribed, while messages already come in,
+    and is cancelled if the link drops.
     """
 
     def __init__(
@@ -163,7 +162,7 @@ class MqttLink:
 
     @property
     def connected(self) -> bool:
-        """Whether a broker takes our messages now, as far as we know."""
+        """Whether the link to a broker is up, as far as known."""
         return self._client is not None
 
     async def wait_connected(self) -> None:
@@ -173,10 +172,10 @@ class MqttLink:
     async def publish(
         self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False, within_s: float | None = None
     ) -> None:
-        """Hand a message to the broker; with QoS 1, return when the broker has it.
+        """Send a message to the broker; with QoS 1, return once the broker confirms it.
 
-        Raises :class:`NotConnected` where it may not have arrived: there is no link, or the broker has not said so
-        within ``within_s`` seconds (ANSWER_WITHIN_S where not given). While :attr:`connected`, it may arrive yet.
+        Raises :class:`NotConnected` where it may not have arrived: there is no link, or no confirmation within
+        ``within_s`` seconds (default: ANSWER_WITHIN_S). While :attr:`connected`, it may still arrive.
         """
         client = self._connected_client()
         try:
@@ -185,9 +184,9 @@ class MqttLink:
             raise NotConnected(str(error)) from None
 
     async def subscribe(self, subscription: Subscription) -> bool:
-        """Hear another topic for as long as this connection lasts, beginning with what the broker remembers of it.
-        One that is heard already is to be unsubscribed first: not every broker says again what it remembers.
-        False: the broker does not let us. Raises :class:`NotConnected`.
+        """Subscribe to another topic while this connection lasts, beginning with its retained messages. Unsubscribe
+        first from a topic already subscribed: not every broker sends its retained messages again. False: the broker
+        refuses. Raises :class:`NotConnected`.
         """
         try:
             codes = await self._connected_client().subscribe(subscription.topic, qos=subscription.qos)
@@ -196,7 +195,7 @@ class MqttLink:
         return not any(not isinstance(code, int) and code.is_failure for code in codes)
 
     async def unsubscribe(self, topic: str) -> None:
-        """Hear a topic no more. Raises :class:`NotConnected`."""
+        """Unsubscribe from a topic. Raises :class:`NotConnected`."""
         try:
             await self._connected_client().unsubscribe(topic)
         except aiomqtt.MqttError as error:
@@ -222,7 +221,7 @@ class MqttLink:
                 aiomqtt.MqttError,
                 OSError,
                 ValueError,
-            ) as error:  # ValueError: a host or password that is no text
+            ) as error:  # ValueError: a host or password that is not text
                 failures += 1
                 if failures == 1:
                     log.warning("no broker at %s:%d: %s", self.address.host, self.address.port, error)
@@ -232,7 +231,7 @@ class MqttLink:
         ours = self._will
         will = aiomqtt.Will(ours.topic, ours.payload, qos=1, retain=True) if ours else None
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = 0  # what must survive a drop is in our outbox, not the broker's
+        properties.SessionExpiryInterval = 0  # the outbox survives a drop, so the broker need keep nothing
         take = self._take
 
         class Dispatch(asyncio.Queue[aiomqtt.Message]):
@@ -263,7 +262,7 @@ class MqttLink:
         for subscription in self._subscriptions():
             for code in await client.subscribe(subscription.topic, qos=subscription.qos):
                 if not isinstance(code, int) and code.is_failure:
-                    # Deaf to a topic is as good as not connected, and must be seen: access lists are made by hand.
+                    # A missing topic is as bad as no connection, and must show: people write access lists by hand.
                     raise aiomqtt.MqttError(
                         f"the broker does not let {self.client_id} hear {subscription.topic}: {code}"
                     )
@@ -273,7 +272,7 @@ class MqttLink:
         self._connected.set()
         welcome = asyncio.ensure_future(self._welcome())
         try:
-            async for _ in client.messages:  # Dispatch keeps none back: this only ends, when the link drops
+            async for _ in client.messages:  # Dispatch queues none: the loop only ends when the link drops
                 pass
         finally:
             self._client = None
@@ -301,6 +300,6 @@ class MqttLink:
 
 
 def retry_delay(failures: int, rng: random.Random) -> float:
-    """Seconds to wait after so many failures in a row: doubling, bounded, drawn from the upper half."""
+    """Seconds to wait after this many failures in a row: doubling, bounded, drawn from the upper half."""
     ceiling = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(failures, 10))
     return rng.uniform(ceiling / 2, ceiling)

@@ -1,13 +1,13 @@
-"""The rule by which sensor readings prove a door secure: for the agent that says it and for central, which checks.
+"""The rule by which sensor readings prove a door secure: the agent applies it, and central checks it.
 
 Pure: evidence and ages in, a verdict out.
 """
 
-from protocol.messages import DoorState, Evidence
-from protocol.words import Bolt, Condition, Contact
+from protocol.messages import Evidence
+from protocol.words import Bolt, Contact
 
 FRESH_MS = 3_000
-"""Readings older than this, when their snapshot was made, prove nothing. Sensors are read twice a second."""
+"""Readings older than this when their snapshot is made prove nothing. Agents read their sensors twice a second."""
 
 SILENT_MS = 12_000
 """An agent not heard for this long is unknown, and so are its doors."""
@@ -27,10 +27,3 @@ def proves_secure(evidence: Evidence) -> bool:
         and evidence.locked_ms is not None
         and evidence.age_ms <= evidence.locked_ms
     )
-
-
-def shown_condition(door: DoorState) -> Condition:
-    """What a door may be shown as: its agent's word, but never secure without the proof."""
-    if door.condition is Condition.SECURE and not proves_secure(door.evidence):
-        return Condition.UNKNOWN
-    return door.condition

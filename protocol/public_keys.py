@@ -1,6 +1,6 @@
-"""What a public Ed25519 key may be, so that only the holder of its private half can sign (RFC 8032, RFC 7748).
+"""Refuses public Ed25519 keys for which others than the private key's holder could sign (RFC 8032, RFC 7748).
 
-A library takes any 32 bytes for a public key. With a point of small order, such as 32 zero bytes, a signature can
+A library accepts any 32 bytes as a public key. With a point of small order, such as 32 zero bytes, a signature can
 be made without any private key; such keys come from examples, placeholders and attackers, never from a generator.
 """
 
@@ -16,7 +16,7 @@ _SMALL_ORDER = frozenset({0, 1, _P - 1, _Y_OF_ORDER_8, _P - _Y_OF_ORDER_8})
 
 
 def refuse_forgeable(x: str) -> None:
-    """ValueError if anybody could sign for the key ``x`` (base64url, unpadded), or if it is no key's own encoding."""
+    """ValueError if anyone could sign for the key ``x`` (base64url, unpadded), or if it is no canonical encoding."""
     y = _y(x)
     if y >= _P:
         raise ValueError("no key's own encoding: anybody might sign for it")
@@ -25,7 +25,7 @@ def refuse_forgeable(x: str) -> None:
 
 
 def check_public_key(x: str) -> None:
-    """As :func:`refuse_forgeable`, and ValueError also for what is no point of the curve, so no key at all."""
+    """As :func:`refuse_forgeable`; ValueError also for a value that is no point of the curve."""
     refuse_forgeable(x)
     y = _y(x)
     square = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
@@ -34,7 +34,7 @@ def check_public_key(x: str) -> None:
 
 
 def _y(x: str) -> int:
-    """The y coordinate in a key; the highest bit, the sign of x, is left out."""
+    """The y coordinate of a key, without the highest bit (the sign of x)."""
     try:
         raw = base64.b64decode(x + "=", altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

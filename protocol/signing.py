@@ -1,4 +1,4 @@
-"""Signed documents: compact JWS with EdDSA over Ed25519 (RFC 7515, RFC 8037), and who may sign what.
+"""Signs and opens documents (compact JWS, EdDSA over Ed25519: RFC 7515, RFC 8037), and checks each key's rights.
 
 A signature alone is not enough: the document names the exact topic it was signed for (``audience``) and its
 kind (``typ``), so that a good signature cannot be moved elsewhere.
@@ -41,7 +41,7 @@ class _Ed25519ByItsOldName(EdDSAAlgorithm):
 
 
 class _OurRegistry(jws.JWSRegistry):
-    """Knows our one algorithm, and documents as large as codec.LIMITS allows (the library stops at 128 kB)."""
+    """Allows one algorithm, and documents as large as codec.LIMITS (the library stops at 128 kB)."""
 
     algorithms: ClassVar[dict[str, JWSAlgModel]] = {_ALGORITHM: _Ed25519ByItsOldName()}  # type: ignore[misc]
     max_payload_length = codec.MAX_PACKET_BYTES
@@ -66,7 +66,7 @@ class SigningKey:
 
     @classmethod
     def load(cls, path: Path) -> "SigningKey":
-        """Read a key file. ValueError says what is wrong with it, also when others may read it."""
+        """Read a key file. ValueError names its fault, also if other users can read it."""
         mode = path.stat().st_mode & 0o777
         if mode & 0o077:
             raise ValueError(f"{path}: mode {mode:04o} lets others read a private key; chmod 600 it")
@@ -87,28 +87,29 @@ class SigningKey:
             json.dump({**self._key.as_dict(private=True), "kid": self.kid}, file)
 
     def trusted(self, role: KeyRole, *, site: str | None = None, agent: str | None = None) -> TrustedKey:
-        """The public half, as others should trust it."""
+        """The public half, for others to trust."""
         return TrustedKey(
             kid=self.kid, x=str(self._key.as_dict(private=False)["x"]), role=role, site=site, agent=agent
         )
 
     def sign(self, document: DeclarationSet | AgentConfig | Command) -> bytes:
-        """The document as a compact JWS. ValueError if it is larger than a receiver would take."""
+        """Sign a document as a compact JWS. ValueError if it is larger than a receiver accepts."""
         payload = self.sign_bytes(_TYPES[type(document)], codec.encode(document))
         codec.check_size(type(document), payload)
         return payload
 
     def sign_bytes(self, typ: str, content: bytes) -> bytes:
-        """Any content as a compact JWS, for a document that does not travel. ``typ`` says what it is, so that its
-        signature cannot be used for anything else."""
+        """Sign any content as a compact JWS, for a document that does not travel. ``typ`` names its kind, so that the
+        signature fits no other.
+        """
         header = {"alg": _ALGORITHM, "kid": self.kid, "typ": typ}
         return jws.serialize_compact(header, content, self._key, registry=_registry).encode("ascii")
 
 
 class Keyring:
-    """The public keys a receiver trusts, and what each may say.
+    """The public keys that a receiver trusts.
 
-    ValueError for a key that is none, or for which others than its holder could sign.
+    ValueError for an invalid key, or one for which others than its holder could sign.
     """
 
     def __init__(self, keys: Iterable[TrustedKey]) -> None:
@@ -118,12 +119,12 @@ class Keyring:
         return kid in self._keys
 
     def signer(self, payload: bytes) -> TrustedKey | None:
-        """The trusted key that a JWS names. Whether it has signed it is for :meth:`open` to say."""
+        """The trusted key that a JWS names, without a check of its signature: that is :meth:`open`'s."""
         kid = _header(payload).get("kid")
         return self._keys[kid][0] if isinstance(kid, str) and kid in self._keys else None
 
     def open(self, kind: type[Signed], topic: str, payload: bytes) -> Signed:
-        """The document in a JWS that arrived on a topic, if its signer may say it there.
+        """Open the document in a JWS that arrived on a topic, if its signer may sign it for there.
 
         Raises :class:`Refused`: oversized, not_signed, wrong_algorithm, unknown_key, bad_signature,
         malformed, wrong_target or not_allowed.
@@ -137,7 +138,7 @@ class Keyring:
         return document
 
     def open_bytes(self, typ: str, payload: bytes) -> bytes:
-        """The content of a JWS that :meth:`SigningKey.sign_bytes` made; who may sign it is the caller's to judge.
+        """Open the content of a JWS of :meth:`SigningKey.sign_bytes`; the caller checks the signer's right.
 
         Raises :class:`Refused`: not_signed, wrong_algorithm, unknown_key, bad_signature or wrong_target (``typ``).
         """
@@ -161,7 +162,7 @@ class Keyring:
 
 
 def _public(key: TrustedKey) -> OKPKey:
-    """The key as the library has it; ValueError where its x is none, or is one that anybody could sign for."""
+    """The key in the library's form; ValueError if its x is invalid, or if anyone could sign for it."""
     try:
         refuse_forgeable(key.x)
     except ValueError as error:
@@ -177,7 +178,7 @@ def _header(payload: bytes) -> dict[str, Any]:
 
 
 def _check_allowed(key: TrustedKey, document: DeclarationSet | AgentConfig | Command) -> None:
-    """A district key speaks for the district; an agent's key for itself alone, and only to lock."""
+    """A district key signs for the district; an agent's key for that agent alone, and only to lock."""
     topic = topics.parse(document.audience)
     own = topic.kind is topics.TopicKind.DECLARATIONS and topic.agent is not None
     if key.role is KeyRole.DISTRICT:

@@ -13,7 +13,7 @@ _PAGE = re.compile(r"0|[1-9][0-9]{0,2}")
 
 
 class TopicKind(StrEnum):
-    """What a topic carries; its value is the topic's last part."""
+    """The kind of a topic's messages; its value is the topic's last part."""
 
     STATUS = "status"
     STATE = "state"
@@ -27,8 +27,9 @@ class TopicKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic taken apart. District declarations have neither site nor agent; a site's have no agent. ``page`` is
-    the number of a page of credentials, and only of that kind."""
+    """A parsed topic. District declarations have neither site nor agent; a site's have no agent. ``page`` is the
+    number of a page of credentials, for that kind only.
+    """
 
     kind: TopicKind
     site: str | None = None
@@ -41,7 +42,7 @@ class Topic:
 
 
 def check_name(name: str) -> str:
-    """A site's, agent's, zone's or door's name as it may stand in a topic; ValueError says what is wrong."""
+    """A site's, agent's, zone's or door's name, if a topic may hold it; else ValueError with the reason."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not a name: expected 1 to 48 of a-z, 0-9 and '-', not beginning with '-'")
     return name
@@ -79,7 +80,7 @@ def agents_of_site(kind: TopicKind, site: str) -> str:
 
 @lru_cache(maxsize=65536)
 def parse(topic: str) -> Topic:
-    """Take a topic apart; :class:`Refused` (unknown_topic) if it is not one of ours."""
+    """Parse a topic. Raises :class:`Refused` (unknown_topic) if it is not one of Doorward's."""
     parts = topic.split("/")
     if "/".join(parts[:2]) != ROOT or not 3 <= len(parts) <= 6:
         raise Refused(Reason.UNKNOWN_TOPIC, f"{topic!r} is not under {ROOT}")

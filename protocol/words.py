@@ -1,14 +1,14 @@
 """The field's own words, once: every closed vocabulary that travels on the wire.
 
 Vocabularies that may grow (event kinds, command kinds, SRP actions) travel as plain strings, so that an older
-program keeps and reports what a newer one says; the enums below are what this version knows.
+program keeps and reports the words of a newer one; the enums below are the words of this version.
 """
 
 from enum import StrEnum
 
 
 class DoorMode(StrEnum):
-    """What a door should do. Ordered: see :func:`strictest`."""
+    """The mode a door should be in. Ordered: see :func:`strictest`."""
 
     UNLOCKED = "unlocked"  # anyone may pass
     CONTROLLED = "controlled"  # locked, badges work
@@ -24,13 +24,13 @@ def strictest(first: DoorMode, *others: DoorMode) -> DoorMode:
 
 
 class Condition(StrEnum):
-    """What a door *is*, as its sensors show it. A word this version does not know reads as UNKNOWN."""
+    """What a door *is*, by its sensors. Reads a word of a newer version as UNKNOWN."""
 
     SECURE = "secure"  # closed contact and thrown bolt (where fitted), read after the lock was commanded
-    OPEN = "open"  # the contact is open and someone had the right to pass
+    OPEN = "open"  # the contact is open, and a person had the right to pass
     UNLATCHED = "unlatched"  # closed, but nothing holds it: lock released, or the bolt not (yet) thrown
     JAMMED = "jammed"  # lock commanded for longer than a bolt needs, closed, and the bolt is not thrown
-    FORCED = "forced"  # opened with nobody having the right to pass
+    FORCED = "forced"  # opened while no person had the right to pass
     HELD = "held"  # open for longer than its time
     TAMPERED = "tampered"  # a tamper switch is open: its other sensors prove nothing
     UNKNOWN = "unknown"  # no evidence, or evidence too old
@@ -41,14 +41,14 @@ class Condition(StrEnum):
 
 
 class Contact(StrEnum):
-    """A door position switch (DPS)."""
+    """The reading of a door position switch (DPS)."""
 
     CLOSED = "closed"
     OPEN = "open"
 
 
 class Bolt(StrEnum):
-    """A latch-bolt monitor."""
+    """The reading of a latch-bolt monitor."""
 
     THROWN = "thrown"
     RETRACTED = "retracted"
@@ -74,7 +74,7 @@ class ScopeKind(StrEnum):
 
 
 class Alarm(StrEnum):
-    """What needs a person. Raised and cleared by events, and listed with a door while it lasts."""
+    """A fault that needs a person. Events raise and clear it, and its door lists it while it lasts."""
 
     FORCED = "forced"
     HELD = "held"
@@ -85,22 +85,22 @@ class Alarm(StrEnum):
     READER_OFFLINE = "reader_offline"
     LINE_SILENT = "line_silent"
     FIRE = "fire"
-    DURESS = "duress"  # somebody was made to open the door: told to officers, never shown at the door
+    DURESS = "duress"  # a person was forced to open the door: shown to officers, never at the door
     LINE_CUT = "line_cut"  # a supervised line is open where it may not be
     LINE_SHORT = "line_short"
     MAINS_FAILED = "mains_failed"
     BATTERY_LOW = "battery_low"
     READER_POWER = "reader_power"
-    MAINTENANCE = "maintenance"  # the same alarm so often that the fault is the hardware's, not an intruder's
-    REX_HELD = "rex_held"  # a request to exit without end: meanwhile nobody's passing counts as forced
+    MAINTENANCE = "maintenance"  # one alarm so often that the hardware is at fault, not an intruder
+    REX_HELD = "rex_held"  # an endless request to exit: until it ends, no passage counts as forced
     OUTBOX_FILLING = "outbox_filling"
-    STORAGE_FAILED = "storage_failed"  # the agent's disk refuses: what it is told holds until its power goes
-    CONFIG_ROLLED_BACK = "config_rolled_back"  # an older one is used than central wants, until the next
+    STORAGE_FAILED = "storage_failed"  # the agent's disk refuses: new orders last until its power goes
+    CONFIG_ROLLED_BACK = "config_rolled_back"  # the agent uses an older one than central's, until the next
     CREDENTIALS_MISSING = "credentials_missing"  # some good badges open nothing, or a change of badges waits
 
 
 class Identification(StrEnum):
-    """What a person shows at a door."""
+    """The means by which a person identifies at a door."""
 
     CARD = "card"
     PIN = "pin"
@@ -109,10 +109,10 @@ class Identification(StrEnum):
 
 
 class Passback(StrEnum):
-    """What happens to a badge that enters an area it is in already, or comes from one it is not in."""
+    """The answer to a badge that enters an area it is already in, or leaves one it is not in."""
 
     OFF = "off"
-    SOFT = "soft"  # let in, and told
+    SOFT = "soft"  # let in, and reported
     HARD = "hard"  # denied
     TIMED = "timed"  # denied for a time after it entered
 
@@ -129,19 +129,19 @@ class Denial(StrEnum):
     OUTSIDE_SCHEDULE = "outside_schedule"
     DOOR_SECURED = "door_secured"  # a declaration holds the door; only override credentials pass
     READ_TOO_OLD = "read_too_old"
-    CLEARANCE_LAPSED = "clearance_lapsed"  # a background check, say, has run out: the badge is suspended
+    CLEARANCE_LAPSED = "clearance_lapsed"  # a background check, for example, has run out
     PIN_MISSING = "pin_missing"  # the card was good, and no PIN followed in time
     WRONG_PIN = "wrong_pin"
     CARD_MISSING = "card_missing"  # a PIN was entered where a card must come first
     READER_LOCKED_OUT = "reader_locked_out"  # too many wrong PINs here; the reader rests
     PASSBACK = "passback"  # the card is already inside the area, or has not left the one it must come from
-    FIRST_PERSON_MISSING = "first_person_missing"  # nobody who must be there first has come yet
+    FIRST_PERSON_MISSING = "first_person_missing"  # the person who must enter first has not come yet
     SECOND_PERSON_MISSING = "second_person_missing"  # two people must show their badges within seconds
     INTERLOCKED = "interlocked"  # the other door of the vestibule is not closed
 
 
 class EventKind(StrEnum):
-    """Kinds of event this version writes. Others are stored and shown as they came."""
+    """The kinds of event that this version writes. Others are stored and shown as they came."""
 
     AGENT_STARTED = "agent_started"
     AGENT_HEALTH = "agent_health"  # once a minute: memory, processor, outbox
@@ -165,45 +165,45 @@ class EventKind(StrEnum):
     CARD_READ_REFUSED = "card_read_refused"  # noise, missed or extra bits, a bad parity or checksum
     OVERRIDE_USED = "override_used"  # a responder's credential opened a secured door
     DURESS = "duress"  # a duress PIN was used; the door opened all the same
-    PASSBACK_NOTED = "passback_noted"  # soft anti-passback: let in, and told
+    PASSBACK_NOTED = "passback_noted"  # soft anti-passback: let in, and reported
     PASSBACK_FORGIVEN = "passback_forgiven"
     PASSBACK_UNGUARDED = "passback_unguarded"  # no reader leads back, so soft or hard anti-passback counts as off
     PIN_GUESSING = "pin_guessing"  # a keypad, or a card's PIN, rests again and again within a day
     FIRST_PERSON_CAME = "first_person_came"  # from now on the door follows its schedule
     SECOND_PERSON_AWAITED = "second_person_awaited"
-    HELD_WARNING = "held_warning"  # the door is warned at before it counts as held
-    CONFIG_CONFIRMED = "config_confirmed"  # the agent came up well with it: it is now the last good one
+    HELD_WARNING = "held_warning"  # the warning at a door before it counts as held
+    CONFIG_CONFIRMED = "config_confirmed"  # the agent runs well with it: it is now the last good one
     CONFIG_ROLLED_BACK = "config_rolled_back"
     READER_KEY_SET = "reader_key_set"  # a reader has a new secure channel key
-    READER_KEY_KEPT = "reader_key_kept"  # a reader did not take its new key, and works with the former one
-    WALK_TEST_BEGUN = "walk_test_begun"  # the agent's doors are walked with a person; it tells nothing meanwhile
+    READER_KEY_KEPT = "reader_key_kept"  # a reader rejected its new key, and works with the former one
+    WALK_TEST_BEGUN = "walk_test_begun"  # a person walks the agent's doors; it reports nothing until the end
     WALK_TEST_ENDED = "walk_test_ended"  # with the verdict and the fingerprint of the signed report
     EVENTS_DROPPED = "events_dropped"  # the outbox was full: how many, and between which numbers
 
 
 class CommandKind(StrEnum):
-    """Momentary acts."""
+    """The momentary acts on a door."""
 
     GRANT = "grant"  # open once, as a badge would; refused while the door is secured
-    TEST_LOCK = "test_lock"  # command the lock again and report what the sensors say
-    CLEAR_DURESS = "clear_duress"  # somebody has looked after the duress alarm of a door
-    FORGIVE_PASSBACK = "forgive_passback"  # forget where a cardholder is (data: cardholder), or everybody
+    TEST_LOCK = "test_lock"  # command the lock again and report the sensors
+    CLEAR_DURESS = "clear_duress"  # a person has dealt with the duress alarm of a door
+    FORGIVE_PASSBACK = "forgive_passback"  # forget where one cardholder (data: cardholder) is, or all
     ROTATE_READER_KEY = "rotate_reader_key"  # give a reader (data: reader) a new key, made by the agent
 
 
 class KeyRole(StrEnum):
-    """What a trusted key may sign."""
+    """The role of a trusted key: the documents it may sign."""
 
     DISTRICT = "district"  # declarations of the district and its sites, configuration, commands
     AGENT = "agent"  # its own lock-only declarations
 
 
 def door_mode_for(action: str, *, perimeter: bool) -> DoorMode | None:
-    """The mode an SRP action asks of a door, or None where it asks nothing.
+    """The mode that an SRP action requires of a door, or None if it requires none.
 
-    Lockdown secures every door, Secure the perimeter. Hold, Evacuate and Shelter tell people where to be and
-    never loosen a lock: egress is free in every mode, so a door need not be opened for people to leave.
-    An action this version does not know asks nothing.
+    Lockdown secures every door, Secure the perimeter. Hold, Evacuate and Shelter direct people and never loosen a
+    lock: egress is free in every mode, so a door need not be unlocked for people to leave. An unknown action requires
+    none.
     """
     if action == SrpAction.LOCKDOWN or (action == SrpAction.SECURE and perimeter):
         return DoorMode.SECURED

@@ -1,6 +1,6 @@
 """A whole district on one machine: broker, central, virtual schools with real agents, people and accounts.
 
-Every part is the real program in its own process, started as anybody would start it; what is virtual begins at
+Every part is the real program in its own process, started as a person would start it; what is virtual begins at
 the GPIO pins and the serial line. Talks to central over HTTP only.
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 from ground.free_port import free_port
 from simulators.district.api import ApiError, DistrictApi, wait_for_central
 from simulators.district.children import Children
-from simulators.district.make import AgentFolder, District, make_district
+from simulators.district.make import AgentFolder, MadeDistrict, make_district
 from simulators.district.plan import DistrictSize
 from simulators.orders.control import send_order
 
@@ -53,7 +53,7 @@ ROLES = {
 class Demo:
     """A running district, every door of it seen fresh."""
 
-    district: District
+    district: MadeDistrict
     address: str
     broker_port: int
     passwords: dict[str, str]
@@ -113,7 +113,7 @@ async def unless_a_child_dies(children: Children, work: Any) -> Any:
     working, dying = asyncio.ensure_future(work), asyncio.ensure_future(children.died())
     try:
         await asyncio.wait([working, dying], return_when=asyncio.FIRST_COMPLETED)
-        # A request that fails because its process died is told as that death, if it is known in time.
+        # A request that fails because its process died is reported as that death, if it is known in time.
         if working.done() and working.exception() is not None:
             await asyncio.wait([dying], timeout=1.0)
         return dying.result() if dying.done() else working.result()
@@ -204,7 +204,7 @@ async def _not_yet(demo: Demo) -> str:
     return ""
 
 
-def _sites(district: District) -> Iterable[str]:
+def _sites(district: MadeDistrict) -> Iterable[str]:
     return dict.fromkeys(agent.site for agent in district.agents)
 
 

@@ -34,7 +34,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 SETTLE_S = 6.0
-"""After a scenario with people: whoever had just held up a badge has passed, and their time is over."""
+"""After a scenario with people: people who had just held up a badge have passed."""
 
 _ROLE_HELP = {
     "administrator": "users, audit log, everything below",
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     folder: Path = (arguments.data or Path(tempfile.mkdtemp(prefix="doorward-demo-"))).resolve()
     code = EXIT_FAILED
     try:
-        code = asyncio.run(_until_told(folder, arguments, scenarios))
+        code = asyncio.run(_until_ended(folder, arguments, scenarios))
     except (ChildFailed, ApiError, OSError, ConfigError) as error:
         print(f"doorward demo: {error}", file=sys.stderr)
         code = EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILED
@@ -94,7 +94,7 @@ def _scenarios(arguments: argparse.Namespace) -> tuple[Scenario, ...]:
     return tuple(sorted(scenarios, key=lambda scenario: scenario.leaves_broken))
 
 
-async def _until_told(folder: Path, arguments: argparse.Namespace, scenarios: tuple[Scenario, ...]) -> int:
+async def _until_ended(folder: Path, arguments: argparse.Namespace, scenarios: tuple[Scenario, ...]) -> int:
     task = asyncio.ensure_future(_demo(folder, arguments, scenarios))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -120,12 +120,12 @@ async def _demo(folder: Path, arguments: argparse.Namespace, scenarios: tuple[Sc
         print(json.dumps(next(iter(found.values())) if len(found) == 1 else {"scenarios": found}))
     else:
         for scenario, result in zip(scenarios, results, strict=True):
-            _tell(scenario, result, sys.stdout)
+            _print_result(scenario, result, sys.stdout)
     return 0 if all(result.ok for result in results) else EXIT_FAILED
 
 
 async def _live(demo: Demo) -> None:
-    """Until somebody ends it."""
+    """Run until a person ends it."""
     begin_the_day(demo)
     sites = {agent.key: over_socket(agent.control) for agent in demo.district.agents}
     async with serving(sites, HOST, 0) as workbench:
@@ -182,7 +182,7 @@ def _command() -> str:
     return str(started) if started.name == "doorward" else "doorward"
 
 
-def _tell(scenario: Scenario, result: Result, out: TextIO) -> None:
+def _print_result(scenario: Scenario, result: Result, out: TextIO) -> None:
     for door in result.doors:
         took = "" if door.proven_ms is None else f"{door.proven_ms} ms"
         out.write(f"  {door.site + '/' + door.door:<40} {door.state:<8} {door.condition:<10} {took:>9}\n")

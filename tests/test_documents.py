@@ -1,5 +1,6 @@
-"""What the documents promise of themselves: links lead somewhere, decision records are dated and short."""
+"""What the documents promise: links lead somewhere, decision records are dated, docstrings say something."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -41,3 +42,17 @@ def test_every_file_of_the_source_that_a_page_names_exists(page: Path) -> None:
     named = set(re.findall(rf"`((?:{rooms})/[\w./-]+\.\w+)", page.read_text(encoding="utf-8")))
     lost = sorted(name for name in named if not (ROOT / name).exists())
     assert not lost
+
+
+PLAIN_ROOMS = ("bench", "central", "protocol")
+
+
+def test_a_docstring_has_four_words_or_is_left_out() -> None:
+    empty = []
+    for path in (path for room in PLAIN_ROOMS for path in sorted((ROOT / room).rglob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                said = ast.get_docstring(node)
+                if said is not None and len(said.split()) < 4:
+                    empty.append(f"{path.relative_to(ROOT)}: {said!r}")
+    assert not empty

@@ -1,4 +1,4 @@
-"""What each agent is to know, as a signed configuration whose version rises only when its content changes."""
+"""Makes each agent's signed configuration, whose version rises only when its content changes."""
 
 import hashlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 from sqlalchemy import Engine, select
 
-from central.agents.credential_pages import Page, Share, Shares, TooMany
+from central.agents.credential_pages import EncodedPage, Share, Shares, TooMany
 from central.district.inventory import Agent, Inventory
 from central.people import audit
 from central.records.engine import writing
@@ -26,24 +26,25 @@ class BundleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """An agent's configuration, ready to be published. ``former_pages``: how many pages of credentials the broker may
-    remember of former ones."""
+    """An agent's configuration, ready to publish. ``former_pages``: how many credential pages of former ones the
+    broker may still hold.
+    """
 
     site: str
     agent: str
     version: int
     jws: bytes
-    pages: tuple[Page, ...] = ()
+    pages: tuple[EncodedPage, ...] = ()
     former_pages: int = 0
 
     @property
     def topic(self) -> str:
-        """Where it goes."""
         return topics.of_agent(TopicKind.CONFIG, self.site, self.agent)
 
     def documents(self) -> Iterator[tuple[str, bytes]]:
-        """All that the broker is to remember, in the order in which it is to be published: topic and bytes. The pages
-        come before the configuration that names them; one no longer used is taken back by no bytes at all."""
+        """Topic and bytes of all that the broker must keep, in publishing order: pages before the configuration that
+        names them. Empty bytes clear a page that is no longer used.
+        """
         for page in self.pages:
             yield topics.credential_page(self.site, self.agent, page.number), page.payload
         for number in range(len(self.pages), self.former_pages):
@@ -54,9 +55,9 @@ class Bundle:
 def agent_config(
     inventory: Inventory, agent: Agent, district: TrustedKey, share: Share, version: int = 1
 ) -> AgentConfig:
-    """What an agent is to know: its doors, the rules of these doors, and its share of the credentials.
+    """The configuration of an agent: its doors, the rules of these doors, and its share of the credentials.
 
-    It trusts the district's key and those of all agents of its site. Pure.
+    The agent trusts the district's key and those of all agents of its site. Pure.
     """
     site = inventory.sites[agent.site]
     mine = {door.door for door in agent.doors}
@@ -83,11 +84,10 @@ def agent_config(
 
 
 def bundles(engine: Engine, inventory: Inventory, key: SigningKey, now_ms: int) -> dict[tuple[str, str], Bundle]:
-    """The configuration of every agent, by (site, agent); versions are kept in the records.
+    """Make the configuration of every agent, by (site, agent); the records keep the versions.
 
     A new version is at least ``now_ms`` (UTC) in seconds: agents refuse an older one, and records may be lost.
-
-    Raises :class:`BundleError` if one cannot be made, before any is stored.
+    Raises :class:`BundleError` if any cannot be made, before it stores any.
     """
     district = key.trusted(KeyRole.DISTRICT)
     if any(agent.key.kid == key.kid for agent in inventory.agents.values()):
@@ -124,10 +124,10 @@ def bundles(engine: Engine, inventory: Inventory, key: SigningKey, now_ms: int) 
 
 
 def publish_again(engine: Engine, now_ms: int, who: str, only: tuple[str, str] | None = None) -> int:
-    """Have every agent's configuration (or that of ``only`` (site, agent)) made anew with a newer version, though its
-    content is the same: by :func:`bundles`, as central starts. How many there are. ``who`` asks is in the audit log.
+    """Have :func:`bundles` give every agent's configuration, or that of ``only`` (site, agent), a newer version at
+    central's next start though its content is the same. Returns their number; the audit log keeps ``who`` asked.
 
-    For agents that have rolled one back: they refuse that version, and wait for a newer one.
+    For agents that rolled a configuration back: they refuse that version and wait for a newer one.
     """
     asked = config_bundles.update().values(digest="")
     if only is not None:

@@ -1,6 +1,6 @@
-"""Momentary acts on a door: opens it once, tests its lock, and so on. Signed for one agent, short-lived, and audited.
+"""Sends momentary acts on a door: open once, test the lock, and so on. Signed for one agent, short-lived, audited.
 
-The answer is the agent's: a ``command_done`` or ``message_refused`` event that carries the command's id.
+The agent answers: a ``command_done`` or ``message_refused`` event that carries the command's id.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from protocol.topics import TopicKind
 from protocol.words import CommandKind
 
 LIFE_MS = 10_000
-"""How long a command holds. Longer than a network takes, shorter than a person waits."""
+"""How long a command is valid: longer than a network takes, shorter than a person waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class CommandService:
     async def send(
         self, site: str, door: str, kind: CommandKind, by: str, data: Mapping[str, str] | None = None
     ) -> SentCommand:
-        """Send one, with the ``data`` its kind asks for.
+        """Audit, sign and send a command with the ``data`` that its kind needs.
 
-        KeyError if there is no such door, NotConnected if it was not sent, or not surely.
+        KeyError if there is no such door, NotConnected if it may not have been sent.
         """
         agent = self._inventory.doors[site, door].agent
         now_ms = self._clock.utc_ms()

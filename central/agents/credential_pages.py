@@ -1,7 +1,7 @@
-"""The credentials of each agent: a few in its configuration, many in pages by the first bits of their tokens.
+"""Selects each agent's credentials: a few go into its configuration, many into pages by their tokens' first bits.
 
-Pure. One cardholder who changes changes one page. What many agents share is encoded once, and a page's bytes depend
-on nothing but its number and its credentials, so that the agents of a school have the same pages.
+Pure. A change to one cardholder changes one page. Each credential is encoded once for all agents, and a page's bytes
+depend only on its number and its credentials, so that the agents of a school share pages.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ from protocol.codec import LIMITS
 from protocol.messages import MOST_PAGES, Credential, CredentialPage
 
 MOST_CREDENTIALS = 250_000
-"""What one agent holds."""
+"""The most credentials of one agent."""
 
 INLINE_MOST = 2_000
-"""Up to so many credentials travel in the configuration itself."""
+"""Up to this many credentials travel in the configuration itself."""
 
 PAGE_HOLDS = 1_000
 """Credentials of a page, on average: some 200 KB."""
@@ -30,30 +30,30 @@ class TooMany(ValueError):  # noqa: N818 - says what is wrong
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A page as it travels, and the digest that the configuration names it by."""
+class EncodedPage:
+    """A page as it travels, with the digest that the configuration lists."""
 
     number: int
     payload: bytes = field(repr=False)
     digest: str
 
     @classmethod
-    def of(cls, number: int, bodies: Iterable[bytes]) -> "Page":
-        """The page of some credentials, each encoded, in the order of their tokens."""
+    def of(cls, number: int, bodies: Iterable[bytes]) -> "EncodedPage":
+        """Join encoded credentials, in the order of their tokens, to a page."""
         payload = b'{"page":%d,"credentials":[%b]}' % (number, b",".join(bodies))
         return cls(number, payload, hashlib.sha256(payload).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one agent needs of the district's credentials: either of the two."""
+    """One agent's credentials: inline or in pages, never both."""
 
     inline: tuple[Credential, ...] = ()
-    pages: tuple[Page, ...] = ()
+    pages: tuple[EncodedPage, ...] = ()
 
 
 class Shares:
-    """Gives each agent its share. Agents that serve the same groups get the very same one."""
+    """Gives each agent its share. Agents that serve the same groups get the same object."""
 
     def __init__(self, credentials: tuple[Credential, ...]) -> None:
         self._credentials = credentials
@@ -65,7 +65,7 @@ class Shares:
                 self._members.setdefault(group, []).append(number)
 
     def of(self, groups: Iterable[str]) -> Share:
-        """The share of an agent whose rules are of these groups. Raises :class:`TooMany`."""
+        """The share of an agent whose rules name these groups. Raises :class:`TooMany`."""
         key = frozenset(groups)
         share = self._made.get(key)
         if share is None:
@@ -92,13 +92,13 @@ class Shares:
         return body
 
 
-def _pages(ordered: list[tuple[str, bytes]], count: int) -> tuple[Page, ...]:
-    """Credentials by token, on that many pages, a power of two; on more if one page would be too large."""
+def _pages(ordered: list[tuple[str, bytes]], count: int) -> tuple[EncodedPage, ...]:
+    """Spread credentials by token over ``count`` pages (a power of two), or over more if one page is too large."""
     shift = 12 - (count.bit_length() - 1)
     on_page: list[list[bytes]] = [[] for _ in range(count)]
     for token, body in ordered:
         on_page[int(token[:3], 16) >> shift].append(body)
-    pages = tuple(Page.of(number, bodies) for number, bodies in enumerate(on_page))
+    pages = tuple(EncodedPage.of(number, bodies) for number, bodies in enumerate(on_page))
     if all(len(page.payload) <= LIMITS[CredentialPage] for page in pages):
         return pages
     if count == MOST_PAGES:

@@ -1,16 +1,16 @@
-"""Central's side of the wire: hears every agent, hands each message to whom it concerns, and speaks for central.
+"""Central's side of the wire: receives from every agent, passes each message to its part, and sends for central.
 
-It owns the MQTT link and knows what kind of message a topic carries. What the messages mean is decided by the
-fleet, the ingest and whoever takes the agents' own declarations.
+It owns the MQTT link and knows what kind of message a topic carries. The fleet, the ingest and the declarations
+decide what the messages mean.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from central.events.ingest import Ingest
-from central.events.refusals import Refusals
+from central.events.ingest import Commit, Ingest
+from central.events.refusal_log import RefusalLog
 from central.fleet.fleet import Fleet
 from ground.clock import Clock
 from protocol import codec, topics
@@ -24,13 +24,13 @@ log = logging.getLogger(__name__)
 CLIENT_ID = "doorward-central"
 
 ACKS_IN_FLIGHT = 8
-"""Acknowledgements under way at a time; later ones for the same stream overtake those that still wait. Well under
-the 20 messages that paho lets be in flight: a lockdown must not queue behind acknowledgements."""
+"""Acknowledgements in flight at a time; a later one for the same stream replaces one that still waits. Well under
+paho's limit of 20 messages in flight: a lockdown must not queue behind acknowledgements."""
 
 DECLARED_WITHIN_S = 5.0
 DOCUMENT_WITHIN_S = 30.0
-"""How long a broker may take to have a set of declarations, and a page or a configuration, before it is sent again: a
-whole district's pages go at once through a broker that has just come back."""
+"""How long a broker may take to confirm a set of declarations, and a page or configuration, before central sends it
+again: a whole district's pages go at once through a broker that has just come back."""
 
 AGAIN_AFTER_S = 0.5
 """The pause before a document that was late is sent again."""
@@ -38,18 +38,13 @@ AGAIN_AFTER_S = 0.5
 SUBSCRIPTIONS = (
     Subscription(topics.every_agent(TopicKind.STATUS), 1),
     Subscription(topics.every_agent(TopicKind.DECLARATIONS), 1),
-    Subscription(topics.every_agent(TopicKind.STATE), 0),  # one that is late is worth nothing
+    Subscription(topics.every_agent(TopicKind.STATE), 0),  # a late snapshot is worthless
     Subscription(topics.every_agent(TopicKind.EVENTS), 1),
 )
 
 
 class Wire:
-    """Everything but :meth:`acknowledge` is to be called on the event loop that runs :meth:`run`.
-
-    ``on_agent_declarations`` gets what a site declared by itself: site, agent, topic, the JWS as it came, and
-    whether it came out of the broker's memory. ``retained_documents`` names all that a broker should remember of
-    central (topic, JWS); it is all published at each connection, since a broker may forget.
-    """
+    """Call everything but :meth:`acknowledge` on the event loop that runs :meth:`run`."""
 
     def __init__(
         self,
@@ -58,17 +53,15 @@ class Wire:
         ingest: Ingest,
         clock: Clock,
         *,
-        on_agent_declarations: Callable[[str, str, str, bytes, bool], None],
-        retained_documents: Callable[[], Iterable[tuple[str, bytes]]],
-        refusals: Refusals | None = None,
+        refusals: RefusalLog | None = None,
         client_id: str = CLIENT_ID,
     ) -> None:
-        self.refusals = refusals or Refusals()
+        self.refusals = refusals or RefusalLog()
         self._fleet = fleet
         self._ingest = ingest
         self._clock = clock
-        self._on_agent_declarations = on_agent_declarations
-        self._retained_documents = retained_documents
+        self._listeners: list[Callable[[str, str, str, bytes], None]] = []
+        self._remembered: list[Callable[[], Iterable[tuple[str, bytes]]]] = []
         self._link = MqttLink(
             address,
             client_id,
@@ -78,12 +71,22 @@ class Wire:
         )
         self._published_since_greeting: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._acks: dict[tuple[str, str, str], int] = {}  # what is still to be acknowledged, the newest of a stream
+        self._acks: dict[tuple[str, str, str], int] = {}  # not yet sent: the newest seq of each (site, agent, stream)
         self._acks_under_way: set[asyncio.Task[None]] = set()
+
+    def listen(self, listener: Callable[[str, str, str, bytes], None]) -> None:
+        """Call a function with every set that an agent declared by itself: site, agent, topic, JWS. It may raise
+        Refused.
+        """
+        self._listeners.append(listener)
+
+    def remember(self, documents: Callable[[], Iterable[tuple[str, bytes]]]) -> None:
+        """Publish these (topic, JWS) retained at every connection, since a broker may forget."""
+        self._remembered.append(documents)
 
     @property
     def connected(self) -> bool:
-        """Whether a broker takes our messages now, as far as we know."""
+        """Whether the link to a broker is up, as far as known."""
         return self._link.connected
 
     async def wait_connected(self) -> None:
@@ -100,13 +103,13 @@ class Wire:
             for task in self._acks_under_way:
                 task.cancel()
 
-    # --- what central says -----------------------------------------------------------------------------------
+    # --- sending ---------------------------------------------------------------------------------------------
 
     async def publish_document(self, topic: str, jws: bytes) -> bool:
         """Publish a declaration set or a configuration, retained; it is on the socket before this first waits.
 
-        Returns once the broker has it. False: there is no broker now, or it may not have arrived. Nothing is
-        lost then: the next connection publishes every retained document.
+        Returns once the broker confirms it. False: it may not have arrived. The next connection then publishes it
+        with every other retained document.
         """
         self._published_since_greeting.add(topic)
         try:
@@ -117,24 +120,24 @@ class Wire:
         return True
 
     async def publish_command(self, site: str, agent: str, jws: bytes) -> None:
-        """Publish a momentary act, never retained. Raises NotConnected: then it was not sent, or not surely."""
+        """Publish a momentary act, never retained. Raises NotConnected if it may not have been sent."""
         await self._link.publish(topics.of_agent(TopicKind.COMMAND, site, agent), jws, qos=1, retain=False)
 
-    def acknowledge(self, site: str, agent: str, ack: EventAck) -> None:
-        """Tell an agent how far its stream is committed. From any thread; lost if the link is down, as it may be:
-        the agent sends again and is answered again.
+    def acknowledge(self, commit: Commit) -> None:
+        """Send each agent the seq up to which its stream is committed. From any thread. Lost while the link is down:
+        the agent then sends its events again, and gets another answer.
         """
         loop = self._loop
         if loop is None:
             return
         try:
-            loop.call_soon_threadsafe(self._queue_ack, site, agent, ack)
+            loop.call_soon_threadsafe(self._queue_acks, commit.cursors)
         except RuntimeError:  # the loop has just ended, and central with it
             log.debug("no loop to acknowledge on")
 
-    def _queue_ack(self, site: str, agent: str, ack: EventAck) -> None:
-        self._acks[site, agent, ack.stream] = ack.committed
-        if len(self._acks_under_way) < ACKS_IN_FLIGHT:
+    def _queue_acks(self, cursors: Mapping[tuple[str, str, str], int]) -> None:
+        self._acks.update(cursors)
+        for _ in range(min(len(cursors), ACKS_IN_FLIGHT - len(self._acks_under_way))):
             task = asyncio.ensure_future(self._send_acks())
             self._acks_under_way.add(task)
             task.add_done_callback(self._acks_under_way.discard)
@@ -146,17 +149,17 @@ class Wire:
             try:
                 await self._link.publish(topics.of_agent(TopicKind.EVENTS_ACK, site, agent), payload, qos=1)
             except NotConnected:
-                self._acks.clear()  # every agent will send again, and hear then
+                self._acks.clear()  # every agent will send again, and get an answer then
 
     async def _greet(self) -> None:
-        """Give the broker every retained document, declarations first; but none that is newer there already.
+        """Publish every retained document, declarations first, except those published since this connection began.
 
-        One the broker is late with is sent again, and the greeting goes on for as long as the link is up: what was
-        left out would be missing until the link drops, which may be weeks.
+        A document that the broker does not confirm in time goes out again while the link is up: otherwise it would
+        be missing until the next connection, which may be weeks away.
         """
         published: set[str] = set()
         self._published_since_greeting = published
-        documents = list(self._retained_documents())
+        documents = [document for documents in self._remembered for document in documents()]
         left = (
             deque(document for document in documents if _is_declared(document[0])),
             deque(document for document in documents if not _is_declared(document[0])),
@@ -164,13 +167,13 @@ class Wire:
         while kind := left[0] or left[1]:
             topic, jws = kind.popleft()
             if published is not self._published_since_greeting:
-                return  # another connection is being greeted
+                return  # a newer connection has its own greeting
             if topic not in published and not await self._give(topic, jws):
                 kind.append((topic, jws))
         log.info("on the wire; %d documents published", len(documents))
 
     async def _give(self, topic: str, jws: bytes) -> bool:
-        """Whether the broker has it. False: it is late, though the link is up. NotConnected: it is not."""
+        """Publish; False if the broker is late to confirm. Raises NotConnected once the link is down."""
         within_s = DECLARED_WITHIN_S if _is_declared(topic) else DOCUMENT_WITHIN_S
         try:
             await self._link.publish(topic, jws, qos=1, retain=True, within_s=within_s)
@@ -182,7 +185,7 @@ class Wire:
             return False
         return True
 
-    # --- what central hears ----------------------------------------------------------------------------------
+    # --- receiving -------------------------------------------------------------------------------------------
 
     def _dispatch(self, incoming: Incoming) -> None:
         try:
@@ -209,7 +212,8 @@ class Wire:
                     site, agent, status, retained=incoming.retained, now_ms=self._clock.mono_ms()
                 )
             case TopicKind.DECLARATIONS:
-                self._on_agent_declarations(site, agent, incoming.topic, incoming.payload, incoming.retained)
+                for listener in self._listeners:
+                    listener(site, agent, incoming.topic, incoming.payload)
             case _:
                 raise Refused(Reason.UNKNOWN_TOPIC, "central speaks here, agents do not")
 

@@ -1,1 +1,1 @@
-"""Central over HTTP: routes, who may use them, and how they answer. Decides nothing that the services do not."""
+"""Central over HTTP: routes, the rights they need, and their answers. The services decide."""

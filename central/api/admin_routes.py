@@ -1,4 +1,4 @@
-"""People, and what they did."""
+"""Routes of accounts and of the audit log."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -10,9 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from typing_extensions import TypedDict
 
 from central.api.answers import encoded
-from central.api.problems import Problem, documented
+from central.api.problems import HttpProblem, documented
 from central.api.security import Administrator, Auditor
-from central.api.services import Central
+from central.api.services import Parts
 from central.api.strict import ByValue, InDigits, StrictBody, StrictRoute
 from central.people.accounts import LONGEST_PASSWORD, SHORTEST_PASSWORD, AccountError, User
 from central.people.audit import AuditEntry
@@ -25,7 +25,7 @@ _STATUSES = {"no_such_user": 404, "user_exists": 409, "last_administrator": 409}
 
 
 class UserView(BaseModel):
-    """An account."""
+    """A person's account, without its password."""
 
     username: str
     role: Role
@@ -34,7 +34,7 @@ class UserView(BaseModel):
 
 
 class NewUser(StrictBody):
-    """A new account."""
+    """The account to add, with its first password."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"username": "duty-officer", "role": "officer", "password": "12 or more"}]},
@@ -46,7 +46,7 @@ class NewUser(StrictBody):
 
 
 class UserChange(StrictBody):
-    """What to change; what is absent stays."""
+    """The fields to change; absent ones stay."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"disabled": True}]})
 
@@ -56,7 +56,7 @@ class UserChange(StrictBody):
 
 
 class AuditEntryView(TypedDict):
-    """Who did what. ``hash`` chains it to the entry before."""
+    """One act of a person. ``hash`` chains it to the entry before."""
 
     seq: int
     at_ms: int
@@ -77,16 +77,16 @@ class AuditVerdict(BaseModel):
 
 
 @router.get("/users", tags=["people"], summary="All accounts", responses=documented(401, 403))
-async def users(central: Central, _: Administrator) -> list[UserView]:
-    """By name."""
+async def users(central: Parts, _: Administrator) -> list[UserView]:
+    """All accounts, ordered by name."""
     return [_view(user) for user in await run_in_threadpool(central.accounts.users)]
 
 
 @router.post(
     "/users", tags=["people"], summary="Add an account", status_code=201, responses=documented(401, 403, 409, 413)
 )
-async def add_user(body: NewUser, central: Central, who: Administrator) -> UserView:
-    """409 ``user_exists``."""
+async def add_user(body: NewUser, central: Parts, who: Administrator) -> UserView:
+    """Answers 409 ``user_exists`` if the name is taken."""
     try:
         add = central.accounts.add_user
         return _view(await run_in_threadpool(add, body.username, body.role, body.password, who.username))
@@ -101,9 +101,9 @@ async def add_user(body: NewUser, central: Central, who: Administrator) -> UserV
     responses=documented(401, 403, 404, 409, 413),
 )
 async def change_user(
-    username: Annotated[str, Path(max_length=48)], body: UserChange, central: Central, who: Administrator
+    username: Annotated[str, Path(max_length=48)], body: UserChange, central: Parts, who: Administrator
 ) -> UserView:
-    """Role, password, disabled or not. 409 ``last_administrator``: somebody must be able to administer."""
+    """Change role, password, or whether it is disabled. 409 ``last_administrator``: one must remain."""
     try:
         user = await run_in_threadpool(
             central.accounts.change_user,
@@ -126,20 +126,20 @@ async def change_user(
     responses=documented(401, 403),
 )
 async def audit(
-    central: Central,
+    central: Parts,
     _: Auditor,
     limit: Annotated[int, Query(ge=1, le=1_000), InDigits] = 100,
     before_seq: Annotated[int | None, Query(ge=0, le=2**62, description="The last page's last seq"), InDigits] = None,
 ) -> Response:
-    """The newest first."""
+    """A page of entries, newest first."""
     return encoded([_entry(entry) for entry in await run_in_threadpool(central.audit.latest, limit, before_seq)])
 
 
 @router.get(
     "/audit/verify", tags=["people"], summary="Whether the audit log was changed", responses=documented(401, 403)
 )
-async def verify(central: Central, _: Auditor) -> AuditVerdict:
-    """Follows the chain from its beginning. That newest entries were cut off shows only in ``head``: note it."""
+async def verify(central: Parts, _: Auditor) -> AuditVerdict:
+    """Follows the chain from its beginning. Missing newest entries show only in ``head``: note it elsewhere."""
     verdict = await run_in_threadpool(central.audit.verify)
     return AuditVerdict(ok=verdict.ok, entries=verdict.entries, first_bad=verdict.first_bad, head=verdict.head)
 
@@ -152,5 +152,5 @@ def _entry(entry: AuditEntry) -> dict[str, Any]:
     return {**asdict(entry), "detail": msgspec.Raw(entry.detail.encode())}
 
 
-def _problem(error: AccountError) -> Problem:
-    return Problem(_STATUSES.get(error.kind, 422), f"{error}.", error.kind)
+def _problem(error: AccountError) -> HttpProblem:
+    return HttpProblem(_STATUSES.get(error.kind, 422), f"{error}.", error.kind)

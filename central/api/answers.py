@@ -1,4 +1,4 @@
-"""Views to bytes, without a detour over models: a site's doors, or a district's, are encoded in one go."""
+"""Encodes views without a detour over models: a site's or district's doors at once."""
 
 from typing import Any
 

@@ -47,7 +47,7 @@ _TAGS = [
 
 
 def create_application(services: Services, *, console: Path = CONSOLE) -> FastAPI:
-    """The application over some services. ``console``: the folder served at /."""
+    """Build the application on these services. ``console``: the folder served at /."""
     app = FastAPI(
         title="Doorward central",
         version="1",

@@ -1,4 +1,4 @@
-"""Declaring, releasing, and following how far the doors have got."""
+"""Routes to declare, to release, and to follow each door's closure."""
 
 from typing import Annotated, Literal
 
@@ -7,9 +7,9 @@ from pydantic import ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from central.api.answers import encoded
-from central.api.problems import Problem, documented
+from central.api.problems import HttpProblem, documented
 from central.api.security import Declarer, Releaser, SignedIn
-from central.api.services import Central, Services
+from central.api.services import Parts, Services
 from central.api.strict import ByValue, InDigits, StrictBody, StrictRoute, TrueOrFalse
 from central.declarations.records import DeclarationRecord
 from central.declarations.release import ReleaseRefused
@@ -26,13 +26,13 @@ Id = Annotated[str, Path(description="A declaration's id", max_length=200)]
 
 
 class DistrictScope(StrictBody):
-    """All schools."""
+    """All schools of the district."""
 
     kind: Literal[ScopeKind.DISTRICT]
 
 
 class SiteScope(StrictBody):
-    """One school."""
+    """One school of the district."""
 
     kind: Literal[ScopeKind.SITE]
     site: Name
@@ -55,7 +55,7 @@ class DoorScope(StrictBody):
 
 
 class DeclareBody(StrictBody):
-    """What to declare. ``drill`` must be said: nobody may take the one for the other."""
+    """The declaration to make. ``drill`` has no default: a drill must never pass for a real one, nor the reverse."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -87,9 +87,9 @@ class DeclareBody(StrictBody):
     response_model=DeclarationView,
     responses=documented(401, 403, 404, 409, 413),
 )
-async def declare(body: DeclareBody, central: Central, who: Declarer) -> Response:
-    """Any role may. Committed and on its way to every agent when this answers; how far the doors have got is in
-    ``closure``, there and in the live stream. 404 ``no_such_scope``.
+async def declare(body: DeclareBody, central: Parts, who: Declarer) -> Response:
+    """Any role may. When this answers, the declaration is committed and on its way to every agent; ``closure``, here
+    and in the live stream, counts the doors proven so far. 404 ``no_such_scope``.
     """
     scope = Scope(**body.scope.model_dump())
     try:
@@ -98,20 +98,20 @@ async def declare(body: DeclareBody, central: Central, who: Declarer) -> Respons
         )
     except DeclarationRefused as refused:
         status = 404 if refused.kind == "no_such_scope" else 409
-        raise Problem(status, f"{refused}.", refused.kind) from None
+        raise HttpProblem(status, f"{refused}.", refused.kind) from None
     return encoded(central.views.declaration(record), 201)
 
 
 @router.get("", summary="The declarations", response_model=list[DeclarationView], responses=documented(401))
 async def declarations(
-    central: Central,
+    central: Parts,
     _: SignedIn,
     active: Annotated[
         bool | None, Query(description="true: that hold; false: ended; absent: both"), TrueOrFalse
     ] = None,
     limit: Annotated[int, Query(ge=1, le=500), InDigits] = 100,
 ) -> Response:
-    """The newest first."""
+    """A page of declarations, newest first."""
     if active is True:
         return encoded([central.views.declaration(one) for one in reversed(central.declarations.active[-limit:])])
     records = await run_in_threadpool(central.declarations.latest, limit, ended_only=active is False)
@@ -127,12 +127,12 @@ async def declarations(
     response_model=DeclarationDetail,
     responses=documented(401, 404),
 )
-async def declaration(id: Id, central: Central, _: SignedIn) -> Response:  # noqa: A002 - the path's own word
-    """Each door it covers: proven, pending or failed, and why."""
+async def declaration(id: Id, central: Parts, _: SignedIn) -> Response:  # noqa: A002 - the path's own word
+    """The declaration, and each door it covers: proven, pending or failed, and why."""
     try:
         record = await run_in_threadpool(central.declarations.get, id)
     except NoSuchDeclaration as missing:
-        raise Problem(404, f"{missing}.") from None
+        raise HttpProblem(404, f"{missing}.") from None
     view = await _view(central, record)
     return encoded({**view, "doors": central.views.rows(record.id, central.clock.mono_ms())})
 
@@ -143,16 +143,16 @@ async def declaration(id: Id, central: Central, _: SignedIn) -> Response:  # noq
     response_model=DeclarationView,
     responses=documented(401, 403, 404, 409),
 )
-async def release(id: Id, central: Central, who: Releaser) -> Response:  # noqa: A002
-    """A drill ends. A real one needs two: the first to ask requests it, a second, different person ends it.
+async def release(id: Id, central: Parts, who: Releaser) -> Response:  # noqa: A002
+    """A drill ends at once. A real declaration needs two people: the first requests the release, a second ends it.
     409 ``same_person`` if the first asks again, 409 ``already_ended``.
     """
     try:
         record = await central.declarations.agree(id, who.username)
     except NoSuchDeclaration as missing:
-        raise Problem(404, f"{missing}.") from None
+        raise HttpProblem(404, f"{missing}.") from None
     except ReleaseRefused as refused:
-        raise Problem(409, f"{refused}.", refused.kind) from None
+        raise HttpProblem(409, f"{refused}.", refused.kind) from None
     return encoded(await _view(central, record))
 
 
@@ -162,14 +162,14 @@ async def release(id: Id, central: Central, who: Releaser) -> Response:  # noqa:
     response_model=DeclarationView,
     responses=documented(401, 403, 404, 409),
 )
-async def withdraw(id: Id, central: Central, who: Releaser) -> Response:  # noqa: A002
-    """Whoever may release may also take a request back. 409 ``not_requested``, 409 ``already_ended``."""
+async def withdraw(id: Id, central: Parts, who: Releaser) -> Response:  # noqa: A002
+    """Any person with the right to release may withdraw a request. 409 ``not_requested``, ``already_ended``."""
     try:
         record = await central.declarations.withdraw(id, who.username)
     except NoSuchDeclaration as missing:
-        raise Problem(404, f"{missing}.") from None
+        raise HttpProblem(404, f"{missing}.") from None
     except ReleaseRefused as refused:
-        raise Problem(409, f"{refused}.", refused.kind) from None
+        raise HttpProblem(409, f"{refused}.", refused.kind) from None
     return encoded(await _view(central, record))
 
 
@@ -181,5 +181,5 @@ async def _view(central: Services, record: DeclarationRecord) -> DeclarationView
 
 
 def _printable(text: str) -> str:
-    """Without control characters, which no database or log needs."""
+    """Replace control characters by spaces: no database or log needs them."""
     return "".join(character if character.isprintable() else " " for character in text).strip()

@@ -1,4 +1,4 @@
-"""The district as it is now: overview, sites, doors; and momentary acts on a door."""
+"""Routes of the district as it is now (overview, sites, doors) and of momentary acts on a door."""
 
 from typing import Annotated, Literal
 
@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from central.api.answers import encoded
-from central.api.problems import Problem, documented
+from central.api.problems import HttpProblem, documented
 from central.api.security import Commander, SignedIn
-from central.api.services import Central
+from central.api.services import Parts
 from central.api.strict import StrictBody, StrictRoute
 from central.live.view_types import DoorDetail, Overview, SiteView
 from central.live.views import stored_event
@@ -26,7 +26,7 @@ DoorName = Annotated[str, Path(description="A door's name, unique within its sit
 
 
 class HealthView(BaseModel):
-    """How central is. ``problems``: sentences, none if ok."""
+    """Central's own condition. ``problems``: sentences for people; none if ok."""
 
     ok: bool
     broker_connected: bool
@@ -47,19 +47,19 @@ class Grant(StrictBody):
 
 
 class TestLock(StrictBody):
-    """Command the lock again."""
+    """Command the lock again, and report its sensors."""
 
     kind: Literal[CommandKind.TEST_LOCK]
 
 
 class ClearDuress(StrictBody):
-    """Somebody has looked after the door's duress alarm."""
+    """Clear the door's duress alarm, once a person has dealt with it."""
 
     kind: Literal[CommandKind.CLEAR_DURESS]
 
 
 class ForgivePassback(StrictBody):
-    """The door's agent forgets where a cardholder is, or everybody."""
+    """Have the door's agent forget where one cardholder is, or all."""
 
     kind: Literal[CommandKind.FORGIVE_PASSBACK]
     cardholder: str | None = Field(
@@ -68,7 +68,7 @@ class ForgivePassback(StrictBody):
 
 
 class RotateReaderKey(StrictBody):
-    """Give a reader a new key."""
+    """Give a reader a new secure channel key."""
 
     kind: Literal[CommandKind.ROTATE_READER_KEY]
     reader: str = Field(max_length=48, description="Which reader")
@@ -77,18 +77,18 @@ class RotateReaderKey(StrictBody):
 CommandBody = Annotated[
     Grant | TestLock | ClearDuress | ForgivePassback | RotateReaderKey, Field(discriminator="kind")
 ]
-"""A shape for each kind: one for several would be read by tools as if it were for the last of them."""
+"""A shape for each kind: tools would read a shape for several as if it were for the last of them."""
 
 
 class CommandView(BaseModel):
-    """A command on its way. Its answer is a command_done or message_refused event that carries the id."""
+    """A command on its way. The agent answers with a command_done or message_refused event that carries the id."""
 
     id: str
     expires_ms: int = Field(description="UTC ms; not carried out later than this")
 
 
 @router.get("/health", tags=["health"], summary="How central is")
-async def health(central: Central) -> HealthView:
+async def health(central: Parts) -> HealthView:
     """For monitoring; needs no session."""
     found = central.health()
     return HealthView(
@@ -110,7 +110,7 @@ async def health(central: Central) -> HealthView:
     response_model=Overview,
     responses=documented(401),
 )
-async def overview(central: Central, _: SignedIn) -> Response:
+async def overview(central: Parts, _: SignedIn) -> Response:
     """Sums, a line for each site, and the declarations that hold."""
     active = central.declarations.active
     view: Overview = {
@@ -131,10 +131,10 @@ async def overview(central: Central, _: SignedIn) -> Response:
     response_model=SiteView,
     responses=documented(401, 404),
 )
-async def site(site: SiteName, central: Central, _: SignedIn) -> Response:
-    """Everything that is known of a site now."""
+async def site(site: SiteName, central: Parts, _: SignedIn) -> Response:
+    """A site with every agent and door, as they are now."""
     if site not in central.inventory.sites:
-        raise Problem(404, f"There is no site {site!r}.")
+        raise HttpProblem(404, f"There is no site {site!r}.")
     return encoded(central.views.site(site, central.clock.utc_ms()))
 
 
@@ -145,11 +145,11 @@ async def site(site: SiteName, central: Central, _: SignedIn) -> Response:
     response_model=DoorDetail,
     responses=documented(401, 404),
 )
-async def door(site: SiteName, door: DoorName, central: Central, _: SignedIn) -> Response:
+async def door(site: SiteName, door: DoorName, central: Parts, _: SignedIn) -> Response:
     """One door, and the last 50 events that name it."""
     live = central.fleet.doors.get((site, door))
     if live is None:
-        raise Problem(404, f"{site} has no door {door!r}.")
+        raise HttpProblem(404, f"{site} has no door {door!r}.")
     events = await run_in_threadpool(central.history.events, site=site, door=door, limit=EVENTS_OF_A_DOOR)
     return encoded({**central.views.door(live), "events": [stored_event(event) for event in events]})
 
@@ -161,16 +161,18 @@ async def door(site: SiteName, door: DoorName, central: Central, _: SignedIn) ->
     status_code=202,
     responses=documented(401, 403, 404, 413),
 )
-async def command(site: SiteName, door: DoorName, body: CommandBody, central: Central, who: Commander) -> CommandView:
-    """Send a momentary act. It is refused by the agent while a declaration holds the door."""
+async def command(site: SiteName, door: DoorName, body: CommandBody, central: Parts, who: Commander) -> CommandView:
+    """Send a momentary act. The agent refuses it while a declaration holds the door."""
     if (site, door) not in central.inventory.doors:
-        raise Problem(404, f"{site} has no door {door!r}.")
+        raise HttpProblem(404, f"{site} has no door {door!r}.")
     if body.kind is CommandKind.CLEAR_DURESS and not may(who.role, Right.RELEASE):
         able = " or ".join(role for role in roles_with(Right.RELEASE) if may(role, Right.COMMAND))
-        raise Problem(403, f"A {who.role} may not clear a duress alarm; who may: {able}.", "not_allowed")
+        raise HttpProblem(403, f"A {who.role} may not clear a duress alarm; who may: {able}.", "not_allowed")
     data = body.model_dump(exclude={"kind"}, exclude_none=True)
     try:
         sent = await central.commands.send(site, door, body.kind, who.username, data)
     except NotConnected:
-        raise Problem(503, "There is no broker just now; the command may not have been sent.", "no_broker") from None
+        raise HttpProblem(
+            503, "There is no broker just now; the command may not have been sent.", "no_broker"
+        ) from None
     return CommandView(id=sent.id, expires_ms=sent.expires_ms)

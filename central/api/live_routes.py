@@ -1,4 +1,4 @@
-"""The live stream, as server-sent events."""
+"""Route of the live stream, as server-sent events."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from central.api.problems import Problem, documented
+from central.api.problems import HttpProblem, documented
 from central.api.security import SignedIn, Token
-from central.api.services import Central, Services
+from central.api.services import Parts, Services
 from central.declarations.service import NoSuchDeclaration
 from central.live.hub import PING, Listener
 
@@ -33,7 +33,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     responses={**_STREAM, **documented(401, 404)},
 )
 async def live(
-    central: Central,
+    central: Parts,
     _: SignedIn,
     token: Token,
     site: Annotated[str | None, Query(max_length=48, description="Tell of this site's doors, too")] = None,
@@ -50,14 +50,14 @@ async def live(
     - ``ping`` {server_ms, broker_connected}, every 3 s: without a word for stream_silent_ms, believe nothing you show
     """
     if site is not None and site not in central.inventory.sites:
-        raise Problem(404, f"There is no site {site!r}.")
+        raise HttpProblem(404, f"There is no site {site!r}.")
     if declaration is not None:
         try:
             await run_in_threadpool(central.declarations.get, declaration)
         except NoSuchDeclaration as missing:
-            raise Problem(404, f"{missing}.") from None
+            raise HttpProblem(404, f"{missing}.") from None
     if len(central.hub) >= MOST_LISTENERS:
-        raise Problem(503, f"{MOST_LISTENERS} consoles listen already; close one of them.", "too_many_listeners")
+        raise HttpProblem(503, f"{MOST_LISTENERS} consoles listen already; close one of them.", "too_many_listeners")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     frames = _frames(central, token, site, declaration)
     return StreamingResponse(frames, media_type="text/event-stream", headers=headers)

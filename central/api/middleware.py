@@ -1,4 +1,4 @@
-"""Around every request: security headers on each answer, and a limit to what a body may hold."""
+"""Wraps every request: security headers on each answer, and a limit on the body's size."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -29,7 +29,6 @@ class Guard:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -38,12 +37,12 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(_HEADERS)
-                # The console's files may be kept, but are asked for anew; answers of the API may not be kept.
+                # Browsers may cache the console's files if they revalidate them, and no answer of the API.
                 headers.setdefault("Cache-Control", "no-store" if scope["path"].startswith("/api") else "no-cache")
             await send(message)
 
         if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
-            # No name has one, and PostgreSQL takes none.
+            # No name has one, and PostgreSQL refuses it.
             await answer(422, "A NUL character in the address; no name has one.", "invalid")(scope, receive, guarded)
             return
         await self._app(scope, _limited(receive), guarded)

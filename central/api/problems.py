@@ -1,4 +1,4 @@
-"""Errors as application/problem+json (RFC 9457): what was wrong, in a sentence, and a type for machines."""
+"""Answers errors as application/problem+json (RFC 9457): a sentence for people and a type for machines."""
 
 import http
 import logging
@@ -49,8 +49,8 @@ _MEANINGS = {
 }
 
 
-class Problem(Exception):  # noqa: N818 - an answer, not a fault
-    """Raise it to answer with a problem."""
+class HttpProblem(Exception):  # noqa: N818 - an answer, not a fault
+    """Raise this to answer with a problem."""
 
     def __init__(
         self, status: int, detail: str, kind: str = "about:blank", headers: Mapping[str, str] | None = None
@@ -70,19 +70,18 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 ANYWHERE = documented(422, 500, 503)
-"""What any route may answer: an address with a NUL, a fault, records that are not to be had."""
+"""Any route may answer these: an address with a NUL, a fault of central's own, records it cannot reach."""
 
 
 class NoSuchRoute:
-    """Answers what no route of the API takes: 404, or 405 with every method that the address has. Starlette answers
-    for the first route of an address alone, and after it for the console's files.
+    """Answers requests that no route of the API serves: 404, or 405 with every method of the address. Starlette would
+    name the methods of the address's first route alone, or those of the console's files.
     """
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI."""
         methods: set[str] = set()
         for route in iter_route_contexts(self._app.routes):
             if route.endpoint is not self and route.path_regex.match(scope["path"]):
@@ -93,16 +92,16 @@ class NoSuchRoute:
 
 
 def answer(status: int, detail: str, kind: str = "about:blank", headers: Mapping[str, str] | None = None) -> Response:
-    """A problem as a response."""
+    """Build the response of a problem."""
     content = {"type": kind, "title": http.HTTPStatus(status).phrase, "status": status, "detail": detail}
     return Response(msgspec.json.encode(content), status, dict(headers or {}), MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
-    """Have an application answer with problems, whatever goes wrong in it."""
+    """Have an application answer every error with a problem."""
 
-    @app.exception_handler(Problem)
-    async def problem(_: Request, error: Problem) -> Response:
+    @app.exception_handler(HttpProblem)
+    async def problem(_: Request, error: HttpProblem) -> Response:
         return answer(error.status, error.detail, error.kind, error.headers)
 
     @app.exception_handler(RequestValidationError)
@@ -131,6 +130,6 @@ def _sentence(error: RequestValidationError) -> str:
         if one["type"] == "json_invalid":
             return f"the body: {one['ctx']['error']}"
         where = ".".join(str(part) for part in one["loc"] if part not in {"body", "query", "path"})
-        says = re.sub(r"<\w+\.\w+: ('\w+')>", r"\1", one["msg"])  # a word of ours as JSON has it, not as Python does
+        says = re.sub(r"<\w+\.\w+: ('\w+')>", r"\1", one["msg"])  # an enum member as in JSON, not as in Python
         found.append(f"{where or 'the body'}: {says[:1].lower()}{says[1:]}")
     return "; ".join(found)

@@ -1,4 +1,4 @@
-"""The past: events as they came, and doors and agents over time."""
+"""Routes of the past: events as they came, and doors and agents over time."""
 
 from typing import Annotated, Any
 
@@ -7,9 +7,9 @@ from starlette.concurrency import run_in_threadpool
 from typing_extensions import TypedDict
 
 from central.api.answers import encoded
-from central.api.problems import Problem, documented
+from central.api.problems import HttpProblem, documented
 from central.api.security import SignedIn
-from central.api.services import Central, Services
+from central.api.services import Parts, Services
 from central.api.strict import InDigits
 from central.events.history import MOST_EVENTS, AgentSeries, DoorSeries
 from central.events.history_buckets import SHORTEST_RESOLUTION_MS, BadRange, Buckets
@@ -19,7 +19,7 @@ from central.live.views import stored_event
 router = APIRouter(prefix="/api", tags=["history"])
 
 MOST_POINTS = 100_000
-"""Of one answer, all series together."""
+"""The most points of one answer, all series together."""
 
 DAY_MS = 24 * 3_600_000
 USUAL_POINTS = 288
@@ -72,7 +72,7 @@ class DoorHistory(TypedDict):
 
 
 class AgentPointView(TypedDict):
-    """An agent in one span of time; null where its health was not told."""
+    """An agent in one span of time; null where it reported no health."""
 
     t_ms: int
     alive_ms: int
@@ -90,7 +90,7 @@ class AgentSeriesView(TypedDict):
 
 
 class AgentHistory(TypedDict):
-    """Agents over time."""
+    """Agents over time, one series each."""
 
     resolution_ms: int
     series: list[AgentSeriesView]
@@ -98,7 +98,7 @@ class AgentHistory(TypedDict):
 
 @router.get("/events", summary="Events", response_model=Events, responses=documented(401))
 async def events(
-    central: Central,
+    central: Parts,
     _: SignedIn,
     *,
     site: Name = None,
@@ -110,7 +110,7 @@ async def events(
     before_id: Annotated[int | None, Query(ge=0, le=2**62, description="The last page's last id"), InDigits] = None,
     limit: Annotated[int, Query(ge=1, le=MOST_EVENTS), InDigits] = 100,
 ) -> Response:
-    """Newest first. ``from_ms`` is included, ``to_ms`` is not."""
+    """A page of events, newest first. ``from_ms`` is included, ``to_ms`` is not."""
     found = await run_in_threadpool(
         central.history.events,
         site=site,
@@ -127,7 +127,7 @@ async def events(
 
 @router.get("/history/doors", summary="Doors over time", response_model=DoorHistory, responses=documented(401, 404))
 async def history_of_doors(
-    central: Central,
+    central: Parts,
     _: SignedIn,
     *,
     site: Annotated[str, Query(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")],
@@ -138,7 +138,7 @@ async def history_of_doors(
 ) -> Response:
     """A site's doors, or one. Without a range: the last day. At most 2,000 points a series."""
     if site not in central.inventory.sites:
-        raise Problem(404, f"There is no site {site!r}.")
+        raise HttpProblem(404, f"There is no site {site!r}.")
     buckets = _buckets(central, from_ms, to_ms, resolution_ms)
     _check_points(buckets, 1 if door is not None else sum(1 for _ in central.inventory.sites[site].doors))
     now_ms = central.clock.utc_ms()
@@ -148,7 +148,7 @@ async def history_of_doors(
 
 @router.get("/history/agents", summary="Agents over time", response_model=AgentHistory, responses=documented(401))
 async def history_of_agents(
-    central: Central,
+    central: Parts,
     _: SignedIn,
     *,
     site: Name = None,
@@ -157,7 +157,7 @@ async def history_of_agents(
     to_ms: Utc = None,
     resolution_ms: Resolution = None,
 ) -> Response:
-    """When central heard agents, and what they said of their health. Without a range: the last day."""
+    """When central heard agents, and the health they reported. Without a range: the last day."""
     buckets = _buckets(central, from_ms, to_ms, resolution_ms)
     asked = sum(site in {None, of} and agent in {None, name} for of, name in central.inventory.agents)
     _check_points(buckets, asked)
@@ -173,12 +173,12 @@ def _buckets(central: Services, from_ms: int | None, to_ms: int | None, resoluti
     try:
         return Buckets(begin_ms, end_ms, length_ms)
     except BadRange as bad:
-        raise Problem(422, f"{bad}.", "bad_range") from None
+        raise HttpProblem(422, f"{bad}.", "bad_range") from None
 
 
 def _check_points(buckets: Buckets, series: int) -> None:
     if series * len(buckets) > MOST_POINTS:
-        raise Problem(
+        raise HttpProblem(
             422,
             f"{series} series of {len(buckets)} points each; at most {MOST_POINTS} points are given at once: "
             "ask for one site or door, for a longer resolution_ms, or for a shorter range.",

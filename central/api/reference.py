@@ -7,7 +7,7 @@ _METHODS = ("get", "post", "patch", "delete")
 
 
 def reference_page(document: dict[str, Any]) -> str:
-    """The page at /docs."""
+    """Render the page at /docs."""
     info = document["info"]
     sections: dict[str, list[str]] = {tag["name"]: [] for tag in document.get("tags", [])}
     for path, methods in document["paths"].items():

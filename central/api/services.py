@@ -1,4 +1,4 @@
-"""What the routes work with, handed to them by the application they belong to."""
+"""The parts of central that the routes use; each route gets those of its application."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from central.declarations.service import DeclarationService
 from central.district.inventory import Inventory
 from central.events.history import History
 from central.fleet.fleet import Fleet
+from central.live.health import CentralHealth
 from central.live.hub import LiveHub
 from central.live.views import Views
 from central.people.accounts import Accounts
@@ -19,24 +20,14 @@ from central.people.audit import AuditLog
 from ground.clock import Clock
 
 HASHING_AT_ONCE = 2
-"""Passwords judged at a time: each takes 64 MiB and tens of milliseconds of a processor."""
+"""Passwords hashed at a time: each takes 64 MiB and tens of milliseconds of a processor."""
 
 HASHING_WAITING = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How central is. ``problems`` are sentences; empty: none."""
-
-    broker_connected: bool
-    events_committed: int
-    refused: dict[str, int]
-    problems: tuple[str, ...]
-
-
 @dataclass(slots=True)
 class SignInGate:
-    """Keeps a flood of sign-ins from taking all of the machine."""
+    """Keeps a flood of sign-ins from using up the machine."""
 
     waiting: int = 0
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(HASHING_AT_ONCE))
@@ -44,7 +35,7 @@ class SignInGate:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Central, as its API sees it."""
+    """The parts of central that its API uses."""
 
     clock: Clock
     inventory: Inventory
@@ -56,13 +47,13 @@ class Services:
     audit: AuditLog
     history: History
     hub: LiveHub
-    health: Callable[[], Health]
+    health: Callable[[], CentralHealth]
     sign_in_gate: SignInGate = field(default_factory=SignInGate)
 
 
 def of_request(request: Request) -> Services:
-    """The services of the application a request came to."""
+    """The services of the application that serves a request."""
     return cast("Services", request.app.state.services)
 
 
-Central = Annotated[Services, Depends(of_request)]
+Parts = Annotated[Services, Depends(of_request)]

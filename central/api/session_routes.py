@@ -1,12 +1,12 @@
-"""Signing in and out."""
+"""Routes to sign in and out."""
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from central.api.problems import Problem, documented
+from central.api.problems import HttpProblem, documented
 from central.api.security import COOKIE, SignedIn, Token, refuse_foreign
-from central.api.services import HASHING_WAITING, Central
+from central.api.services import HASHING_WAITING, Parts
 from central.api.strict import StrictBody, StrictRoute
 from central.people.accounts import SignInFailed, Throttled
 from central.people.roles import Role
@@ -14,8 +14,8 @@ from central.people.roles import Role
 router = APIRouter(prefix="/api/session", tags=["session"], route_class=StrictRoute)
 
 
-class Credentials(StrictBody):
-    """Who, and the proof of it."""
+class SignIn(StrictBody):
+    """A person's name and password."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"username": "duty-officer", "password": "…"}]})
 
@@ -24,7 +24,7 @@ class Credentials(StrictBody):
 
 
 class SessionView(BaseModel):
-    """Who is signed in. It ends at ``expires_ms`` (UTC), or after two hours without a request."""
+    """A person signed in. The session ends at ``expires_ms`` (UTC), or after two hours without a request."""
 
     username: str
     role: Role
@@ -38,9 +38,9 @@ class NewSession(SessionView):
 
 
 @router.post("", summary="Sign in", responses=documented(401, 403, 413, 429))
-async def sign_in(body: Credentials, request: Request, response: Response, central: Central) -> NewSession:
-    """Begin a session. A wrong name and a wrong password cost the same time and get the same answer; repeated
-    failures must wait ever longer.
+async def sign_in(body: SignIn, request: Request, response: Response, central: Parts) -> NewSession:
+    """Begin a session. A wrong name and a wrong password take the same time and get the same answer; after repeated
+    failures the wait grows.
     """
     refuse_foreign(request)
     source = request.client.host if request.client is not None else "unknown"
@@ -53,7 +53,7 @@ async def sign_in(body: Credentials, request: Request, response: Response, centr
             sign_in = central.accounts.sign_in
             token, session = await run_in_threadpool(sign_in, body.username, body.password, source)
     except SignInFailed:
-        raise Problem(401, "Name or password is wrong.") from None
+        raise HttpProblem(401, "Name or password is wrong.") from None
     except Throttled as throttled:
         raise _too_many(throttled.wait_ms) from None
     finally:
@@ -65,19 +65,19 @@ async def sign_in(body: Credentials, request: Request, response: Response, centr
 
 @router.get("", summary="Who is signed in", responses=documented(401))
 async def session(who: SignedIn) -> SessionView:
-    """The session of the cookie or token."""
+    """The session behind the cookie or token."""
     return SessionView(username=who.username, role=who.role, expires_ms=who.expires_ms)
 
 
 @router.delete("", summary="Sign out", status_code=204, responses=documented(401, 403))
-async def sign_out(central: Central, _: SignedIn, token: Token, response: Response) -> None:
+async def sign_out(central: Parts, _: SignedIn, token: Token, response: Response) -> None:
     """End the session at once."""
     await run_in_threadpool(central.accounts.sign_out, token)
     response.delete_cookie(COOKIE, path="/")
 
 
-def _too_many(wait_ms: int) -> Problem:
+def _too_many(wait_ms: int) -> HttpProblem:
     seconds = -(-wait_ms // 1000)
-    return Problem(
+    return HttpProblem(
         429, f"Too many failed attempts; try again in {seconds} s.", "throttled", {"Retry-After": str(seconds)}
     )

@@ -70,7 +70,6 @@ class StrictRoute(APIRoute):
     """Reads its body as UTF-8 and nothing else."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """See FastAPI."""
         handle = super().get_route_handler()
 
         async def strictly(request: Request) -> Response:

@@ -1,1 +1,1 @@
-"""Declares, signs, releases, and follows how far the doors have got. Sends through central.agents."""
+"""Declares, signs and releases, and tracks which doors are proven. Sends through central.agents."""

@@ -1,9 +1,10 @@
-"""Closure: of the doors a declaration covers, which are proven closed under it, and why the others are not.
+"""Closure: the doors under a declaration that are proven closed, and why the others are not.
 
-It follows the fleet's changes, so it costs something only where something changed. It declares nothing and
-decides nothing about a door: see central.fleet.fleet for what a door may be shown as.
+It follows the fleet's changes, so only changes cost time. It declares nothing and judges no door's condition: see
+central.fleet.fleet.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,14 +13,17 @@ from enum import StrEnum
 from central.declarations.closure_reason import FAILED_CONDITIONS, why_not_proven
 from central.fleet.fleet import Fleet
 from central.fleet.state import Changes, LiveAgent, LiveDoor
+from ground.clock import Clock
 from protocol.words import Condition, DoorMode
 
+SWEEP_S = 1.0
+
 FAILED_AFTER_MS = 10_000
-"""A door not proven so long after the declaration needs a person."""
+"""A door not proven within this time of the declaration needs a person."""
 
 
 class DoorClosure(StrEnum):
-    """How far a door has got."""
+    """How far one door has got."""
 
     PROVEN = "proven"
     PENDING = "pending"
@@ -28,7 +32,7 @@ class DoorClosure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClosureSummary:
-    """The sums of one declaration. ``slowest_ms``: the longest a door now proven took; None: none is."""
+    """The sums of one declaration. ``slowest_ms``: the longest time of a door now proven; None: none is."""
 
     doors: int
     proven: int
@@ -51,7 +55,7 @@ class ClosureRow:
 
 
 class _Tracked:
-    """One declaration that is followed."""
+    """One declaration under way."""
 
     __slots__ = (
         "changed", "counts", "declaration_id", "declared_ms", "due", "first_proof_ms", "revision", "slowest_ms",
@@ -67,7 +71,7 @@ class _Tracked:
         self.states: dict[LiveDoor, DoorClosure] = {}
         self.first_proof_ms: dict[LiveDoor, int] = {}
         self.counts: Counter[DoorClosure] = Counter()
-        self.slowest_ms: int | None = None  # None: to be found anew
+        self.slowest_ms: int | None = None  # None: compute it again
         self.changed: set[LiveDoor] = set()
 
 
@@ -93,9 +97,8 @@ class ClosureTracker:
     ) -> None:
         """Follow a declaration over the (site, door) it secures, from ``declared_ms`` (UTC) on.
 
-        ``topic`` and ``revision`` are those of the declaration set that first carried it. A door counts as proven
-        once its agent holds that revision or a later one. Doors that are not in the fleet are left out. A
-        declaration tracked again starts anew.
+        ``topic`` and ``revision``: of the set that first carried it. A door can be proven only once its agent holds
+        that revision or a later one. Doors missing from the fleet are left out. Tracked again, it starts over.
         """
         self.untrack(declaration_id)
         since_ms = declared_ms - self._fleet.utc_at(now_ms) + now_ms
@@ -115,7 +118,7 @@ class ClosureTracker:
         self._touched.add(declaration_id)
 
     def untrack(self, declaration_id: str) -> None:
-        """Follow a declaration no longer, if it was."""
+        """Stop following a declaration, if it was tracked."""
         tracked = self._tracked.pop(declaration_id, None)
         self._touched.discard(declaration_id)
         if tracked is None:
@@ -128,7 +131,7 @@ class ClosureTracker:
                 del self._covering[door]
 
     def sweep(self, now_ms: int) -> None:
-        """Let time pass: what is not proven in time has failed. Call it after the fleet's own sweep."""
+        """Fail the doors that are not proven in time. Call it after the fleet's own sweep."""
         for tracked in self._tracked.values():
             if tracked.due or now_ms - tracked.declared_ms < FAILED_AFTER_MS:
                 continue
@@ -137,7 +140,7 @@ class ClosureTracker:
                 if state is DoorClosure.PENDING:
                     self._appraise(tracked, door.agent, (door,), now_ms)
 
-    # --- what it knows ---------------------------------------------------------------------------------------
+    # --- reading ---------------------------------------------------------------------------------------------
 
     def __contains__(self, declaration_id: object) -> bool:
         return declaration_id in self._tracked
@@ -159,7 +162,7 @@ class ClosureTracker:
         )
 
     def rows(self, declaration_id: str, now_ms: int, doors: Iterable[LiveDoor] | None = None) -> list[ClosureRow]:
-        """The doors of a declaration (or those asked for) in their order; KeyError if it is not tracked."""
+        """The doors of a declaration, or only ``doors``, in order; KeyError if it is not tracked."""
         tracked = self._tracked[declaration_id]
         return [
             self._row(tracked, door, now_ms)
@@ -168,7 +171,7 @@ class ClosureTracker:
         ]
 
     def take_changes(self) -> dict[str, set[LiveDoor]]:
-        """Declarations whose closure changed since the last call, each with the doors that did."""
+        """Declarations whose closure changed since the last call, each with its changed doors."""
         taken = {}
         for declaration_id in self._touched:
             tracked = self._tracked[declaration_id]
@@ -183,7 +186,7 @@ class ClosureTracker:
         if not covering:
             return
         now_ms = changes.now_ms
-        whole = {*changes.applied, *changes.presence}  # agents all of whose doors are to be looked at again
+        whole = {*changes.applied, *changes.presence}  # agents of which every door is checked again
         for live in whole:
             doors = live.doors.values()
             for tracked in {tracked for door in doors for tracked in covering.get(door, ())}:
@@ -195,7 +198,7 @@ class ClosureTracker:
                 self._appraise(tracked, door.agent, (door,), now_ms)
 
     def _appraise(self, tracked: _Tracked, live: LiveAgent, doors: Sequence[LiveDoor], now_ms: int) -> None:
-        """Look at some doors of one agent again. What is the same for all of them is asked once."""
+        """Judge some doors of one agent again; the conditions they share are checked once."""
         holds = live.alive and live.applied.get(tracked.topic, 0) >= tracked.revision
         declaration_id, states, due = tracked.declaration_id, tracked.states, tracked.due
         for door in doors:
@@ -215,7 +218,7 @@ class ClosureTracker:
             before = states[door]
             if now is not before:
                 self._move(tracked, door, before, now, now_ms)
-            if now is not before or now is not DoorClosure.PROVEN:  # of the same state, its reason may have changed
+            if now is not before or now is not DoorClosure.PROVEN:  # also: its reason may have changed
                 tracked.changed.add(door)
                 self._touched.add(declaration_id)
 
@@ -236,3 +239,12 @@ class ClosureTracker:
             return ClosureRow(door, state, "", tracked.first_proof_ms[door])
         why = why_not_proven(door, tracked.declaration_id, tracked.topic, tracked.revision, now_ms)
         return ClosureRow(door, state, why, None)
+
+
+async def sweep(fleet: Fleet, closure: ClosureTracker, clock: Clock) -> None:
+    """Let time pass for both, once a second, until cancelled."""
+    while True:
+        now_ms = clock.mono_ms()
+        fleet.sweep(now_ms)
+        closure.sweep(now_ms)
+        await asyncio.sleep(SWEEP_S)

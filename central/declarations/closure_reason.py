@@ -1,11 +1,11 @@
-"""Why a door is not proven under a declaration: one sentence a person at a console can act on. Pure."""
+"""Explains why a door is not proven under a declaration, in one sentence that a person can act on. Pure."""
 
 from central.fleet.state import LiveDoor
 from protocol.messages import DoorState
 from protocol.words import Bolt, Condition, DoorMode
 
 FAILED_CONDITIONS = frozenset({Condition.JAMMED, Condition.FORCED, Condition.HELD, Condition.TAMPERED})
-"""Conditions that no waiting will mend: a person must go there."""
+"""Conditions that time does not mend: a person must go there."""
 
 _SENTENCES = {
     Condition.OPEN: "open",
@@ -17,7 +17,7 @@ _SENTENCES = {
 
 
 def why_not_proven(door: LiveDoor, declaration_id: str, topic: str, revision: int, now_ms: int) -> str:
-    """The first thing that stands between a door and its proof."""
+    """The first obstacle between a door and its proof."""
     agent = door.agent
     if not agent.alive:
         return _silent(door, now_ms)

@@ -1,4 +1,4 @@
-"""What agents declare by themselves (panic buttons): each agent's own signed set, as central last accepted it.
+"""The sets that agents sign themselves (panic buttons): of each agent the last one that central accepted.
 
 No I/O: ``central.declarations.service`` keeps them in the records and acts on them.
 """
@@ -6,7 +6,7 @@ No I/O: ``central.declarations.service`` keeps them in the records and acts on t
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from central.declarations.records import DeclarationRecord, Origin, StoredSet
+from central.declarations.records import DeclarationRecord, Origin, SetRecord
 from central.declarations.sets import Listed, same
 from protocol import topics
 from protocol.messages import Declaration, DeclarationSet, TrustedKey
@@ -15,40 +15,42 @@ from protocol.signing import Keyring
 from protocol.words import ScopeKind
 
 OLDEST_MS = 7 * 24 * 3_600_000
+"""A declaration dated longer ago was dated by a wrong clock."""
+
 EARLY_MS = 5_000
-"""A declaration dated outside of these, seen from now, was dated by a clock that was wrong."""
+"""A declaration dated further in the future was dated by a wrong clock."""
 
 MOST_ADOPTED = 20
-"""Of one agent's own that hold at a time: a key in wrong hands must not fill its site's set."""
+"""Active declarations of one agent at most: a stolen key must not fill its site's set."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnSet:
-    """A set that takes an earlier one's place. ``dropped``: ids the earlier one listed and this one does not, or with
-    another action, scope or drill.
+    """A set that replaces an earlier one. ``dropped``: ids that the earlier one listed and this one does not, or
+    lists with another action, scope or drill.
     """
 
     site: str
     agent: str
     document: DeclarationSet
-    stored: StoredSet
+    stored: SetRecord
     dropped: frozenset[str]
 
     @property
     def name(self) -> str:
-        """As records name an agent."""
+        """The agent's name in the records."""
         return f"{self.site}/{self.agent}"
 
 
 class OwnSets:
-    """The latest set of every agent that has one. ``keys`` are the agents' own."""
+    """Holds the latest set of every agent that has one. ``keys`` are the agents' own."""
 
     def __init__(self, keys: Iterable[TrustedKey]) -> None:
         self._keyring = Keyring(keys)
         self._held: dict[str, DeclarationSet] = {}
 
     def accept(self, site: str, agent: str, topic: str, jws: bytes) -> OwnSet | None:
-        """The set that arrived, if it is newer than the one held; None if it is the one held.
+        """Check a set that arrived and hold it; None if it is the one already held.
 
         Raises :class:`Refused`: as ``Keyring.open``, older_revision, not_allowed if it reaches beyond its site, or
         malformed if an id is not printable.
@@ -68,22 +70,22 @@ class OwnSets:
         now = by_id(document)
         earlier = before.declarations if before is not None else ()
         dropped = frozenset(one.id for one in earlier if one.id not in now or not same(one, now[one.id]))
-        return OwnSet(site, agent, document, StoredSet(topic, document.revision, jws), dropped)
+        return OwnSet(site, agent, document, SetRecord(topic, document.revision, jws), dropped)
 
-    def restore(self, stored: StoredSet) -> None:
-        """Take up a set out of the records, if its signer is still trusted."""
+    def restore(self, stored: SetRecord) -> None:
+        """Load a set from the records, if its signer is still trusted."""
         try:
             self._held[stored.topic] = self._keyring.open(DeclarationSet, stored.topic, stored.jws)
         except Refused:
             self._held.pop(stored.topic, None)
 
     def listed(self) -> Listed:
-        """What each agent's set declares."""
+        """The declarations of each agent's set."""
         return {topic: by_id(document) for topic, document in self._held.items()}
 
 
 def adopted(own: OwnSet, declaration: Declaration, now_ms: int) -> DeclarationRecord:
-    """An agent's declaration as central keeps it."""
+    """Turn an agent's declaration into central's record of it."""
     dated = now_ms - OLDEST_MS <= declaration.at_ms <= now_ms + EARLY_MS
     return DeclarationRecord(
         id=declaration.id,
@@ -101,15 +103,15 @@ def adopted(own: OwnSet, declaration: Declaration, now_ms: int) -> DeclarationRe
 
 
 def no_room(surplus: int) -> Refused:
-    """The refusal of what an agent declares beyond MOST_ADOPTED."""
+    """The refusal of an agent's declarations beyond MOST_ADOPTED."""
     return Refused(Reason.NOT_ALLOWED, f"{surplus} more than the {MOST_ADOPTED} an agent may hold; end some first")
 
 
 def is_agents(topic: str) -> bool:
-    """Whether a topic is an agent's own."""
+    """Whether a topic belongs to an agent."""
     return topics.parse(topic).agent is not None
 
 
 def by_id(document: DeclarationSet) -> dict[str, Declaration]:
-    """What a set declares, by id; of an id it lists twice, the last."""
+    """The declarations of a set by id; the last of an id listed twice."""
     return {declaration.id: declaration for declaration in document.declarations}

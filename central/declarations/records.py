@@ -1,7 +1,6 @@
-"""Declarations in the records: one row each, for ever, and the latest signed set of each topic. SQL only.
+"""Reads and writes declarations (one row each, for ever) and the latest signed set of each topic. SQL only.
 
-What may happen to a declaration is decided in ``central.declarations.release``; who is told, in
-``central.declarations.service``.
+``central.declarations.release`` decides what may happen to one, ``central.declarations.service`` sends it out.
 """
 
 from collections.abc import Iterable
@@ -16,7 +15,7 @@ from protocol.messages import Declaration, Scope
 from protocol.words import ScopeKind
 
 WIRE_REASON = 120
-"""Agents are told so much of a reason: it is for logs there, and a set has a limit of bytes."""
+"""Characters of a reason that agents get: only their logs use it, and a set has a limit of bytes."""
 
 
 class Origin(StrEnum):
@@ -26,17 +25,17 @@ class Origin(StrEnum):
     AGENT = "agent"  # by a panic button
 
 
-class State(StrEnum):
+class DeclarationState(StrEnum):
     """How far a declaration has got."""
 
     ACTIVE = "active"
-    RELEASE_REQUESTED = "release_requested"  # one person asked; it holds until another agrees
+    RELEASE_REQUESTED = "release_requested"  # by one person; active until another agrees
     ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)
 class DeclarationRecord:
-    """One declaration and what has become of it. ``revision``: of the topic's set that first carried it."""
+    """One declaration and its present state. ``revision``: of the topic's set that first carried it."""
 
     id: str
     action: str
@@ -48,7 +47,7 @@ class DeclarationRecord:
     origin: Origin
     topic: str
     revision: int
-    state: State = State.ACTIVE
+    state: DeclarationState = DeclarationState.ACTIVE
     origin_agent: str | None = None  # "site/agent"
     release_requested_by: str | None = None
     release_requested_at_ms: int | None = None
@@ -57,11 +56,11 @@ class DeclarationRecord:
 
     @property
     def active(self) -> bool:
-        """Whether it holds, be its release asked for or not."""
-        return self.state is not State.ENDED
+        """Not ended yet, its release requested or not."""
+        return self.state is not DeclarationState.ENDED
 
     def on_the_wire(self) -> Declaration:
-        """As agents are told of it."""
+        """The form that agents receive."""
         return Declaration(
             id=self.id,
             action=self.action,
@@ -74,7 +73,7 @@ class DeclarationRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredSet:
+class SetRecord:
     """The latest signed set of a topic: central's own, or an agent's as it was last accepted."""
 
     topic: str
@@ -83,7 +82,6 @@ class StoredSet:
 
 
 def insert(connection: Connection, record: DeclarationRecord) -> None:
-    """Add one."""
     scope = record.scope
     connection.execute(
         declarations.insert().values(
@@ -107,34 +105,34 @@ def insert(connection: Connection, record: DeclarationRecord) -> None:
 
 
 def save_state(connection: Connection, record: DeclarationRecord) -> None:
-    """Write what has become of one."""
+    """Update a declaration to its present state."""
     connection.execute(update(declarations).where(declarations.c.id == record.id).values(_of_state(record)))
 
 
 def get(connection: Connection, declaration_id: str) -> DeclarationRecord | None:
-    """One, by its id."""
+    """The declaration of an id, if any."""
     found = connection.execute(select(declarations).where(declarations.c.id == declaration_id)).mappings().first()
     return None if found is None else _record(found)
 
 
 def active(connection: Connection) -> list[DeclarationRecord]:
-    """All that hold, oldest first."""
-    query = select(declarations).where(declarations.c.state != State.ENDED.value)
+    """All active declarations, oldest first."""
+    query = select(declarations).where(declarations.c.state != DeclarationState.ENDED.value)
     return [_record(row) for row in connection.execute(query.order_by(declarations.c.at_ms)).mappings()]
 
 
 def latest(connection: Connection, *, ended_only: bool, limit: int) -> list[DeclarationRecord]:
-    """The newest first."""
+    """At most ``limit`` declarations, newest first."""
     query = select(declarations).order_by(declarations.c.at_ms.desc(), declarations.c.id).limit(limit)
     if ended_only:
-        query = query.where(declarations.c.state == State.ENDED.value)
+        query = query.where(declarations.c.state == DeclarationState.ENDED.value)
     return [_record(row) for row in connection.execute(query).mappings()]
 
 
 def ended_of_agents(connection: Connection, site: str, since_ms: int, listed: Iterable[str]) -> list[str]:
     """Ids of a site's agents' own declarations that have ended, since a time or among those still listed."""
     query = select(declarations.c.id).where(
-        declarations.c.state == State.ENDED.value,
+        declarations.c.state == DeclarationState.ENDED.value,
         declarations.c.origin == Origin.AGENT.value,
         declarations.c.scope_site == site,
         (declarations.c.ended_at_ms >= since_ms) | declarations.c.id.in_(list(listed)),
@@ -142,10 +140,10 @@ def ended_of_agents(connection: Connection, site: str, since_ms: int, listed: It
     return list(connection.execute(query.order_by(declarations.c.ended_at_ms.desc())).scalars())
 
 
-def sets(connection: Connection) -> list[StoredSet]:
+def sets(connection: Connection) -> list[SetRecord]:
     """The latest set of every topic."""
     rows = connection.execute(select(declaration_sets))
-    return [StoredSet(row.topic, row.revision, bytes(row.jws)) for row in rows]
+    return [SetRecord(row.topic, row.revision, bytes(row.jws)) for row in rows]
 
 
 def revision_of(connection: Connection, topic: str) -> int:
@@ -154,8 +152,8 @@ def revision_of(connection: Connection, topic: str) -> int:
     return connection.execute(query).scalar() or 0
 
 
-def save_set(connection: Connection, document: StoredSet, at_ms: int) -> None:
-    """Take a set in the place of the topic's last one."""
+def save_set(connection: Connection, document: SetRecord, at_ms: int) -> None:
+    """Store a set in place of the topic's last one."""
     connection.execute(delete(declaration_sets).where(declaration_sets.c.topic == document.topic))
     connection.execute(
         declaration_sets.insert().values(
@@ -189,7 +187,7 @@ def _record(row: RowMapping) -> DeclarationRecord:
         origin=Origin(row["origin"]),
         topic=row["topic"],
         revision=row["revision"],
-        state=State(row["state"]),
+        state=DeclarationState(row["state"]),
         origin_agent=row["origin_agent"],
         release_requested_by=row["release_requested_by"],
         release_requested_at_ms=row["release_requested_at_ms"],

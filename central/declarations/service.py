@@ -1,8 +1,8 @@
-"""Declares, releases, and keeps every agent told: the one place where central's declarations change.
+"""Declares, releases, and sends every agent its sets: the one place where central's declarations change.
 
-The order is the promise (design invariant 3): the act, the topic's new signed set and the audit entry are committed
-in one transaction, and only then is the set published. Acts are taken one after the other. What a site's panic
-buttons declare is adopted, followed and ended here like any other.
+The order is the promise (design invariant 3): one transaction commits the act, the topic's new signed set and the
+audit entry, and only then is the set published. Acts run one after the other. Declarations of panic buttons are
+adopted, followed and ended here like any other.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from central.declarations import records as rows
 from central.declarations import release
 from central.declarations.closure import ClosureTracker
 from central.declarations.own_sets import MOST_ADOPTED, OwnSet, OwnSets, adopted, is_agents, no_room
-from central.declarations.records import DeclarationRecord, Origin, StoredSet
+from central.declarations.records import DeclarationRecord, Origin, SetRecord
 from central.declarations.sets import MOST_ALIKE, carriers, carries, make_set, next_revision, topic_of
 from central.district.inventory import Inventory
-from central.events.refusals import Refusals
+from central.events.refusal_log import RefusalLog
 from central.people import audit
 from central.records.engine import writing
 from ground.clock import Clock
@@ -40,28 +40,28 @@ T = TypeVar("T")
 
 FIRST_RETRY_S = 0.2
 LONGEST_RETRY_S = 5.0
-"""How long an agent's set waits after a commit that failed, doubling in between."""
+"""The wait before an agent's set is committed again after a failure; it doubles from one to the other."""
 
 ENDED = "declaration_ended"
 """The audit action whose detail holds a declaration's last closure."""
 
 
-class DeclarationRefused(Exception):  # noqa: N818 - an answer to who asked
-    """What was asked cannot be declared. ``kind`` is for machines, the message for people."""
+class DeclarationRefused(Exception):  # noqa: N818 - an answer to a person
+    """Central cannot declare this. ``kind`` is for machines, the message for people."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
 
 
-class NoSuchDeclaration(LookupError):  # noqa: N818 - an answer to who asked
-    """There is none with this id."""
+class NoSuchDeclaration(LookupError):  # noqa: N818 - an answer to a person
+    """No declaration has this id."""
 
 
 class DeclarationService:
     """Call it on the event loop. ``publish(topic, jws)`` must have written to the socket before it first waits.
 
-    ``own_sets`` holds what the agents declare by themselves. Call :meth:`load` before all else.
+    Call :meth:`load` before all else.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class DeclarationService:
         own_sets: OwnSets,
         clock: Clock,
         publish: Publish,
-        refusals: Refusals | None = None,
+        refusals: RefusalLog | None = None,
     ) -> None:
         self._engine = engine
         self._key = key
@@ -83,25 +83,25 @@ class DeclarationService:
         self._own = own_sets
         self._clock = clock
         self._publish = publish
-        self._refusals = refusals or Refusals()
+        self._refusals = refusals or RefusalLog()
         self._lock = asyncio.Lock()
         self._active: dict[str, DeclarationRecord] = {}
-        self._sets: dict[str, StoredSet] = {}
+        self._sets: dict[str, SetRecord] = {}
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._turns: dict[str, asyncio.Lock] = {}  # by agent's topic: its sets are adopted in their order
         self._failing: set[str] = set()
         self._ending = asyncio.Event()
 
-    # --- what holds ------------------------------------------------------------------------------------------
+    # --- reading ---------------------------------------------------------------------------------------------
 
     @property
     def active(self) -> list[DeclarationRecord]:
-        """All that hold, oldest first."""
+        """All active declarations, oldest first."""
         return list(self._active.values())
 
     def get(self, declaration_id: str) -> DeclarationRecord:
-        """One, active or ended; :class:`NoSuchDeclaration` otherwise. Reads the records if it has ended."""
+        """The declaration of an id, active or ended. Raises :class:`NoSuchDeclaration`. May read the records."""
         found = self._active.get(declaration_id)
         if found is None:
             with self._engine.connect() as connection:
@@ -111,24 +111,24 @@ class DeclarationService:
         return found
 
     def latest(self, limit: int, *, ended_only: bool = False) -> list[DeclarationRecord]:
-        """The newest first, out of the records."""
+        """Declarations from the records, newest first."""
         with self._engine.connect() as connection:
             return rows.latest(connection, ended_only=ended_only, limit=limit)
 
     def documents(self) -> Iterable[tuple[str, bytes]]:
-        """Central's signed sets, by topic: what a broker should remember."""
+        """Central's signed sets by topic, for the broker to retain."""
         return [(topic, document.jws) for topic, document in self._sets.items()]
 
     def listen(self, listener: Listener) -> None:
-        """Call a function with every declaration that changes from now on, and the last closure of one that ended."""
+        """Call a function with every declaration that changes, and with its last closure once it has ended."""
         self._listeners.append(listener)
 
-    # --- what people do --------------------------------------------------------------------------------------
+    # --- acts of people --------------------------------------------------------------------------------------
 
     async def declare(
         self, action: SrpAction, scope: Scope, *, drill: bool, reason: str, by: str
     ) -> DeclarationRecord:
-        """Declare; returns once it is committed and on its way. :class:`DeclarationRefused` otherwise."""
+        """Declare; returns once the declaration is committed and on its way. Raises :class:`DeclarationRefused`."""
         missing = self._inventory.missing(scope)
         if missing is not None:
             raise DeclarationRefused("no_such_scope", missing)
@@ -136,7 +136,7 @@ class DeclarationService:
         topic = topic_of(scope)
         make_set = self._set_maker()
 
-        def act(connection: Connection) -> tuple[DeclarationRecord, StoredSet]:
+        def act(connection: Connection) -> tuple[DeclarationRecord, SetRecord]:
             _check_room(connection, topic, drill=drill)
             record = DeclarationRecord(
                 id=str(uuid.uuid4()),
@@ -151,7 +151,7 @@ class DeclarationService:
                 revision=next_revision(connection, topic, at_ms),
             )
             rows.insert(connection, record)
-            audit.append(connection, at_ms, by, "declared", record.id, detail=_told(record))
+            audit.append(connection, at_ms, by, "declared", record.id, detail=_audit_detail(record))
             return record, make_set(connection, topic, at_ms)
 
         async def whole() -> DeclarationRecord:
@@ -160,18 +160,18 @@ class DeclarationService:
                 await self._send(document)
                 self._active[record.id] = record
                 self._follow(record)
-            self._tell(record)
+            self._announce(record)
             return record
 
         return await self._undivided(whole())
 
     async def agree(self, declaration_id: str, by: str) -> DeclarationRecord:
-        """Somebody with the right to release agrees to the end. Raises what ``release.agree`` raises."""
+        """Have a person with the right to release agree to the end. Raises as ``release.agree``."""
         at_ms = self._clock.utc_ms()
         closure = self._last_closure(declaration_id)
         make_set = self._set_maker()
 
-        def act(connection: Connection) -> tuple[DeclarationRecord, StoredSet | None]:
+        def act(connection: Connection) -> tuple[DeclarationRecord, SetRecord | None]:
             record = release.agree(_existing(connection, declaration_id), by, at_ms)
             rows.save_state(connection, record)
             if record.active:
@@ -183,7 +183,7 @@ class DeclarationService:
         return await self._undivided(self._step(act, closure))
 
     async def withdraw(self, declaration_id: str, by: str) -> DeclarationRecord:
-        """Take a request for release back. Raises what ``release.withdraw`` raises."""
+        """Withdraw a request for release. Raises as ``release.withdraw``."""
 
         def act(connection: Connection) -> tuple[DeclarationRecord, None]:
             record = release.withdraw(_existing(connection, declaration_id))
@@ -195,7 +195,7 @@ class DeclarationService:
 
     async def _step(
         self,
-        act: Callable[[Connection], tuple[DeclarationRecord, StoredSet | None]],
+        act: Callable[[Connection], tuple[DeclarationRecord, SetRecord | None]],
         closure: dict[str, Any] | None = None,
     ) -> DeclarationRecord:
         async with self._lock:
@@ -207,24 +207,24 @@ class DeclarationService:
             else:
                 self._active.pop(record.id, None)
                 self._closure.untrack(record.id)
-        self._tell(record, None if record.active else msgspec.json.encode(closure).decode())
+        self._announce(record, None if record.active else msgspec.json.encode(closure).decode())
         return record
 
-    # --- what agents declare ---------------------------------------------------------------------------------
+    # --- declarations of agents ------------------------------------------------------------------------------
 
     def receive(self, site: str, agent: str, topic: str, jws: bytes) -> None:
-        """An agent's own set arrived. Refused if it may not say this; the set that is held changes nothing."""
+        """Adopt an agent's own set, unless it is held already. Raises Refused if the agent may not declare it."""
         own = self._own.accept(site, agent, topic, jws)
         if own is not None:
             self._begin(self._adopt_surely(own))
 
     @property
     def failing(self) -> list[str]:
-        """Topics of the agents' own sets that cannot be committed just now."""
+        """Topics of the agents' own sets that central cannot commit just now."""
         return sorted(self._failing)
 
     async def _adopt_surely(self, own: OwnSet) -> None:
-        """Adopt, however often it takes: the set counts as held, so it would be dropped if it came again."""
+        """Adopt, with as many tries as it takes: the set counts as held, so a second delivery would be ignored."""
         topic, wait_s = own.stored.topic, FIRST_RETRY_S
         async with self._turns.setdefault(topic, asyncio.Lock()):
             while True:
@@ -240,16 +240,16 @@ class DeclarationService:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(wait_s):
                         await self._ending.wait()
-                    return  # the broker remembers the set, and gives it to the next run
+                    return  # the broker retains the set for the next run
                 wait_s = min(2 * wait_s, LONGEST_RETRY_S)
 
     async def _adopt(self, own: OwnSet) -> None:
-        """Commit what an agent's newer set declares, and declare again what it has dropped without our word."""
+        """Commit the declarations of an agent's newer set, and declare again those it dropped on its own."""
         at_ms = self._clock.utc_ms()
         topic = topics.site_declarations(own.site)
         make_set = self._set_maker()
 
-        def act(connection: Connection) -> tuple[list[DeclarationRecord], StoredSet | None, int]:
+        def act(connection: Connection) -> tuple[list[DeclarationRecord], SetRecord | None, int]:
             rows.save_set(connection, own.stored, at_ms)
             new, outdated, surplus = _take_new(connection, own, at_ms)
             dropped = [
@@ -275,12 +275,14 @@ class DeclarationService:
             self._refusals.note(own.stored.topic, no_room(surplus))
         for record in new:
             log.warning("%s: %s over %s", record.by, record.action, record.scope.site)
-            self._tell(record)
+            self._announce(record)
 
     # --- beginning and end -----------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Take up what the records hold: follow what is active, and sign anew what is not ours as it should be."""
+        """Restore active declarations, track their closure, and re-sign any set that is outdated or signed with
+        another key.
+        """
         with writing(self._engine) as connection:
             self._active = {record.id: record for record in rows.active(connection)}
             for stored in rows.sets(connection):
@@ -298,13 +300,13 @@ class DeclarationService:
             log.warning("%d declarations hold", len(self._active))
 
     async def settle(self) -> None:
-        """Central ends: return when everything begun is done, or has failed once more."""
+        """Return once everything begun is done, or has failed once more. For central's end."""
         self._ending.set()
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _set_maker(self) -> Callable[[Connection, str, int], StoredSet]:
-        """Makes sets in a transaction's thread, from what is known of the agents' own sets now."""
+    def _set_maker(self) -> Callable[[Connection, str, int], SetRecord]:
+        """A function that makes sets in a transaction's thread, with the agents' own sets as they are now."""
         key, listed = self._key, self._own.listed()
         return lambda connection, topic, at_ms: make_set(connection, key, topic, listed=listed, now_ms=at_ms)
 
@@ -315,8 +317,8 @@ class DeclarationService:
 
         return await asyncio.to_thread(transaction)
 
-    async def _send(self, document: StoredSet) -> None:
-        """On the socket before this returns; whether the broker has it is not waited for."""
+    async def _send(self, document: SetRecord) -> None:
+        """Put a set on the socket before this returns, without waiting for the broker."""
         self._sets[document.topic] = document
         self._begin(self._publish(document.topic, document.jws))
         await asyncio.sleep(0)
@@ -334,12 +336,12 @@ class DeclarationService:
     def _last_closure(self, declaration_id: str) -> dict[str, Any]:
         return asdict(self._closure.summary(declaration_id)) if declaration_id in self._closure else {}
 
-    def _tell(self, record: DeclarationRecord, last_closure: str | None = None) -> None:
+    def _announce(self, record: DeclarationRecord, last_closure: str | None = None) -> None:
         for listener in self._listeners:
             listener(record, last_closure)
 
     async def _undivided(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do it to its end, even if whoever asked no longer waits."""
+        """Finish the work even if the caller no longer waits."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -371,7 +373,7 @@ def _check_room(connection: Connection, topic: str, *, drill: bool) -> None:
 
 
 def _take_new(connection: Connection, own: OwnSet, at_ms: int) -> tuple[list[DeclarationRecord], bool, int]:
-    """Adopt what is new in an agent's set. Whether it still lists what has ended; and how many have no room."""
+    """Adopt the new declarations of an agent's set. Also: whether it lists ended ones, and how many have no room."""
     new: list[DeclarationRecord] = []
     outdated, surplus = False, 0
     held = sum(record.origin_agent == own.name for record in rows.active(connection))
@@ -382,7 +384,7 @@ def _take_new(connection: Connection, own: OwnSet, at_ms: int) -> tuple[list[Dec
         elif known is None:
             record = adopted(own, declaration, at_ms)
             rows.insert(connection, record)
-            audit.append(connection, at_ms, record.by, "declared", record.id, detail=_told(record))
+            audit.append(connection, at_ms, record.by, "declared", record.id, detail=_audit_detail(record))
             new.append(record)
         elif known.origin_agent != own.name:
             log.warning("%s declares %s, which is another's; not adopted", own.name, declaration.id)
@@ -391,8 +393,8 @@ def _take_new(connection: Connection, own: OwnSet, at_ms: int) -> tuple[list[Dec
     return new, outdated, surplus
 
 
-def _told(record: DeclarationRecord) -> dict[str, Any]:
-    """What the audit log keeps of a declaration."""
+def _audit_detail(record: DeclarationRecord) -> dict[str, Any]:
+    """The audit log's detail of a declaration."""
     return {
         "action": record.action,
         "scope": msgspec.to_builtins(record.scope),

@@ -1,7 +1,7 @@
 """Makes the signed set of a topic from the records, inside the transaction that changed them.
 
-A site's set carries what central declared there, and what an agent declared and has since dropped without central's
-word: an agent alone releases nothing. ``ended`` names agents' own declarations that two people have ended.
+A site's set carries central's declarations there, and those that an agent declared and then dropped on its own: an
+agent alone releases nothing. ``ended`` names agents' own declarations that two people have ended.
 """
 
 import logging
@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from central.declarations import records as rows
-from central.declarations.records import DeclarationRecord, Origin, StoredSet
+from central.declarations.records import DeclarationRecord, Origin, SetRecord
 from protocol import topics
 from protocol.messages import Declaration, DeclarationSet, Scope
 from protocol.refusal import Refused
@@ -21,20 +21,20 @@ from protocol.words import KeyRole, ScopeKind
 log = logging.getLogger(__name__)
 
 MOST_ALIKE = 100
-"""Real ones of one topic, and drills of one topic: what fits into a set, and drills never keep a real one out."""
+"""The most real declarations, and the most drills, of a topic. Both fit, so drills keep no real one out."""
 
 ENDED_KEPT_MS = 90 * 24 * 3_600_000
-"""How long at the least a set names what has ended. An agent may have been off all summer, and hold what a neighbour
-declared that is there no longer to take it back."""
+"""A set names an ended declaration at least this long. An agent may have been off all summer, and still hold the
+declaration of a neighbour that has since been removed."""
 
 MOST_ENDED = 400
 MOST_ENDED_BYTES = 20 * 1024
 
 MOST_OF_AGENTS_BYTES = 20 * 1024
-"""What agents' own declarations may take of a set, the oldest and the real ones first: central's own always fit."""
+"""Bytes of a set for agents' own declarations, real and oldest first, so that central's own always fit."""
 
 Listed = Mapping[str, Mapping[str, Declaration]]
-"""What the agents' own sets declare: by an agent's topic, and by id."""
+"""The declarations of the agents' own sets: by the agent's topic, then by id."""
 
 
 def topic_of(scope: Scope) -> str:
@@ -46,13 +46,13 @@ def topic_of(scope: Scope) -> str:
 
 
 def same(one: Declaration | DeclarationRecord, other: Declaration) -> bool:
-    """Whether two of the same id lock the same."""
+    """Whether two declarations of one id lock the same doors."""
     return (one.action, one.scope, one.drill) == (other.action, other.scope, other.drill)
 
 
 def carried_in(record: DeclarationRecord, topic: str, listed: Listed) -> bool:
-    """Whether a topic's set must carry an active declaration: an agent's own while that agent does not list it as it
-    was adopted.
+    """Whether a topic's set must carry an active declaration: an agent's own only while that agent does not list it
+    as adopted.
     """
     if record.origin is Origin.CENTRAL:
         return record.topic == topic
@@ -61,7 +61,7 @@ def carried_in(record: DeclarationRecord, topic: str, listed: Listed) -> bool:
 
 
 def carriers(records: Iterable[DeclarationRecord], listed: Listed) -> dict[str, frozenset[str]]:
-    """Which active declarations central's sets must carry: ids by topic."""
+    """The ids of active declarations that central's sets must carry, by topic."""
     wanted: dict[str, frozenset[str]] = {}
     for record in records:
         topic = topic_of(record.scope)
@@ -70,8 +70,8 @@ def carriers(records: Iterable[DeclarationRecord], listed: Listed) -> dict[str, 
     return wanted
 
 
-def carries(stored: StoredSet | None, key: SigningKey, wanted: frozenset[str]) -> bool:
-    """Whether a stored set is signed by this key and carries just these ids."""
+def carries(stored: SetRecord | None, key: SigningKey, wanted: frozenset[str]) -> bool:
+    """Whether a stored set is signed with this key and carries exactly these ids."""
     if stored is None:
         return False
     try:
@@ -82,12 +82,12 @@ def carries(stored: StoredSet | None, key: SigningKey, wanted: frozenset[str]) -
 
 
 def next_revision(connection: Connection, topic: str, now_ms: int) -> int:
-    """The revision of a topic's next set: higher than the last, and than any made before now elsewhere."""
+    """The revision of a topic's next set: above the last, and above any that another machine made before now."""
     return max(rows.revision_of(connection, topic) + 1, now_ms)
 
 
-def make_set(connection: Connection, key: SigningKey, topic: str, *, listed: Listed, now_ms: int) -> StoredSet:
-    """Sign and store the topic's next set, from what holds now in this transaction."""
+def make_set(connection: Connection, key: SigningKey, topic: str, *, listed: Listed, now_ms: int) -> SetRecord:
+    """Sign and store the topic's next set from this transaction's active declarations."""
     site = topics.parse(topic).site
     active = [record for record in rows.active(connection) if carried_in(record, topic, listed)]
     ended: list[str] = []
@@ -99,13 +99,13 @@ def make_set(connection: Connection, key: SigningKey, topic: str, *, listed: Lis
         declarations=tuple(record.on_the_wire() for record in _that_fit(active, topic)),
         ended=tuple(_ids_that_fit(ended)),
     )
-    stored = StoredSet(topic, document.revision, key.sign(document))
+    stored = SetRecord(topic, document.revision, key.sign(document))
     rows.save_set(connection, stored, now_ms)
     return stored
 
 
 def _that_fit(active: list[DeclarationRecord], topic: str) -> list[DeclarationRecord]:
-    """All of central's own, then of the agents' what there is room for."""
+    """All of central's own, then those of agents that fit."""
     fit = [record for record in active if record.origin is Origin.CENTRAL]
     others = sorted((record for record in active if record.origin is not Origin.CENTRAL), key=lambda one: one.drill)
     room, left = MOST_OF_AGENTS_BYTES, 0
@@ -121,7 +121,7 @@ def _that_fit(active: list[DeclarationRecord], topic: str) -> list[DeclarationRe
 
 
 def _ids_that_fit(ended: list[str]) -> Iterator[str]:
-    """The latest. An agent chose these ids, and might have chosen long ones."""
+    """The latest ids that fit: agents chose them, and may have chosen long ones."""
     room = MOST_ENDED_BYTES
     for id_ in ended[:MOST_ENDED]:
         room -= len(msgspec.json.encode(id_)) + 1

@@ -27,7 +27,7 @@ class Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class DistrictEntry(Entry, frozen=True, kw_only=True):
-    """``district:``"""
+    """The district's name and time zone."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     timezone: ShortText
@@ -53,11 +53,11 @@ class KeyEntry(Entry, frozen=True, kw_only=True):
 
 
 class DoorEntry(DoorSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One door."""
+    """One door of an agent."""
 
 
 class AgentEntry(Entry, frozen=True, kw_only=True):
-    """One Raspberry Pi."""
+    """One Raspberry Pi with its doors."""
 
     agent: Name
     key: KeyEntry
@@ -71,7 +71,7 @@ class RuleEntry(AccessRule, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class SiteEntry(Entry, frozen=True, kw_only=True):
-    """One school."""
+    """One school with its agents."""
 
     site: Name
     name: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -87,7 +87,7 @@ class CredentialEntry(Credential, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class DistrictFile(Entry, frozen=True, kw_only=True):
-    """The whole file."""
+    """The whole of district.yaml."""
 
     district: DistrictEntry
     sites: list[SiteEntry]

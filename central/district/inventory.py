@@ -45,7 +45,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One school."""
+    """One school with its agents."""
 
     site: str
     name: str

@@ -1,1 +1,1 @@
-"""Events in the records: taken in once each, read as history, fed to a time-series server."""
+"""Takes each event into the records once, reads history, feeds a time-series server."""

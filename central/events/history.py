@@ -1,6 +1,6 @@
-"""What the records tell of the past: events as they came, and doors and agents over time.
+"""Reads the past from the records: events as they came, and doors and agents over time.
 
-Times are the agents' own UTC (an event of an untrusted clock stands where that clock put it). Reads only.
+Times are the agents' own UTC, also of an untrusted clock.
 """
 
 from collections.abc import Iterable
@@ -10,19 +10,19 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Engine, Row, Select, and_, func, select
 
-from central.events.history_buckets import Buckets, Change, lasted, overlaid
+from central.events.history_buckets import Buckets, Since, lasted, overlaid
 from central.records.schema import agent_presence, events, stream_cursors
 from protocol.words import Condition, EventKind
 
 MOST_EVENTS = 1_000
-"""Of one page."""
+"""The most events of a page."""
 
 _LATEST_NS = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """One event out of the records. ``data`` is JSON text, as the agent wrote it."""
+    """One event from the records. ``data`` is the agent's JSON text."""
 
     id: int
     site: str
@@ -39,7 +39,7 @@ class StoredEvent:
 
 @dataclass(frozen=True, slots=True)
 class DoorPoint:
-    """A door in one bucket: condition and mode at its end, how long each condition lasted, passes and denials."""
+    """A door in one bucket: condition and mode at its end, how long each condition lasted, grants and denials."""
 
     t_ms: int
     condition: str
@@ -61,7 +61,7 @@ class DoorSeries:
 
 @dataclass(frozen=True, slots=True)
 class AgentPoint:
-    """An agent in one bucket: how long central saw it alive, and its last health there, None where none came."""
+    """An agent in one bucket: how long central saw it alive, and its last reported health, if any."""
 
     t_ms: int
     alive_ms: int
@@ -83,7 +83,7 @@ _Known = TypeVar("_Known", bound=msgspec.Struct)
 
 
 class _Health(msgspec.Struct):
-    """What this version knows of an ``agent_health`` event's data."""
+    """The known fields of an ``agent_health`` event's data."""
 
     outbox_depth: int | None = None
     rss_mib: float | None = None
@@ -91,20 +91,20 @@ class _Health(msgspec.Struct):
 
 
 class _To(msgspec.Struct):
-    """A change's data: what it changed to."""
+    """The data of a change: its new value."""
 
     to: str = ""
 
 
 @dataclass(slots=True)
 class _DoorPast:
-    """What was read of one door."""
+    """One door's events, as read from the records."""
 
     agent: str
     condition: str = Condition.UNKNOWN
     mode: str | None = None
-    conditions: list[Change[str]] = field(default_factory=list)
-    modes: list[Change[str | None]] = field(default_factory=list)
+    conditions: list[Since[str]] = field(default_factory=list)
+    modes: list[Since[str | None]] = field(default_factory=list)
     granted: list[int] = field(default_factory=list)
     denied: list[int] = field(default_factory=list)
 
@@ -152,10 +152,10 @@ class History:
             return [_stored(row) for row in connection.execute(query)]
 
     def doors(self, site: str, buckets: Buckets, *, now_ms: int, door: str | None = None) -> list[DoorSeries]:
-        """The doors of a site, or one, over time. A door nobody told of has no series.
+        """The doors of a site, or one, over time. A door without any event has no series.
 
-        While its agent was not running a door is unknown, whatever it was before. Time after ``now_ms`` (UTC) is
-        not counted.
+        While its agent was not running a door is unknown, whatever it was before. Time after ``now_ms`` (UTC) does
+        not count.
         """
         with self._engine.connect() as connection:
             past = self._read_doors(connection, site, door, buckets)
@@ -171,13 +171,13 @@ class History:
     def agents(
         self, buckets: Buckets, *, now_ms: int, site: str | None = None, agent: str | None = None
     ) -> list[AgentSeries]:
-        """Agents over time, by when central heard them and what they said of their health."""
-        presence: dict[tuple[str, str], list[Change[bool]]] = {}
+        """Agents over time: when central heard them, and the health they reported."""
+        presence: dict[tuple[str, str], list[Since[bool]]] = {}
         health: dict[tuple[str, str], dict[int, _Health]] = {}
         with self._engine.connect() as connection:
             seen = select(agent_presence).where(agent_presence.c.at_ms < buckets.to_ms)
             for row in connection.execute(_of_agent(seen, agent_presence, site, agent).order_by(agent_presence.c.id)):
-                presence.setdefault((row.site, row.agent), []).append(Change(row.at_ms, row.alive))
+                presence.setdefault((row.site, row.agent), []).append(Since(row.at_ms, row.alive))
             said = select(events.c.site, events.c.agent, events.c.utc_ns, events.c.data).where(
                 events.c.kind == EventKind.AGENT_HEALTH.value, *_within(buckets)
             )
@@ -228,9 +228,9 @@ class History:
 def _note(past: _DoorPast, kind: str, at_ms: int, data: str) -> None:
     match kind:
         case EventKind.CONDITION_CHANGED:
-            past.conditions.append(Change(at_ms, _condition(data)))
+            past.conditions.append(Since(at_ms, _condition(data)))
         case EventKind.MODE_CHANGED:
-            past.modes.append(Change(at_ms, _read(_To, data).to))
+            past.modes.append(Since(at_ms, _read(_To, data).to))
         case EventKind.ACCESS_GRANTED:
             past.granted.append(at_ms)
         case EventKind.ACCESS_DENIED:
@@ -240,9 +240,9 @@ def _note(past: _DoorPast, kind: str, at_ms: int, data: str) -> None:
 def _dead_spans(
     connection: Connection, site: str, agent: str, buckets: Buckets, now_ms: int
 ) -> list[tuple[int, int]]:
-    """When an agent was not running, in order: from its last word of one run to the first of the next.
+    """When an agent was not running, in order: from the last event of one run to the first of the next.
 
-    One that is only cut off goes on writing into its outbox, so once that has come it was running.
+    An agent that was only cut off kept writing into its outbox: once those events arrive, it counts as running.
     """
     mine = and_(events.c.site == site, events.c.agent == agent)
     previous = events.alias("previous")
@@ -316,7 +316,7 @@ def _door_points(past: _DoorPast, dead: list[tuple[int, int]], buckets: Buckets,
 
 
 def _agent_points(
-    presence: list[Change[bool]], health: dict[int, _Health], buckets: Buckets, now_ms: int
+    presence: list[Since[bool]], health: dict[int, _Health], buckets: Buckets, now_ms: int
 ) -> list[AgentPoint]:
     nothing = _Health()
     points = []
@@ -345,12 +345,12 @@ def _within(buckets: Buckets) -> tuple[Any, Any]:
 
 
 def _condition(data: str) -> str:
-    """A condition a newer agent may know is not one of ours: unknown."""
+    """The new condition; unknown for a word that only newer agents know."""
     return Condition(_read(_To, data).to).value
 
 
 def _read(kind: type[_Known], data: str) -> _Known:
-    """An event's data as far as this version knows it; nothing of it if it is of another form."""
+    """The fields of an event's data that this version knows; the defaults if it has another form."""
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""Cuts what happened into equal buckets of time. Pure; all times are UTC milliseconds."""
+"""Divides the past into equal buckets of time. Pure; all times are UTC milliseconds."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 MOST_POINTS = 2_000
-"""Of one series: more than a screen has pixels to show."""
+"""The most points of a series: more than a screen has pixels."""
 
 SHORTEST_RESOLUTION_MS = 1_000
 
 
-class BadRange(ValueError):  # noqa: N818 - an answer to who asked
-    """A range or resolution that cannot be served; the message says why and what would do."""
+class BadRange(ValueError):  # noqa: N818 - an answer to a person
+    """A range or resolution that central cannot serve; the message says why and gives a cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +42,18 @@ class Buckets:
         return (self.to_ms - self.from_ms + self.resolution_ms - 1) // self.resolution_ms
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """Each bucket's beginning and end."""
+        """The beginning and end of each bucket."""
         for start in range(self.from_ms, self.to_ms, self.resolution_ms):
             yield start, min(start + self.resolution_ms, self.to_ms)
 
     def index(self, at_ms: int) -> int:
-        """The bucket a moment of the range falls into."""
+        """The bucket of a moment in the range."""
         return (at_ms - self.from_ms) // self.resolution_ms
 
 
 @dataclass(frozen=True, slots=True)
-class Change(Generic[T]):
-    """From a moment on, something is so."""
+class Since(Generic[T]):
+    """A value that holds from a moment on."""
 
     at_ms: int
     value: T
@@ -61,14 +61,14 @@ class Change(Generic[T]):
 
 @dataclass(slots=True)
 class Lasted(Generic[T]):
-    """What was so in one bucket: how long each value lasted, in ms, and the last of them."""
+    """The values in one bucket: how long each lasted (ms), and the last of them."""
 
     last: T
     ms: dict[T, int] = field(default_factory=dict)
 
 
-def lasted(buckets: Buckets, initial: T, changes: Iterable[Change[T]], until_ms: int) -> list[Lasted[T]]:
-    """How long each value lasted in each bucket. ``changes`` in order; nothing is counted after ``until_ms``."""
+def lasted(buckets: Buckets, initial: T, changes: Iterable[Since[T]], until_ms: int) -> list[Lasted[T]]:
+    """How long each value lasted in each bucket. ``changes`` are in order; time after ``until_ms`` does not count."""
     found: list[Lasted[T]] = []
     waiting = iter(changes)
     following = next(waiting, None)
@@ -91,20 +91,20 @@ def _add(sums: dict[T, int], value: T, ms: int) -> None:
         sums[value] = sums.get(value, 0) + ms
 
 
-def overlaid(initial: T, changes: Sequence[Change[T]], spans: Sequence[tuple[int, int]], value: T) -> list[Change[T]]:
-    """The changes with ``value`` instead of all that is said within the spans (in order, not overlapping).
+def overlaid(initial: T, changes: Sequence[Since[T]], spans: Sequence[tuple[int, int]], value: T) -> list[Since[T]]:
+    """The changes, with ``value`` throughout the spans (in order, not overlapping) instead of their own.
 
     A change exactly at a span's end stands.
     """
-    result: list[Change[T]] = []
+    result: list[Since[T]] = []
     current = initial
     rest = list(changes)
     for start, end in spans:
         while rest and rest[0].at_ms < start:
             current = rest[0].value
             result.append(rest.pop(0))
-        result.append(Change(start, value))
+        result.append(Since(start, value))
         while rest and rest[0].at_ms < end:
             current = rest.pop(0).value
-        result.append(Change(end, current))
+        result.append(Since(end, current))
     return result + rest

@@ -1,8 +1,8 @@
-"""Feeds a time-series server (InfluxDB 2, or whatever takes its writes) from the records, and catches up after it.
+"""Feeds a time-series server (InfluxDB 2 or one that takes the same writes) from the records, also after outages.
 
 It reads ``events`` after a stored cursor, in the order of ids. That is the order of commits because the ingest
 is the only writer and numbers rows itself under the writers' lock; with several writers on PostgreSQL a lower id
-could become visible after a higher one, and would be passed over.
+could become visible after a higher one, and the feed would miss it.
 """
 
 import logging
@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.retry import Retry
 
 from central.events.influx_points import line_of
+from central.events.ingest import Commit
 from central.records.engine import writing
 from central.records.schema import events, export_cursors
 
@@ -30,30 +31,30 @@ log = logging.getLogger(__name__)
 BATCH_EVENTS = 5_000
 
 SETTLED_AFTER_MS = 10_000
-"""A server may keep what it took in memory for some seconds (VictoriaMetrics: 5) and lose it when killed. So the
-cursor is stored only when a write is so old without a failure since; after one, the rest is written again."""
+"""A server may keep points in memory for some seconds (VictoriaMetrics: 5) and lose them when killed. The cursor
+passes a write only after this time without a failure; after a failure, the feed writes the rest again."""
 
 IDLE_S = 1.0
 FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 30.0
 
 _REFUSES_POINTS = frozenset({400, 413, 422})
-"""Answers that say the points are at fault (malformed, too many, beyond retention): waiting mends nothing."""
+"""Answers that blame the points (malformed, too many, beyond retention): a retry would fail as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class InfluxHealth:
-    """How far the feed has got. ``refused``: points the server will not have, logged and left out."""
+    """How far the feed has got. ``refused``: points that the server rejects, logged and left out."""
 
     last_event_id: int  # written
-    stored_event_id: int  # from where it would begin again
+    stored_event_id: int  # a new run would start from here
     written: int  # points, counting those written again
     refused: int
-    failing: str | None  # why nothing can be written just now
+    failing: str | None  # why it cannot write just now
 
 
 class InfluxFeed:
-    """A thread that writes what is new. ``token`` is the server's secret: pass it from a file, never log it."""
+    """A thread that writes new events. ``token`` is the server's secret: pass it from a file, never log it."""
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class InfluxFeed:
         self._woken = False
         self._closing = False
         self._position = self._stored = self._read_cursor()
-        self._settling: deque[tuple[int, int]] = deque()  # when written, and up to which event
+        self._settling: deque[tuple[int, int]] = deque()  # (written at, up to event id)
         self._last_line: str | None = None
         self._written = 0
         self._refused = 0
@@ -88,17 +89,22 @@ class InfluxFeed:
         self._thread = threading.Thread(target=self._run, name="influx-feed", daemon=True)
 
     def start(self) -> None:
-        """Begin to feed."""
+        """Start the feed's thread."""
         self._thread.start()
 
+    def on_commit(self, commit: Commit) -> None:
+        """Feed the new events at once. From any thread; without it the feed finds them within a second."""
+        if commit.events:
+            self.wake()
+
     def wake(self) -> None:
-        """There are new events. From any thread; without it they are found within a second."""
+        """Read new events at once. From any thread."""
         with self._changed:
             self._woken = True
             self._changed.notify_all()
 
     def close(self, timeout_s: float = 15.0) -> None:
-        """End. What is not written yet is written by the next run."""
+        """Stop the thread. The next run writes the rest."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -107,7 +113,7 @@ class InfluxFeed:
         self._client.close()  # type: ignore[no-untyped-call]
 
     def health(self) -> InfluxHealth:
-        """How it goes. Safe from any thread."""
+        """The feed's progress. Safe from any thread."""
         return InfluxHealth(self._position, self._stored, self._written, self._refused, self._failing)
 
     # --- the feed's thread -----------------------------------------------------------------------------------
@@ -135,7 +141,7 @@ class InfluxFeed:
                 self._pause(IDLE_S, wakeable=True)
 
     def _step(self) -> bool:
-        """Write the next events. True: there may be more at once."""
+        """Write the next events. True: more may be waiting."""
         with self._engine.connect() as connection:
             rows = connection.execute(
                 select(events).where(events.c.id > self._position).order_by(events.c.id).limit(BATCH_EVENTS)
@@ -148,12 +154,12 @@ class InfluxFeed:
             self._position = rows[-1].id
             self._settling.append((self._now_ms(), self._position))
         elif self._settling and self._last_line is not None:
-            self._write_lines([self._last_line])  # asks whether the server is still the one that took the rest
+            self._write_lines([self._last_line])  # checks that the server has not restarted since
         self._settle()
         return len(rows) == BATCH_EVENTS
 
     def _write_lines(self, lines: list[str]) -> None:
-        """Write, leaving out the points the server will not have."""
+        """Write, leaving out points that the server rejects."""
         try:
             self._write(bucket=self._bucket, org=self._org, record="\n".join(lines))
         except ApiException as error:
@@ -170,7 +176,7 @@ class InfluxFeed:
         self._written += len(lines)
 
     def _settle(self) -> None:
-        """Store the cursor up to what the server has had for long enough."""
+        """Store the cursor up to the last write that is old enough."""
         settled = self._stored
         while self._settling and self._now_ms() - self._settling[0][0] >= self._settled_after_ms:
             settled = self._settling.popleft()[1]
@@ -189,7 +195,7 @@ class InfluxFeed:
             log.warning("the time-series server takes no points, trying again: %s", reason)
         self._failing = reason
         self._settling.clear()
-        self._position = self._stored  # what it had in memory may be gone
+        self._position = self._stored  # the points in its memory may be lost
 
     def _pause(self, seconds: float, *, wakeable: bool) -> None:
         with self._changed:

@@ -1,4 +1,4 @@
-"""Events as lines of InfluxDB's line protocol. Pure: one event always makes one and the same line."""
+"""Turns events into lines of InfluxDB's line protocol. Pure: an event always gives the same line."""
 
 import math
 import re
@@ -21,8 +21,8 @@ def line_of(event: Row[Any]) -> str | None:
     """A row of ``events`` as a line, or None where its kind makes no point.
 
     Measurements ``door_condition``, ``door_mode``, ``access`` and ``agent_health``, tagged with site, agent and
-    door. The time is the event's, to the microsecond; the nanoseconds are the last three digits of its number, so
-    that two of one moment stay two. Where the agent did not trust its clock, it is the time the event came.
+    door. The time is the event's, to the microsecond; the nanoseconds are the last three digits of its seq, so that
+    two events of one moment stay two. If the agent did not trust its clock, it is the time of arrival.
     """
     maker = _MAKERS.get(event.kind)
     if maker is None:
@@ -32,7 +32,7 @@ def line_of(event: Row[Any]) -> str | None:
     if not fields:
         return None
     at_ns = event.utc_ns if event.clock_trusted else event.received_ns
-    # Names of sites, agents and doors have no character that would need escaping.
+    # Names of sites, agents and doors need no escaping.
     door = f",door={event.door}" if event.door is not None else ""
     values = ",".join(f"{name}={_value(value)}" for name, value in fields.items())
     unique_ns = at_ns - at_ns % 1000 + event.seq % 1000

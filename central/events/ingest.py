@@ -1,9 +1,8 @@
 """Takes the agents' events into the records: each once, none lost, acknowledged only after the commit.
 
-The network side hands bytes over and never waits. One writer thread takes all that has come meanwhile into one
-transaction (so the dearer a commit, the more share it), then acknowledges, then passes on what is new. It is
-the only writer of ``events``, whose ids therefore rise in the order of commits. What an event means is not its
-business.
+The network side hands bytes over and never waits. One writer thread puts all waiting batches into one transaction (so
+a slow commit serves more of them), then calls its listeners. It is the only writer of ``events``, whose ids therefore
+rise in the order of commits. It does not interpret events.
 """
 
 import logging
@@ -20,33 +19,32 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from central.events.ingest_batch import Row, Taken, rows_of, take
 from central.events.ingest_sql import IngestSql
-from central.events.refusals import Refusals
+from central.events.refusal_log import RefusalLog
 from central.records.engine import writing
 from protocol import codec, topics
-from protocol.messages import Event, EventAck, EventBatch
+from protocol.messages import Event, EventBatch
 from protocol.refusal import Reason, Refused
 from protocol.topics import TopicKind
 
 log = logging.getLogger(__name__)
 
 WAITING_BYTES = 64 * codec.KIB * codec.KIB
-"""What may wait for the writer. Beyond it batches are dropped unacknowledged: their agents send them again."""
+"""The most bytes waiting for the writer. Batches beyond are dropped unacknowledged: their agents send them again."""
 
 BATCHES_PER_COMMIT = 256
 BYTES_PER_COMMIT = 1024 * 1024
-"""Some 4,000 events. A declaration waits for the commit under way, so that must stay short."""
+"""Some 4,000 events. A declaration waits for the commit in progress, so a commit must stay short."""
 
 FIRST_RETRY_S = 0.2
 LONGEST_RETRY_S = 5.0
-"""How long the writer waits after a commit that failed (a full disk, a database gone), doubling in between."""
-
+"""The writer's wait after a failed commit (full disk, lost database); it doubles from one to the other."""
 
 _MAY_PASS = (OperationalError, InterfaceError, InternalError, PoolTimeout, OSError)
-"""Faults of the database or the disk. Others are the fault of what was to be written."""
+"""Faults of the database or the disk; any other fault lies in the events."""
 
 
 class CommittedEvent(NamedTuple):
-    """An event now in the records. ``id`` is its row, ``received_ns`` when it came (UTC, central's clock)."""
+    """An event in the records. ``id`` is its row; ``received_ns``: when it arrived (UTC, central's clock)."""
 
     id: int
     site: str
@@ -58,16 +56,16 @@ class CommittedEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class IngestHealth:
-    """What has been taken since the start, and what stands in the way."""
+    """Counts since the start, and the present obstacle."""
 
     committed: int  # events
-    duplicates: int  # events that had come before
+    duplicates: int  # events already in the records
     out_of_order: int  # batches refused because an earlier one is missing
-    gaps: int  # holes recorded, because the agent no longer had what was missing
+    gaps: int  # holes recorded, because the agent no longer had the missing events
     waiting: int  # batches not yet written
-    dropped: int  # batches dropped because too much waited
+    dropped: int  # batches dropped, over WAITING_BYTES
     refused: dict[str, int] = field(default_factory=dict)
-    failing: str | None = None  # why nothing can be committed just now
+    failing: str | None = None  # why it cannot commit just now
 
 
 class _Batch(NamedTuple):
@@ -90,34 +88,28 @@ class _Presence(NamedTuple):
     alive: bool
 
 
-class _Outcome(NamedTuple):
-    """What one transaction did: told to others only once it is committed."""
+@dataclass(slots=True)
+class Commit:
+    """One transaction: how far it committed each stream, and its new events in the order of their ids."""
 
-    acks: dict[tuple[str, str, str], int]
-    committed: list[CommittedEvent]
-    counts: Counter[str]
+    cursors: dict[tuple[str, str, str], int] = field(default_factory=dict)  # (site, agent, stream) -> seq
+    events: list[CommittedEvent] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 class Ingest:
-    """Call :meth:`start` before the first batch is needed and :meth:`close` at the end.
-
-    ``acknowledge`` and ``on_committed`` are called on the writer's thread, the first before the second, both
-    after the commit; they must not block. ``on_committed`` gets every new event once, in the order of ids.
-    """
+    """Call :meth:`start` before the first batch is needed and :meth:`close` at the end."""
 
     def __init__(
         self,
         engine: Engine,
         *,
-        acknowledge: Callable[[str, str, EventAck], None],
-        on_committed: Callable[[list[CommittedEvent]], None] = lambda _: None,
-        refusals: Refusals | None = None,
+        refusals: RefusalLog | None = None,
         utc_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._engine = engine
-        self._acknowledge = acknowledge
-        self._on_committed = on_committed
-        self._refusals = refusals or Refusals()
+        self._listeners: list[Callable[[Commit], None]] = []
+        self._refusals = refusals or RefusalLog()
         self._utc_ns = utc_ns
         self._sql = IngestSql.of(engine.dialect.name)
         self._changed = threading.Condition()
@@ -130,14 +122,20 @@ class Ingest:
         self._failing: str | None = None
         self._thread = threading.Thread(target=self._run, name="ingest-writer", daemon=True)
 
+    def listen(self, listener: Callable[[Commit], None]) -> None:
+        """Call a function after every commit, on the writer's thread and in the order of registration. It must not
+        block. Every new event is in one commit only.
+        """
+        self._listeners.append(listener)
+
     def start(self) -> None:
-        """Begin to write. Closes what the last run left open in the agents' presence."""
+        """Start the writer. Closes the presence of agents that the last run left open."""
         with writing(self._engine) as connection:
             connection.exec_driver_sql(self._sql.close_presence)
         self._thread.start()
 
     def offer(self, site: str, agent: str, payload: bytes) -> bool:
-        """Take a batch as it came from the network; never blocks. False: too much waits, it was dropped."""
+        """Queue a batch from the network; never blocks. False: dropped, because too much waits."""
         with self._changed:
             if self._closing or self._waiting_bytes + len(payload) > WAITING_BYTES:
                 self._counts["dropped"] += 1
@@ -148,18 +146,18 @@ class Ingest:
             return True
 
     def note_presence(self, site: str, agent: str, *, alive: bool, at_ms: int) -> None:
-        """Record that an agent is there, or no longer, as of ``at_ms`` (UTC)."""
+        """Record that an agent is alive, or no longer, as of ``at_ms`` (UTC)."""
         with self._changed:
             self._presence.append(_Presence(site, agent, at_ms, alive))
             self._changed.notify_all()
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until nothing waits to be written. False: the time was not enough."""
+        """Wait until everything queued is written. False: not within the time."""
         with self._changed:
             return self._changed.wait_for(lambda: self._idle and not self._batches and not self._presence, timeout_s)
 
     def close(self, timeout_s: float = 10.0) -> None:
-        """Write what waits, and end. What cannot be written in time stays with its agents."""
+        """Write the queue and stop. Agents keep what is not written in time."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -167,7 +165,7 @@ class Ingest:
             self._thread.join(timeout_s)
 
     def health(self) -> IngestHealth:
-        """How it goes. Safe from any thread."""
+        """The writer's counts. Safe from any thread."""
         with self._changed:
             counts = self._counts
             return IngestHealth(
@@ -198,7 +196,7 @@ class Ingest:
                 return
 
     def _next_group(self) -> list[_Batch]:
-        """The batches to commit together: at least one, if any waits."""
+        """The batches of the next commit: at least one, if any waits."""
         group: list[_Batch] = []
         taken = 0
         while self._batches and len(group) < BATCHES_PER_COMMIT and taken < BYTES_PER_COMMIT:
@@ -219,13 +217,12 @@ class Ingest:
         return decoded
 
     def _store(self, batches: list[_Decoded], presence: list[_Presence]) -> bool:
-        """Commit a group and tell; False: told to end before it could be committed.
+        """Commit a group and announce it; False: closed before the commit.
 
-        If the database will not have something in the group, each batch is committed by itself, and the one
-        at fault is refused: it must not keep the others' out.
+        If the database rejects the group, commit each batch alone and refuse the one at fault.
         """
         try:
-            outcome = self._commit(batches, presence)
+            commit = self._commit(batches, presence)
         except Exception as error:
             if len(batches) > 1:
                 return all(self._store([batch], []) for batch in batches) and self._store([], presence)
@@ -234,18 +231,18 @@ class Ingest:
                 topic = topics.of_agent(TopicKind.EVENTS, decoded.batch.site, decoded.batch.agent)
                 self._refusals.note(topic, Refused(Reason.MALFORMED, f"the records will not have it: {error}"))
             return True
-        if outcome is None:
+        if commit is None:
             return False
-        self._tell(outcome)
+        self._announce(commit)
         return True
 
-    def _commit(self, batches: list[_Decoded], presence: list[_Presence]) -> _Outcome | None:
-        """Commit, however long it takes; None: told to end meanwhile. Raises what no waiting will mend."""
+    def _commit(self, batches: list[_Decoded], presence: list[_Presence]) -> Commit | None:
+        """Commit, with as many tries as it takes; None: closed meanwhile. Raises if a retry cannot help."""
         wait_s = FIRST_RETRY_S
         while True:
             try:
                 with writing(self._engine) as connection:
-                    outcome = self._write(connection, batches, presence)
+                    commit = self._write(connection, batches, presence)
             except _MAY_PASS as error:
                 if self._failing is None:
                     log.exception("cannot commit events, trying again until it works")
@@ -259,29 +256,29 @@ class Ingest:
                 log.warning("events are committed again")
             with self._changed:
                 self._failing = None
-                self._counts.update(outcome.counts)
-            return outcome
+                self._counts.update(commit.counts)
+            return commit
 
     def _write(
         self,
         connection: Connection,
         batches: list[_Decoded],
         presence: list[_Presence],
-    ) -> _Outcome:
+    ) -> Commit:
         sql = self._sql
-        outcome = _Outcome({}, [], Counter())
+        commit = Commit()
         last_id: int = connection.exec_driver_sql(sql.last_id).scalar_one()
         rows: list[tuple[int | str | bool | None, ...]] = []
         gaps: list[tuple[str, str, str, int, int, int]] = []
         moved: dict[tuple[str, str, str], int] = {}
         for batch, message, batch_rows in batches:
             key = (batch.site, batch.agent, message.stream)
-            cursor = outcome.acks.get(key)
+            cursor = commit.cursors.get(key)
             if cursor is None:
                 cursor = connection.exec_driver_sql(sql.cursor, key).scalar() or 0
             taken: Taken = take(cursor, message)
-            outcome.acks[key] = taken.committed
-            outcome.counts.update(taken.counts)
+            commit.cursors[key] = taken.committed
+            commit.counts.update(taken.counts)
             if taken.committed > cursor:
                 moved[key] = batch.received_ns // 10**6
             gaps += [(*key, first, last, batch.received_ns // 10**6) for first, last in taken.gaps]
@@ -290,40 +287,35 @@ class Ingest:
             for event, row in zip(message.events[taken.skip :], batch_rows[taken.skip :], strict=True):
                 last_id += 1
                 rows.append((last_id, *row))
-                outcome.committed.append(
+                commit.events.append(
                     CommittedEvent(last_id, batch.site, batch.agent, message.stream, batch.received_ns, event)
                 )
         if rows:
-            self._insert(connection, rows, outcome)
+            self._insert(connection, rows, commit)
         if gaps:
             connection.exec_driver_sql(sql.insert_gap, gaps)
         if moved:
             connection.exec_driver_sql(
-                sql.move_cursor, [(*key, outcome.acks[key], at_ms) for key, at_ms in moved.items()]
+                sql.move_cursor, [(*key, commit.cursors[key], at_ms) for key, at_ms in moved.items()]
             )
         if presence:
             connection.exec_driver_sql(sql.insert_presence, [tuple(seen) for seen in presence])
-        outcome.counts["committed"] += len(outcome.committed)
-        return outcome
+        commit.counts["committed"] += len(commit.events)
+        return commit
 
     def _insert(
-        self, connection: Connection, rows: list[tuple[int | str | bool | None, ...]], outcome: _Outcome
+        self, connection: Connection, rows: list[tuple[int | str | bool | None, ...]], commit: Commit
     ) -> None:
-        """Insert, and take out of the outcome what the unique constraint, the second line, found to be there."""
+        """Insert, and remove from the commit the events that the unique constraint (the second line) rejects."""
         if connection.exec_driver_sql(self._sql.insert_event, rows).rowcount == len(rows):
             return
         new = set(connection.exec_driver_sql(self._sql.ids_from, (rows[0][0],)).scalars())
-        outcome.counts["duplicates"] += len(rows) - len(new)
-        outcome.committed[:] = [event for event in outcome.committed if event.id in new]
+        commit.counts["duplicates"] += len(rows) - len(new)
+        commit.events[:] = [event for event in commit.events if event.id in new]
 
-    def _tell(self, outcome: _Outcome) -> None:
-        for (site, agent, stream), committed in outcome.acks.items():
+    def _announce(self, commit: Commit) -> None:
+        for listener in self._listeners:
             try:
-                self._acknowledge(site, agent, EventAck(stream=stream, committed=committed))
-            except Exception:  # the agent asks again; the next ones must be written
-                log.exception("cannot acknowledge to %s/%s", site, agent)
-        if outcome.committed:
-            try:
-                self._on_committed(outcome.committed)
-            except Exception:  # whoever listens must not stop the records
+                listener(commit)
+            except Exception:  # agents ask again; the next events must be written
                 log.exception("a fault of ours after a commit")

@@ -1,4 +1,4 @@
-"""What to take of a batch of events, given how far its stream is committed. Pure: see messages.EventBatch."""
+"""Decides which events of a batch are new, given its stream's cursor. Pure: see messages.EventBatch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from protocol.refusal import Reason, Refused
 _LARGEST = 2**63 - 1
 
 Row = tuple[str, str, str, int, str | None, str, int, int, bool, str, int, str]
-"""An event as the table ``events`` has it, but for its id."""
+"""A row of the table ``events``, without its id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The answer: the cursor afterwards, from which event on to take (None: none), and holes to record."""
+    """The cursor afterwards, the index of the first event to take (None: none), and the holes to record."""
 
     committed: int
     skip: int | None = None
@@ -25,9 +25,9 @@ class Taken:
 def take(committed: int, batch: EventBatch) -> Taken:
     """Decide on a batch whose stream is committed up to ``committed``. The batch has passed :func:`rows_of`."""
     if not batch.events:
-        return Taken(committed)  # an agent that only asks how far we are
+        return Taken(committed)  # the agent only asks for the cursor
     if committed < batch.after and batch.floor < batch.after:
-        return Taken(committed, counts={"out_of_order": 1})  # it still has what is missing: it will send that first
+        return Taken(committed, counts={"out_of_order": 1})  # it still has the missing events: it sends those first
     skip = sum(event.seq <= committed for event in batch.events) if batch.events[0].seq <= committed else 0
     new = batch.events[skip:]
     if not new:
@@ -46,7 +46,7 @@ def _gaps(committed: int, numbers: list[int]) -> list[tuple[int, int]]:
 
 
 def rows_of(site: str, agent: str, batch: EventBatch, received_ns: int) -> list[Row]:
-    """The rows of a batch; :class:`Refused` (malformed) if it is no batch that records could hold."""
+    """The rows of a batch. Raises :class:`Refused` (malformed) if the records could not hold it."""
     stream, previous = batch.stream, batch.after
     rows: list[Row] = []
     for event in batch.events:

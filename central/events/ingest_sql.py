@@ -1,4 +1,4 @@
-"""The writer's statements, as the driver takes them: SQLAlchemy's executemany costs as much again as SQLite's own."""
+"""The writer's statements for the bare driver: SQLAlchemy's executemany would double the cost of SQLite's own."""
 
 from dataclasses import dataclass, fields
 from typing import Self
@@ -6,11 +6,11 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class IngestSql:
-    """One dialect's statements."""
+    """The statements of one SQL dialect."""
 
     last_id: str = "SELECT coalesce(max(id), 0) FROM events"
     cursor: str = "SELECT committed FROM stream_cursors WHERE site = ? AND agent = ? AND stream = ?"
-    # Only an event that is there already may be passed over in silence, hence the named columns of the conflict.
+    # The conflict names its columns, so that only a known event is passed over in silence.
     insert_event: str = (
         "INSERT INTO events (id, site, agent, stream, seq, door, kind, utc_ns, mono_ms, clock_trusted, boot, "
         "received_ns, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
@@ -27,7 +27,7 @@ class IngestSql:
         "SET committed = excluded.committed, updated_ms = excluded.updated_ms"
     )
     insert_presence: str = "INSERT INTO agent_presence (site, agent, at_ms, alive) VALUES (?, ?, ?, ?)"
-    # An agent that was there when the last run ended was there at least until its last event came.
+    # An agent alive at the end of the last run was alive at least until its last event arrived.
     close_presence: str = (
         "INSERT INTO agent_presence (site, agent, at_ms, alive) "
         "SELECT last.site, last.agent, last.until_ms, false FROM ("

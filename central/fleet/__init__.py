@@ -1,1 +1,1 @@
-"""What every agent and door may be shown as, now. Pure: messages and times in, changes out."""
+"""Decides how every agent and door may be shown now. Pure: messages and times in, changes out."""

@@ -1,7 +1,7 @@
-"""How long a snapshot was under way, told from the sender's own clock; so that one from a queue proves nothing.
+"""Estimates how long a snapshot was under way from the sender's clock, so that one from a queue proves nothing.
 
-An agent's monotonic clock and central's have nothing in common but their pace: received minus sent is a constant
-plus the delay. The least seen is taken for no delay, allowed to rise by what two quartzes may drift apart. Pure.
+An agent's monotonic clock and central's share only their pace: received minus sent is a constant plus the delay. The
+least difference seen counts as no delay, and may rise by the drift of two quartzes. Pure.
 """
 
 import math
@@ -9,19 +9,19 @@ import math
 from protocol.messages import Stamp
 
 DRIFT = 200e-6
-"""How much faster or slower than ours an agent's clock may run: 200 ppm, twice what a poor quartz does."""
+"""How much faster or slower than central's an agent's clock may run: 200 ppm, twice the drift of a poor quartz."""
 
 SETTLING_MS = 1_000
-"""A session's first snapshots may all have waited in the same queue. Their delay is believed small only once one
-follows at the pace at which it was made, this long after."""
+"""A session's first snapshots may all have waited in one queue. Their delay counts as small only once another
+follows, this much later, at the pace at which it was made."""
 
 SETTLED_WITHIN_MS = 250
-"""What still counts as the same pace."""
+"""The tolerance for the same pace."""
 
 AGREES_MS = 2_000
-"""How far a trusted clock may be from ours. A pace alone cannot tell a steady delay from none, so that of a sender
-with a trusted clock is believed only where the clocks agree, too. Well under proof.SILENT_MS: a clock that is ahead
-by so much hides as much delay."""
+"""How far a trusted clock may be from central's. The pace alone cannot distinguish a steady delay from none, so a
+sender with a trusted clock must agree with central's clock, too. Well under proof.SILENT_MS: a clock ahead by this
+much hides as much delay."""
 
 
 class Arrivals:
@@ -32,15 +32,15 @@ class Arrivals:
     def __init__(self) -> None:
         self._least_ms: float | None = None
         self._at_ms = 0
-        self._since_ms = 0  # when the least was last found to be much less
+        self._since_ms = 0  # when the least last fell well below its allowed value
         self._settled = False
-        self._agreed = False  # the pace that is settled on was once confirmed by a trusted clock
+        self._agreed = False  # a trusted clock has once confirmed the pace
 
     def delay_ms(self, at: Stamp, now_ms: int, utc_ms: int) -> int | None:
-        """How long a snapshot made ``at`` and received now was under way, at the least; None: it cannot be told.
+        """The least time that a snapshot made ``at`` and received now was under way, in ms; None: unknown.
 
-        ``now_ms`` is central's monotonic clock, ``utc_ms`` its UTC. Until the session's pace is known, the
-        sender's UTC is asked, if it trusts that itself; from our future, it tells nothing.
+        ``now_ms`` is central's monotonic clock, ``utc_ms`` its UTC. Until the session's pace is known, the sender's
+        UTC decides, if the sender trusts it and it is not in central's future.
         """
         offset = now_ms - at.mono_ms
         lag_ms = utc_ms - at.utc_ns // 1_000_000

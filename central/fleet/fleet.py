@@ -1,25 +1,25 @@
-"""The live view: what every door and agent may be shown as, now. Pure: messages and times in, changes out.
+"""The live view: how every door and agent may be shown now. Pure: messages and times in, changes out.
 
-It holds invariant 2. A door is shown secure only on a live snapshot of its agent's current session, which was
-under way no longer than the sender's clock tells, and whose readings are no older than proof.SILENT_MS now.
-Call :meth:`Fleet.sweep` once a second: silence is a change too.
+It holds invariant 2. A door is shown secure only on a live snapshot of its agent's current session, with the time
+under way known from the sender's clock, and with readings no older than proof.SILENT_MS now. Call :meth:`Fleet.sweep`
+once a second: silence is a change too.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from central.fleet.state import Changes, LiveAgent, LiveDoor, Session, Totals
+from central.fleet.state import AgentSession, Changes, LiveAgent, LiveDoor, Totals
 from ground.clock import Clock
 from protocol.messages import AgentStatus, StateSnapshot
 from protocol.proof import SILENT_MS, proves_secure
 from protocol.words import Alarm, Condition
 
 SESSIONS_KEPT = 4
-"""Sessions of an agent whose numbering and delay are remembered, so that a late word of an old one is known."""
+"""Sessions remembered of an agent, with their numbering and delay, to recognise a late message of an old one."""
 
 DOUBT_MS = 250
-"""How much later than a death, or than its successor's last word, a session must have spoken to be believed alive
-after all: more than a delay may be misjudged by. Its next word, or its status, comes within seconds."""
+"""A session counts as alive after all only if its message was made this much later than its reported death, or than
+its successor's last message: more than the error of an estimated delay. Its next message comes within seconds."""
 
 STRANGERS_KEPT = 1_000
 
@@ -41,7 +41,7 @@ class Fleet:
         self.sites: dict[str, Totals] = {}
         self.totals = Totals()
         self.strangers: Counter[str] = Counter()
-        """``site/agent`` or ``site/agent/door`` of what spoke and is not in the inventory: how often."""
+        """Messages of agents and doors missing from the inventory, by ``site/agent`` or ``site/agent/door``."""
         since_ms = clock.utc_ms()
         for site, name, doors in members:
             agent = self.agents[site, name] = LiveAgent(site, name)
@@ -60,18 +60,18 @@ class Fleet:
         """A moment of the monotonic clock as UTC milliseconds."""
         return self._clock.utc_ms() - self._clock.mono_ms() + at_ms
 
-    # --- what comes in ---------------------------------------------------------------------------------------
+    # --- messages --------------------------------------------------------------------------------------------
 
     def apply_status(self, site: str, agent: str, status: AgentStatus, *, retained: bool, now_ms: int) -> Changes:
-        """An agent came or went. Only the death of the current session counts."""
+        """Apply an agent's coming or going. Only the death of the current session counts."""
         changes = Changes(now_ms)
         live = self._agent(site, agent)
         if live is None:
             return changes
         known = live.sessions.get(status.session)
         if live.session is None or (known is None and status.online and not retained):
-            # Said while we listen, and never heard of before: it has just begun. (If it was only late, the session
-            # that really lives takes over again with its next snapshot.)
+            # Live, and of an unknown session: it has just begun. (If it was only late, the running session takes over
+            # again with its next snapshot.)
             known = self._begin(live, status.session, changes)
         if known is not live.session or known is None:
             return changes
@@ -84,26 +84,26 @@ class Fleet:
         if (live.versions, live.reason) != (status.versions, reason):
             live.versions, live.reason = status.versions, reason
             _once(changes.agents, live)
-        return self._told(changes)
+        return self._announce(changes)
 
     def apply_snapshot(
         self, site: str, agent: str, snapshot: StateSnapshot, *, retained: bool, now_ms: int
     ) -> Changes:
-        """An agent told the state of all its doors."""
+        """Apply an agent's report of all its doors."""
         changes = Changes(now_ms)
         live = self._agent(site, agent)
         if live is None:
             return changes
         session = live.sessions.get(snapshot.session)
         if session is not None and snapshot.seq <= session.seq:
-            return changes  # came before, or a newer one did
+            return changes  # a duplicate, or a newer one came first
         made_ms = None if retained else self._made_ms(live, snapshot, now_ms, changes)
         if made_ms is None:
             if not live.alive:
-                self._take(live, snapshot, None, changes)  # of unknown age: the last that is known, proof of nothing
-            return self._told(changes)
+                self._take(live, snapshot, None, changes)  # of unknown age: shown as the last known, proves nothing
+            return self._announce(changes)
         if not self._is_current(live, snapshot.session, made_ms, changes):
-            return self._told(changes)
+            return self._announce(changes)
         live.heard_ms = made_ms
         fresh = now_ms - made_ms <= SILENT_MS
         if not fresh:
@@ -111,10 +111,10 @@ class Fleet:
         elif not live.alive:
             self._count_alive(live, True, changes)
         self._take(live, snapshot, made_ms if fresh else None, changes)
-        return self._told(changes)
+        return self._announce(changes)
 
     def sweep(self, now_ms: int) -> Changes:
-        """Let time pass: agents fall silent, proofs grow too old."""
+        """Let time pass: silence agents, and expire old proofs."""
         changes = Changes(now_ms)
         limit = now_ms - SILENT_MS
         for live in self.agents.values():
@@ -125,12 +125,12 @@ class Fleet:
                 self._silence(live, changes)
             elif live.oldest_proof_ms is not None and live.oldest_proof_ms < limit:
                 self._expire(live, limit, changes)
-        return self._told(changes)
+        return self._announce(changes)
 
     # --- sessions --------------------------------------------------------------------------------------------
 
     def _made_ms(self, live: LiveAgent, snapshot: StateSnapshot, now_ms: int, changes: Changes) -> int | None:
-        """When a live snapshot was made; None: that cannot be told. Notes that it has come."""
+        """Record a live snapshot and return when it was made; None: unknown."""
         session = live.sessions.get(snapshot.session)
         new = session is None
         if session is None:
@@ -140,33 +140,33 @@ class Fleet:
         if delay_ms is not None:
             return now_ms - delay_ms
         if new:
-            # It may have just begun, and then what the current one proved is void. If it was only late, the
-            # current one is believed again at its next word.
+            # It may have just begun, which voids the current session's proofs. If it was only late, the current
+            # session proves again with its next snapshot.
             self._silence(live, changes)
         return None
 
     def _is_current(self, live: LiveAgent, name: str, made_ms: int, changes: Changes) -> bool:
-        """Whether a snapshot of a session, made then, is the agent's latest word; makes that session the current."""
+        """Whether a session's snapshot, made at ``made_ms``, is the agent's latest; if so, it becomes current."""
         session = live.sessions[name]
         if session.ended_ms is not None and made_ms <= session.ended_ms + DOUBT_MS:
-            return False  # made before the death that was told
+            return False  # made before the reported death
         session.ended_ms = None
         if session is live.session:
             return True
-        # An agent runs one session at a time, so the one that spoke latest is the current one.
+        # An agent runs one session at a time, so the latest to report is the current one.
         if live.heard_ms is not None and made_ms < live.heard_ms + (DOUBT_MS if session.replaced else 0):
             return False
         self._begin(live, name, changes)
         return True
 
-    def _remember(self, live: LiveAgent, name: str) -> Session:
-        session = live.sessions[name] = Session(name)
+    def _remember(self, live: LiveAgent, name: str) -> AgentSession:
+        session = live.sessions[name] = AgentSession(name)
         if len(live.sessions) > SESSIONS_KEPT:
             del live.sessions[next(old for old, kept in live.sessions.items() if kept is not live.session)]
         return session
 
-    def _begin(self, live: LiveAgent, name: str, changes: Changes) -> Session:
-        """Make a session the current one. What an earlier one proved is void."""
+    def _begin(self, live: LiveAgent, name: str, changes: Changes) -> AgentSession:
+        """Make a session the current one. It voids the proofs of earlier ones."""
         self._silence(live, changes)
         if live.session is not None:
             live.session.replaced = True
@@ -177,12 +177,12 @@ class Fleet:
     # --- doors -----------------------------------------------------------------------------------------------
 
     def _take(self, live: LiveAgent, snapshot: StateSnapshot, made_ms: int | None, changes: Changes) -> None:
-        """Take a snapshot's contents. ``made_ms`` None: of unknown age, so it proves nothing."""
+        """Apply a snapshot's contents. ``made_ms`` None: of unknown age, so it proves nothing."""
         self._take_agent(live, snapshot, changes)
         live.stamp = stamp = live.stamp + 1
         limit = changes.now_ms - SILENT_MS
         oldest: int | None = None
-        told = 0
+        listed = 0
         for state in snapshot.doors:
             door = live.doors.get(state.door)
             if door is None:
@@ -191,14 +191,14 @@ class Fleet:
             evidence = state.evidence
             proof_ms = made_ms - evidence.age_ms if made_ms is not None and evidence.age_ms is not None else None
             condition = _UNKNOWN
-            if made_ms is not None and door.stamp != stamp:  # told twice in one snapshot, a door is not believed
+            if made_ms is not None and door.stamp != stamp:  # a door listed twice in one snapshot proves nothing
                 condition = state.condition
                 if condition is _SECURE:
                     if proof_ms is None or proof_ms < limit or not proves_secure(evidence):
                         condition = _UNKNOWN
                     elif oldest is None or proof_ms < oldest:
                         oldest = proof_ms
-            told += door.stamp != stamp
+            listed += door.stamp != stamp
             door.stamp = stamp
             door.proof_ms = proof_ms
             before, door.state = door.state, state
@@ -221,7 +221,7 @@ class Fleet:
                 continue
             self._count(door, before.alarms if before else (), state.alarms)
         live.oldest_proof_ms = oldest
-        if told < len(live.doors):
+        if listed < len(live.doors):
             self._forget(live, [door for door in live.doors.values() if door.stamp != stamp], changes)
 
     def _take_agent(self, live: LiveAgent, snapshot: StateSnapshot, changes: Changes) -> None:
@@ -244,7 +244,7 @@ class Fleet:
             _once(changes.agents, live)
 
     def _count(self, door: LiveDoor, alarms_before: tuple[str, ...], alarms: tuple[str, ...]) -> None:
-        """Keep the sums of what a new state may have changed."""
+        """Update the sums that a new state may change."""
         assert door.state is not None
         mode = door.state.mode
         if mode is door.mode and alarms == alarms_before:
@@ -268,7 +268,7 @@ class Fleet:
         door.since_ms = self.utc_at(changes.now_ms)
 
     def _forget(self, live: LiveAgent, doors: list[LiveDoor], changes: Changes) -> None:
-        """Show some doors unknown; their last word stays."""
+        """Show some doors unknown; their last state stays."""
         for door in doors:
             if door.condition is not _UNKNOWN:
                 self._show(door, _UNKNOWN, changes)
@@ -293,7 +293,7 @@ class Fleet:
             self.strangers[name] += 1
 
     def _silence(self, live: LiveAgent, changes: Changes) -> None:
-        """An agent proves nothing any more."""
+        """Void everything that an agent proved."""
         if live.alive:
             self._count_alive(live, False, changes)
         live.oldest_proof_ms = None
@@ -306,7 +306,7 @@ class Fleet:
         changes.presence.append(live)
         _once(changes.agents, live)
 
-    def _told(self, changes: Changes) -> Changes:
+    def _announce(self, changes: Changes) -> Changes:
         if changes:
             for listener in self._listeners:
                 listener(changes)

@@ -1,4 +1,4 @@
-"""Writes into the records when central saw an agent come and go, for the history."""
+"""Records when central saw an agent come and go, for the history."""
 
 from central.events.ingest import Ingest
 from central.fleet.fleet import Fleet
@@ -6,7 +6,7 @@ from central.fleet.state import Changes
 
 
 def record_presence(fleet: Fleet, ingest: Ingest) -> None:
-    """From now on, hand every coming and going that the fleet sees to the records' writer."""
+    """From now on, pass every coming and going that the fleet sees to the records' writer."""
 
     def note(changes: Changes) -> None:
         for live in dict.fromkeys(changes.presence):

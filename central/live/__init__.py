@@ -1,1 +1,1 @@
-"""Views of what central knows, and the live stream of their changes. Judges nothing."""
+"""Views of central's state, the live stream of their changes, and central's health. Judges nothing."""

@@ -1,21 +1,24 @@
-"""The live stream: tells every console what changed, a few times a second, each thing once and built once for all.
+"""The live stream: sends every console the changes, a few times a second, each built once for all.
 
-It gathers what the fleet, the closures and the declarations change, and puts it into each listener's bounded queue.
-A listener that reads too slowly has to fetch everything again, and costs the others nothing. It decides nothing.
+It gathers the changes of the fleet, the closures and the declarations, and puts them into each listener's bounded
+queue. A listener that reads too slowly gets ``resync``, fetches everything again, and delays no other. It decides
+nothing.
 """
 
 import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
 
+from central.agents.wire import Wire
 from central.declarations.closure import ClosureTracker
 from central.declarations.records import DeclarationRecord
-from central.events.ingest import CommittedEvent
+from central.declarations.service import DeclarationService
+from central.events.ingest import Commit, CommittedEvent
 from central.fleet.state import Changes, LiveDoor
 from central.live.view_types import Hello
 from central.live.views import Views, committed_event
@@ -33,17 +36,17 @@ PING_EVERY_MS = 3_000
 EVENTS_EVERY_MS = 200
 
 STREAM_SILENT_MS = 10_000
-"""A console whose stream says nothing for so long believes nothing it shows. Three pings are lost by then."""
+"""A console whose stream is silent for this long trusts nothing it shows: three pings are lost by then."""
 
 MOST_WAITING_BYTES = 4 * 1024 * 1024
-"""Of one listener. Beyond it everything that waits is dropped, and the listener fetches anew."""
+"""The most bytes waiting for one listener. Beyond, they are dropped and the listener fetches everything again."""
 
 ROWS_A_FRAME = 1_000
 EVENTS_KEPT = 50
-"""Lines of one moment; an agent that returns from an outage brings thousands, and they are in the history."""
+"""Events sent at a time; an agent back from an outage brings thousands, and the history has them all."""
 
 OLD_NEWS_MS = 5 * 60_000
-"""What happened so long ago (by a trusted clock) is history, not news."""
+"""Events older than this (by a trusted clock) are history, not news."""
 
 WORTH_A_LINE = frozenset(
     {
@@ -79,7 +82,7 @@ class Listener:
         self._closed = False
 
     def put(self, kind: str, frame: bytes) -> None:
-        """Give it a frame; if too much waits, all is dropped for the word to fetch anew."""
+        """Queue a frame; if too much waits, drop everything and queue ``resync`` instead."""
         if self._bytes + len(frame) > MOST_WAITING_BYTES:
             self._frames.clear()
             kind, frame, self._bytes = "resync", _RESYNC, 0
@@ -88,7 +91,7 @@ class Listener:
         self._there.set()
 
     def close(self) -> None:
-        """End the stream once what waits is read."""
+        """End the stream once the queue is read."""
         self._closed = True
         self._there.set()
 
@@ -105,7 +108,7 @@ class Listener:
 
 
 class LiveHub:
-    """Call it on the event loop, but for :meth:`on_committed`."""
+    """Call it on the event loop, except :meth:`on_commit`."""
 
     def __init__(
         self,
@@ -113,15 +116,15 @@ class LiveHub:
         closure: ClosureTracker,
         clock: Clock,
         *,
-        active: Callable[[], list[DeclarationRecord]],
-        broker_connected: Callable[[], bool],
+        declarations: DeclarationService,
+        wire: Wire,
         sites: Iterable[str],
     ) -> None:
         self._views = views
         self._closure = closure
         self._clock = clock
-        self._active = active
-        self._broker_connected = broker_connected
+        self._service = declarations
+        self._wire = wire
         self._all_sites = list(sites)
         self._listeners: set[Listener] = set()
         self._sites: dict[str, None] = {}
@@ -133,10 +136,10 @@ class LiveHub:
         self._events: deque[CommittedEvent] = deque(maxlen=EVENTS_KEPT)
         self._events_lock = threading.Lock()
 
-    # --- who listens -----------------------------------------------------------------------------------------
+    # --- listeners -------------------------------------------------------------------------------------------
 
     def open(self, site: str | None = None, declaration: str | None = None) -> Listener:
-        """A new listener, greeted already. Give it back to :meth:`close`."""
+        """A new listener, with its first frames queued. Give it back to :meth:`close`."""
         listener = Listener(site, declaration)
         listener.put("hello", _frame("hello", self._hello()))
         listener.put(PING, self._ping())
@@ -144,21 +147,19 @@ class LiveHub:
         return listener
 
     def close(self, listener: Listener) -> None:
-        """It listens no more."""
         self._listeners.discard(listener)
 
     def close_all(self) -> None:
-        """End every stream."""
         for listener in self._listeners:
             listener.close()
 
     def __len__(self) -> int:
         return len(self._listeners)
 
-    # --- what changes ----------------------------------------------------------------------------------------
+    # --- events ----------------------------------------------------------------------------------------------
 
     def on_changes(self, changes: Changes) -> None:
-        """The fleet changed."""
+        """Gather the fleet's changes for the next frames."""
         if not self._listeners:
             return
         for live in changes.agents:
@@ -168,38 +169,38 @@ class LiveHub:
             self._doors.setdefault(door.site, {})[door] = None
 
     def on_declaration(self, record: DeclarationRecord, last_closure: str | None = None) -> None:
-        """A declaration was made, or became something else. ``last_closure``: of one that has ended."""
+        """Gather a declaration that is new or has changed. ``last_closure``: of one that has ended."""
         if not self._listeners:
             return
         self._declarations[record.id] = None
         if not record.active:
             self._ended[record.id] = (record, last_closure)
-        covered = record.scope.site  # may be gone from the district's file since
+        covered = record.scope.site  # may be missing from the district's file by now
         self._sites.update(dict.fromkeys(site for site in self._all_sites if covered in {None, site}))
 
-    def on_committed(self, events: list[CommittedEvent]) -> None:
-        """Events were committed. From any thread."""
+    def on_commit(self, commit: Commit) -> None:
+        """Gather committed events worth a line. From any thread."""
         oldest_ns = (self._clock.utc_ms() - OLD_NEWS_MS) * 1_000_000
         news = [
             committed
-            for committed in events
+            for committed in commit.events
             if committed.event.kind in WORTH_A_LINE
             and (not committed.event.at.clock_trusted or committed.event.at.utc_ns >= oldest_ns)
         ]
         with self._events_lock:
             self._events.extend(news)
 
-    # --- telling ---------------------------------------------------------------------------------------------
+    # --- sending ---------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Tell, until cancelled. A fault here costs consoles news, never the doors their central."""
+        """Send until cancelled. A fault here costs consoles news, never the doors their central."""
         failing = False
         while True:
             try:
-                await self.tell()
+                await self.send_due()
             except Exception:
                 if not failing:
-                    log.exception("a fault of ours while telling the consoles; they fetch anew after it")
+                    log.exception("a fault of ours while updating the consoles; they fetch everything again after it")
                 failing = True
             else:
                 if failing:
@@ -207,8 +208,8 @@ class LiveHub:
                 failing = False
             await asyncio.sleep(TICK_S)
 
-    async def tell(self) -> None:
-        """Tell what is due now."""
+    async def send_due(self) -> None:
+        """Send the frames that are due now."""
         for declaration, doors in self._closure.take_changes().items():
             if self._listeners:
                 self._declarations[declaration] = None
@@ -216,18 +217,18 @@ class LiveHub:
         if not self._listeners:
             self._forget()
             return
-        self._tell_declarations()
-        await self._tell_rows()
-        self._tell_doors()
-        self._tell_overview()
-        self._tell_events()
+        self._send_declarations()
+        await self._send_rows()
+        self._send_doors()
+        self._send_overview()
+        self._send_events()
         if self._due(PING, PING_EVERY_MS):
             self._to_all(PING, self._ping())
 
-    def _tell_declarations(self) -> None:
+    def _send_declarations(self) -> None:
         if not self._declarations or not self._due("declaration", DECLARATIONS_EVERY_MS):
             return
-        active = {record.id: record for record in self._active()}
+        active = {record.id: record for record in self._service.active}
         changed, self._declarations = self._declarations, {}
         ended, self._ended = self._ended, {}
         for declaration in changed:
@@ -236,7 +237,7 @@ class LiveHub:
             if record is not None:
                 self._to_all("declaration", _frame("declaration", self._views.declaration(record, last)))
 
-    async def _tell_rows(self) -> None:
+    async def _send_rows(self) -> None:
         if not self._rows or not self._due("closure", DOORS_EVERY_MS):
             return
         changed, self._rows = self._rows, {}
@@ -252,7 +253,7 @@ class LiveHub:
                         listener.put("closure", frame)
                 await asyncio.sleep(0)  # thousands of rows must not keep the agents waiting
 
-    def _tell_doors(self) -> None:
+    def _send_doors(self) -> None:
         if not self._doors or not self._due("doors", DOORS_EVERY_MS):
             return
         changed, self._doors = self._doors, {}
@@ -262,14 +263,14 @@ class LiveHub:
                 if listener.site == site:
                     listener.put("doors", frame)
 
-    def _tell_overview(self) -> None:
+    def _send_overview(self) -> None:
         if not self._sites or not self._due("overview", OVERVIEW_EVERY_MS):
             return
         changed, self._sites = self._sites, {}
-        summaries = self._views.summaries(changed, self._active())
+        summaries = self._views.summaries(changed, self._service.active)
         self._to_all("overview", _frame("overview", {"sites": summaries, "totals": self._views.totals()}))
 
-    def _tell_events(self) -> None:
+    def _send_events(self) -> None:
         if not self._events or not self._due("event", EVENTS_EVERY_MS):
             return
         with self._events_lock:
@@ -286,7 +287,7 @@ class LiveHub:
         }
 
     def _ping(self) -> bytes:
-        return _frame(PING, {"server_ms": self._clock.utc_ms(), "broker_connected": self._broker_connected()})
+        return _frame(PING, {"server_ms": self._clock.utc_ms(), "broker_connected": self._wire.connected})
 
     def _due(self, kind: str, every_ms: int) -> bool:
         now_ms = self._clock.mono_ms()
@@ -300,7 +301,7 @@ class LiveHub:
             listener.put(kind, frame)
 
     def _forget(self) -> None:
-        """Nobody listens: who comes fetches everything."""
+        """Drop the changes if no client is connected: a new one fetches everything."""
         for gathered in (self._sites, self._doors, self._declarations, self._ended, self._rows):
             gathered.clear()
         with self._events_lock:

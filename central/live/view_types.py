@@ -1,7 +1,7 @@
-"""The shapes of central's answers, once: for the API's document, for the type checker, and for whoever reads.
+"""The shapes of central's answers, declared once: for the API's document, for the type checker, for readers.
 
 Plain dictionaries: a view of 32,000 doors is built and encoded without a detour over objects. Times named ``*_ms``
-are UTC milliseconds since 1970 on central's clock, unless they say what they last.
+are UTC milliseconds since 1970 on central's clock, unless they are durations.
 """
 
 from typing import Annotated, Literal
@@ -14,7 +14,7 @@ Utc = Annotated[int, Field(description="UTC milliseconds since 1970, on central'
 
 
 class Hello(TypedDict):
-    """The live stream's first message: what time it is, and how long things may be believed."""
+    """The live stream's first message: central's time, and how long evidence and silence may last."""
 
     server_ms: Utc
     evidence_lasts_ms: Annotated[int, Field(description="Evidence older than this proves nothing (ms)")]
@@ -22,7 +22,7 @@ class Hello(TypedDict):
 
 
 class EvidenceView(TypedDict):
-    """What a door's sensors say."""
+    """The readings of a door's sensors."""
 
     contact: Annotated[str | None, Field(description="closed or open; null: no reading")]
     bolt: Annotated[str | None, Field(description="thrown or retracted; null: no reading, or none fitted")]
@@ -54,7 +54,7 @@ class DoorView(TypedDict):
 
 
 class OutboxView(TypedDict):
-    """How far an agent's events have got."""
+    """The queue of an agent's events that central has not acknowledged."""
 
     depth: int
     capacity: int
@@ -78,7 +78,7 @@ class AgentView(TypedDict):
 
 
 class SiteSummary(TypedDict):
-    """A site in a line."""
+    """A site on one line."""
 
     site: str
     name: str
@@ -89,13 +89,13 @@ class SiteSummary(TypedDict):
     agents_alive: int
     alarms: int
     agent_alarms: Annotated[dict[str, list[str]], Field(description="What belongs to no door, by agent that has any")]
-    duress: Annotated[int, Field(description="Doors somebody was made to open; a person must look after each")]
+    duress: Annotated[int, Field(description="Doors that a person was forced to open; each needs help")]
     fire: bool
     declarations: Annotated[list[str], Field(description="Ids of active declarations that reach a door of the site")]
 
 
-class Totals(TypedDict):
-    """The district's sums."""
+class TotalsView(TypedDict):
+    """Sums over the whole district."""
 
     doors: int
     proven: int
@@ -114,7 +114,7 @@ class ScopeView(TypedDict):
 
 
 class ClosureView(TypedDict):
-    """How far a declaration's doors have got; for one that has ended, as it was at its end."""
+    """How many of a declaration's doors are proven; of an ended one, as at its end."""
 
     doors: int
     proven: int
@@ -124,7 +124,7 @@ class ClosureView(TypedDict):
 
 
 class DeclarationView(TypedDict):
-    """A declaration, and what has become of it."""
+    """A declaration and its present state."""
 
     id: str
     action: str
@@ -198,11 +198,11 @@ class SiteView(TypedDict):
 
 
 class Overview(TypedDict):
-    """The district in a screen."""
+    """The district on one screen."""
 
     server_ms: Utc
     broker_connected: bool
     district: str
-    totals: Totals
+    totals: TotalsView
     sites: list[SiteSummary]
     declarations: Annotated[list[DeclarationView], Field(description="Those that hold")]

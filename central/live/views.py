@@ -1,6 +1,6 @@
-"""What central knows, as dictionaries for the API and the live stream. Reads only; judges nothing.
+"""Builds central's state as dictionaries for the API and the live stream. Reads only; judges nothing.
 
-Whether a door may be shown secure is the fleet's word, whether it is proven under a declaration the closure's.
+The fleet decides whether a door may be shown secure, the closure whether it is proven under a declaration.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,8 +14,7 @@ from central.district.inventory import Inventory
 from central.events.history import StoredEvent
 from central.events.ingest import CommittedEvent
 from central.fleet.fleet import Fleet
-from central.fleet.state import LiveAgent, LiveDoor
-from central.fleet.state import Totals as LiveTotals
+from central.fleet.state import LiveAgent, LiveDoor, Totals
 from central.live.view_types import (
     AgentView,
     ClosureRowView,
@@ -26,7 +25,7 @@ from central.live.view_types import (
     ScopeView,
     SiteSummary,
     SiteView,
-    Totals,
+    TotalsView,
 )
 from protocol.words import Condition
 
@@ -35,7 +34,7 @@ _NO_EVIDENCE: EvidenceView = {"contact": None, "bolt": None, "bolt_fitted": Fals
 
 
 class Views:
-    """Call it on the event loop. ``config_versions``: what each agent ought to hold, by (site, agent)."""
+    """Call it on the event loop. ``config_versions``: those published for each agent, by (site, agent)."""
 
     def __init__(
         self,
@@ -53,7 +52,6 @@ class Views:
     # --- doors and agents ------------------------------------------------------------------------------------
 
     def door(self, live: LiveDoor) -> DoorView:
-        """One door."""
         settings = self._inventory.doors[live.site, live.door].settings
         state = live.state
         return {
@@ -77,7 +75,6 @@ class Views:
         }
 
     def agent(self, live: LiveAgent) -> AgentView:
-        """One agent."""
         outbox = live.outbox
         return {
             "site": live.site,
@@ -98,7 +95,7 @@ class Views:
     # --- sites and the district ------------------------------------------------------------------------------
 
     def site(self, site: str, server_ms: int) -> SiteView:
-        """A site with all its doors; KeyError if there is none of this name."""
+        """A site with all its doors; KeyError if there is no such site."""
         known = self._inventory.sites[site]
         agents = [self._fleet.agents[site, agent.agent] for agent in known.agents]
         return {
@@ -112,8 +109,8 @@ class Views:
         }
 
     def summary(self, site: str, active: Iterable[DeclarationRecord]) -> SiteSummary:
-        """A site in a line; KeyError if there is none of this name."""
-        totals = self._fleet.sites.get(site) or LiveTotals()
+        """A site on one line; KeyError if there is no such site."""
+        totals = self._fleet.sites.get(site) or Totals()
         return {
             "site": site,
             "name": self._inventory.sites[site].name,
@@ -134,11 +131,9 @@ class Views:
         return {live.agent: list(live.alarms) for live in agents if live.alarms}
 
     def summaries(self, sites: Iterable[str], active: list[DeclarationRecord]) -> list[SiteSummary]:
-        """Some sites."""
         return [self.summary(site, active) for site in sites]
 
-    def totals(self) -> Totals:
-        """The district's sums."""
+    def totals(self) -> TotalsView:
         totals = self._fleet.totals
         return {
             "doors": totals.doors,
@@ -177,7 +172,7 @@ class Views:
         }
 
     def rows(self, declaration_id: str, now_ms: int, doors: Iterable[LiveDoor] | None = None) -> list[ClosureRowView]:
-        """The doors of an active declaration, or those asked for; none once it has ended."""
+        """The doors of an active declaration, or only ``doors``; none once it has ended."""
         if declaration_id not in self._closure:
             return []
         return [self._row(row) for row in self._closure.rows(declaration_id, now_ms, doors)]
@@ -214,7 +209,7 @@ class Views:
 
 
 def stored_event(event: StoredEvent) -> dict[str, Any]:
-    """An EventView of an event out of the records; its data stays the JSON it came as."""
+    """The EventView of an event from the records; its data stays the JSON text it was."""
     return {
         "id": event.id,
         "site": event.site,
@@ -231,7 +226,7 @@ def stored_event(event: StoredEvent) -> dict[str, Any]:
 
 
 def committed_event(committed: CommittedEvent) -> dict[str, Any]:
-    """An EventView of an event that has just been committed."""
+    """The EventView of an event just committed."""
     event = committed.event
     return {
         "id": committed.id,

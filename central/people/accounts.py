@@ -1,8 +1,8 @@
-"""People and their sessions: who may sign in, who is signed in, and until when.
+"""Accounts and sessions: signs people in and out, and keeps until when.
 
-Passwords are kept as Argon2id hashes and session tokens as SHA-256 hashes, so that neither can be read out of the
-records. Every change is in the audit log. Safe from several threads; hashing takes tens of milliseconds, so call it
-off the event loop.
+The records hold passwords as Argon2id hashes and session tokens as SHA-256 hashes, so that neither can be read from
+them. Every change is in the audit log. Safe from several threads; hashing takes tens of milliseconds, so call it off
+the event loop.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from central.people import audit
 from central.people.roles import Role
-from central.people.throttle import Throttle
+from central.people.sign_in_throttle import SignInThrottle
 from central.records.engine import writing
 from central.records.schema import sessions, users
 from ground.clock import Clock
@@ -27,13 +27,13 @@ from ground.clock import Clock
 log = logging.getLogger(__name__)
 
 SESSION_MS = 12 * 3_600_000
-"""A session ends so long after it began, whatever happens in it."""
+"""A session ends this long after it began, in use or not."""
 
 IDLE_MS = 2 * 3_600_000
-"""A session ends so long after its last request."""
+"""A session ends this long after its last request."""
 
 SEEN_EVERY_MS = 60_000
-"""How exactly the last request of a session is kept."""
+"""The precision with which the records keep a session's last request."""
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 256
@@ -41,18 +41,18 @@ _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
 
 
 class AccountError(ValueError):
-    """What was asked cannot be done; ``kind`` is for machines, the message for people."""
+    """An account cannot be made or changed like this. ``kind`` is for machines, the message for people."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
 
 
-class SignInFailed(Exception):  # noqa: N818 - an answer to who tried
-    """Name or password is wrong, or the account is disabled; which of these is nobody's business."""
+class SignInFailed(Exception):  # noqa: N818 - an answer to a person
+    """Name or password is wrong, or the account is disabled; it must not show which."""
 
 
-class Throttled(Exception):  # noqa: N818 - an answer to who tried
+class Throttled(Exception):  # noqa: N818 - an answer to a person
     """Too many failures; try again after ``wait_ms``."""
 
     def __init__(self, wait_ms: int) -> None:
@@ -62,7 +62,7 @@ class Throttled(Exception):  # noqa: N818 - an answer to who tried
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person's account."""
+    """A person's account, without its password."""
 
     username: str
     role: Role
@@ -72,7 +72,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody signed in. ``expires_ms`` is UTC; earlier if nothing is asked for IDLE_MS."""
+    """A person signed in, until ``expires_ms`` (UTC) or IDLE_MS without a request."""
 
     username: str
     role: Role
@@ -86,18 +86,18 @@ class Accounts:
         self._engine = engine
         self._clock = clock
         self._hasher = hasher or PasswordHasher()
-        self._throttle = Throttle()
+        self._throttle = SignInThrottle()
         self._throttle_lock = threading.Lock()
         self._seen_again_ms = 0
-        self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
+        self._unknown_hash = self._hasher.hash(secrets.token_urlsafe(16))
 
     # --- sessions --------------------------------------------------------------------------------------------
 
     def sign_in(self, username: str, password: str, source: str) -> tuple[str, Session]:
-        """A new session and its token. Raises :class:`SignInFailed` or :class:`Throttled`.
+        """Begin a session and return its token with it. Raises :class:`SignInFailed` or :class:`Throttled`.
 
-        An unknown name costs as much as a known one, and what cannot be a name is treated as one name.
-        ``source`` is the caller's network address.
+        An unknown name takes as long as a known one, and all impossible names count as one. ``source`` is the
+        caller's network address.
         """
         if not _USERNAME.fullmatch(username):
             username = "(no username)"
@@ -105,11 +105,11 @@ class Accounts:
             wait_ms = self._throttle.wait_ms(username, source, self._clock.mono_ms())
             if wait_ms > 0:
                 raise Throttled(wait_ms)
-            # Counted before it is judged, so that many at once do not all pass.
+            # Counted before the check, so that many at once do not all pass.
             self._throttle.failed(username, source, self._clock.mono_ms())
         with self._engine.connect() as connection:
             user = connection.execute(select(users).where(users.c.username == username)).first()
-        right = self._verify(user.password_hash if user is not None else self._nobody, password)
+        right = self._verify(user.password_hash if user is not None else self._unknown_hash, password)
         if user is None or not right or user.disabled:
             with writing(self._engine) as connection:
                 audit.append(connection, self._clock.utc_ms(), username, "sign_in_failed", source)
@@ -119,7 +119,7 @@ class Accounts:
         return self._begin(username, Role(user.role), source)
 
     def session(self, token: str) -> Session | None:
-        """Whose session a token is, and that it was used now; None: there is none, or it is over."""
+        """The session of a token, noting its use; None: there is none, or it is over."""
         now_ms = self._clock.utc_ms()
         hashed = _token_hash(token)
         query = (
@@ -136,7 +136,7 @@ class Accounts:
         return Session(found.username, Role(found.role), found.expires_ms)
 
     def _seen(self, hashed: str, now_ms: int) -> None:
-        """Keep when a session was used, if the records can be written just now: if not, people must still see."""
+        """Record a session's use if the records can be written now: if not, people must still see the doors."""
         try:
             with writing(self._engine) as connection:
                 connection.execute(
@@ -147,7 +147,7 @@ class Accounts:
             log.warning("cannot keep when a session was used: %s", error)
 
     def still_valid(self, token: str) -> bool:
-        """Whether a session goes on. Unlike :meth:`session` this does not count as use of it."""
+        """Whether a session is still valid. Unlike :meth:`session`, does not count as its use."""
         query = (
             select(sessions, users.c.disabled)
             .join(users, users.c.username == sessions.c.username)
@@ -195,12 +195,12 @@ class Accounts:
     # --- users -----------------------------------------------------------------------------------------------
 
     def users(self) -> list[User]:
-        """All of them, by name."""
+        """All accounts, ordered by name."""
         with self._engine.connect() as connection:
             return [_user(row) for row in connection.execute(select(users).order_by(users.c.username))]
 
     def add_user(self, username: str, role: Role, password: str, by: str) -> User:
-        """A new account. :class:`AccountError` (bad_username, bad_password, user_exists) otherwise."""
+        """Add an account. Raises :class:`AccountError`: bad_username, bad_password, user_exists."""
         if not _USERNAME.fullmatch(username):
             raise AccountError("bad_username", f"{username!r}: expected 1 to 48 of a-z, 0-9, '.', '_' and '-'")
         password_hash = self._hash(password)
@@ -229,7 +229,7 @@ class Accounts:
         password: str | None = None,
         disabled: bool | None = None,
     ) -> User:
-        """Change what is given. A new password, or being disabled, ends all sessions of the user.
+        """Change the given fields. A new password, or disabling, ends all sessions of the user.
 
         Raises :class:`AccountError`: no_such_user, bad_password, last_administrator.
         """
@@ -238,17 +238,17 @@ class Accounts:
             changes["role"] = role.value
         if disabled is not None:
             changes["disabled"] = disabled
-        told = dict(changes)
+        audited = dict(changes)
         if password is not None:
             changes["password_hash"] = self._hash(password)
-            told["password"] = "changed"  # noqa: S105 - that it was, not what it is
+            audited["password"] = "changed"  # noqa: S105 - not the password
         with writing(self._engine) as connection:
             if not _exists(connection, username):
                 raise AccountError("no_such_user", f"there is no user {username!r}")
             before = _administrators(connection)
             if changes:
                 connection.execute(update(users).where(users.c.username == username).values(changes))
-                audit.append(connection, self._clock.utc_ms(), by, "user_changed", username, detail=told)
+                audit.append(connection, self._clock.utc_ms(), by, "user_changed", username, detail=audited)
             if before and not _administrators(connection):
                 raise AccountError(
                     "last_administrator", f"{username!r} is the last administrator; make another one first"

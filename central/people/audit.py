@@ -1,8 +1,7 @@
-"""The audit log: who did what, each entry chained to the one before by a hash, so that a change to any shows.
+"""The audit log: each act of a person, chained to the entry before by a hash, so that a change to any shows.
 
-An entry is written in the same transaction as the act it tells of: there is neither without the other. What the
-chain alone cannot show is that its newest entries were cut off: compare :attr:`Verdict.head` with one noted
-elsewhere.
+An entry is written in the transaction of its act: there is neither without the other. The chain alone cannot show
+that its newest entries were cut off: compare :attr:`ChainVerdict.head` with one noted elsewhere.
 """
 
 import hashlib
@@ -16,7 +15,7 @@ from sqlalchemy import Connection, Engine, RowMapping, func, select
 from central.records.schema import audit
 
 GENESIS = "0" * 64
-"""What the first entry is chained to."""
+"""The previous hash of the first entry."""
 
 _HASHED = ("seq", "at_ms", "who", "action", "subject", "detail", "previous_hash")
 _READ_AT_ONCE = 5_000
@@ -36,7 +35,7 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ChainVerdict:
     """Whether the chain holds. ``first_bad`` is the first entry that does not fit; ``head`` the last one's hash."""
 
     ok: bool
@@ -54,7 +53,7 @@ def append(
     *,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add an entry, inside a transaction of ``records.engine.writing`` (nobody else adds one meanwhile)."""
+    """Add an entry, inside a transaction of ``records.engine.writing`` (which excludes other writers)."""
     last = connection.execute(select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)).first()
     entry = {
         "seq": 1 if last is None else last.seq + 1,
@@ -95,8 +94,8 @@ class AuditLog:
         with self._engine.connect() as connection:
             return {row.subject: row.detail for row in connection.execute(query.order_by(audit.c.seq))}
 
-    def verify(self) -> Verdict:
-        """Follow the chain from its beginning."""
+    def verify(self) -> ChainVerdict:
+        """Check the chain from its beginning."""
         previous, entries = GENESIS, 0
         with self._engine.connect() as connection:
             total: int = connection.execute(select(func.count()).select_from(audit)).scalar_one()
@@ -104,9 +103,9 @@ class AuditLog:
             for row in rows.mappings():
                 entries += 1
                 if row["seq"] != entries or row["previous_hash"] != previous or row["hash"] != entry_hash(row):
-                    return Verdict(False, total, row["seq"], row["hash"])
+                    return ChainVerdict(False, total, row["seq"], row["hash"])
                 previous = row["hash"]
-        return Verdict(True, entries, None, previous)
+        return ChainVerdict(True, entries, None, previous)
 
 
 def _entry(row: RowMapping) -> AuditEntry:

@@ -1,4 +1,4 @@
-"""Who may do what. Pure.
+"""The rights of each role. Pure.
 
 Anyone signed in may lock; releasing, commanding doors and administering take a role (design invariant 5).
 """
@@ -7,16 +7,16 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a person is in the district."""
+    """A person's role in the district."""
 
     OFFICER = "officer"  # school resource officers, dispatch
     RESPONDER = "responder"  # school staff who answer an emergency
-    FACILITIES = "facilities"  # who looks after doors and locks
+    FACILITIES = "facilities"  # staff who maintain doors and locks
     ADMINISTRATOR = "administrator"
 
 
 class Right(StrEnum):
-    """What a role may give."""
+    """A right that a role may give."""
 
     LOOK = "look"
     DECLARE = "declare"
@@ -42,5 +42,5 @@ def may(role: Role, right: Right) -> bool:
 
 
 def roles_with(right: Right) -> list[Role]:
-    """The roles that give a right, to say who could."""
+    """The roles that give a right, for messages."""
     return [role for role in Role if may(role, right)]

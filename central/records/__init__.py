@@ -1,4 +1,4 @@
-"""Where central's memory lives: the tables, how they came to be (migrations), and the one way to open them.
+"""Central's database: the tables, their migrations, and the one way to open them.
 
-Not what the rows mean: ingest, declarations, accounts and audit each know their own.
+Ingest, declarations, accounts and audit each know what their own rows mean.
 """

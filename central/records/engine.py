@@ -1,6 +1,6 @@
-"""Opens central's records: connects, brings the tables up to this version, and says what a transaction is.
+"""Opens central's records: connects, migrates the tables to this version, and defines a writing transaction.
 
-Not a data access layer: whoever reads or writes uses SQLAlchemy Core on the engine this returns.
+Not a data access layer: callers use SQLAlchemy Core on the engine.
 """
 
 import os
@@ -22,10 +22,10 @@ from central.records.turns import Turns
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 BUSY_TIMEOUT_MS = 10_000
-"""How long a SQLite writer waits for another before it gives up."""
+"""How long a SQLite writer waits for another process before it gives up."""
 
 _WRITERS_LOCK = 0x646F6F72
-"""The PostgreSQL advisory lock that makes writers take turns, as SQLite's do by themselves."""
+"""The PostgreSQL advisory lock by which writers take turns, as on SQLite."""
 
 
 class RecordsError(Exception):
@@ -33,10 +33,10 @@ class RecordsError(Exception):
 
 
 def open_records(url: str) -> Engine:
-    """The engine over the records at ``url``, its tables at this version.
+    """Open the records at ``url`` and migrate their tables to this version.
 
     ``url`` is SQLAlchemy's: ``sqlite:////data/central.db`` or ``postgresql+psycopg://host/name``. SQLite runs
-    in WAL with synchronous=FULL: what is committed survives a power cut; a new file is made 0600. Raises
+    in WAL with synchronous=FULL: a commit survives a power cut; a new file is made 0600. Raises
     :class:`RecordsError`.
     """
     try:
@@ -47,7 +47,7 @@ def open_records(url: str) -> Engine:
             parsed,
             pool_size=8,
             max_overflow=8,
-            hide_parameters=True,  # what is written stays out of logs and errors
+            hide_parameters=True,  # values stay out of logs and errors
             pool_pre_ping=parsed.get_backend_name() != "sqlite",
             execution_options={"doorward_turns": Turns()},
         )
@@ -76,11 +76,11 @@ def open_records(url: str) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that reads and then writes by what it read: nobody else writes in between.
+    """A transaction that may read and then write by it: no other writer comes in between.
 
-    On SQLite it holds the write lock from its beginning (so it never fails half way with "database is
-    locked"); on PostgreSQL it holds an advisory lock. Within a program, whoever asked first is first. Keep
-    it short. Commits at the end, rolls back on an exception.
+    On SQLite it holds the write lock from its beginning (so it never fails half way with "database is locked"); on
+    PostgreSQL it holds an advisory lock. Within a program, writers take turns in order. Keep it short. Commits at the
+    end, rolls back on an exception.
     """
     turns: Turns = engine.get_execution_options()["doorward_turns"]
     with turns.taken(), engine.execution_options(doorward_writes=True).begin() as connection:
@@ -90,7 +90,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def _make_file(url: URL) -> None:
-    """Make a new SQLite file 0600, before SQLite makes it by the umask; its -wal and -shm take after it."""
+    """Make a new SQLite file 0600, before SQLite makes it by the umask; its -wal and -shm get the same mode."""
     if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
         return
     try:
@@ -102,7 +102,7 @@ def _make_file(url: URL) -> None:
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # transactions begin in _begin_sqlite, not where the driver thinks fit
+    connection.isolation_level = None  # transactions begin in _begin_sqlite, not in the driver
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",
         "journal_mode=WAL",

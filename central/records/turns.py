@@ -1,4 +1,4 @@
-"""A lock that is had in the order it was asked for: between writers of one program.
+"""A lock that serves the writers of one program in the order of their requests.
 
 SQLite's own wait is not fair, so a thread that commits without a pause would keep a declaration waiting.
 """
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 class Turns:
-    """Not reentrant."""
+    """Serves its waiters first come, first served. Not reentrant."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -19,7 +19,7 @@ class Turns:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Wait for one's turn, and have it for the block."""
+        """Wait for the lock, and hold it for the block."""
         turn = threading.Lock()
         turn.acquire()
         with self._guard:

@@ -13,8 +13,6 @@ from drivers.osdp.events import (
     LineSilent,
     OfflineReason,
     OsdpEvent,
-    PortDown,
-    PortUp,
     PowerFault,
     ReaderOffline,
     ReaderOnline,
@@ -24,6 +22,7 @@ from drivers.osdp.events import (
 )
 from drivers.osdp.gate import Forged
 from drivers.serial.port import open_serial
+from drivers.serial.port_keeper import PortDown, PortUp
 
 __all__ = [
     "Forged",

@@ -27,8 +27,8 @@ from drivers.osdp.frames import Frame
 from drivers.osdp.gate import Forged, proves_presence, refuse
 from drivers.osdp.indication import commands
 from drivers.osdp.key_state import KeyState
-from drivers.osdp.panel import Channel, Panel, RawEvent
-from drivers.osdp.reader import ReaderState
+from drivers.osdp.panel import Panel, PanelChannel, RawEvent
+from drivers.osdp.reader import PolledReader
 from drivers.readers import LASTING, Show
 from drivers.serial.port import Line
 from drivers.serial.port_keeper import PortKeeper
@@ -45,12 +45,12 @@ STEP_S = 0.050
 """libosdp is stepped at least this often whatever happens: its time-outs count in steps."""
 
 WATCH_S = 0.25
-"""How often silence and healing are looked at."""
+"""How often the bus checks for silence and heals readers."""
 
 MAX_READ_AGE_S = 1.0
 
-REFUSED_TOLD_S = 1.0
-"""Refused replies of one reader are told this often at most, and all counted."""
+REFUSED_REPORTED_S = 1.0
+"""Refused replies of one reader are reported this often at most; all are counted."""
 
 
 class OsdpBus:
@@ -81,19 +81,27 @@ class OsdpBus:
         self._max_read_age_s = max_read_age_s
         self._clock = clock
         self._readers = [
-            ReaderState(config, n, 0.0, 0.0, 0.0, KeyState(config.key, config.candidate))
+            PolledReader(config, n, 0.0, 0.0, 0.0, KeyState(config.key, config.candidate))
             for n, config in enumerate(readers)
         ]
         self._by_name = {reader.config.name: reader for reader in self._readers}
         self._by_address = {reader.config.address: reader for reader in self._readers}
-        self._port = PortKeeper(name, open_line, on_open=self._opened, tell=self._tell, clock=clock)
-        self._channel = Channel()
+        self._port = PortKeeper(
+            name,
+            open_line,
+            on_open=self._opened,
+            on_readable=self._readable,
+            on_lost=self._lost,
+            on_event=self._publish,
+            clock=clock,
+        )
+        self._channel = PanelChannel()
         self._panel: Panel | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.TimerHandle | None = None
         self._watcher: asyncio.TimerHandle | None = None
         self._watch_due = 0.0
-        self._silent_since: float | None = None  # when LineSilent was told, until LineRestored is
+        self._silent_since: float | None = None  # when LineSilent was reported, until LineRestored is
 
     def start(self) -> None:
         """Open the port and begin. Call on the running loop. A port that fails is tried again, not raised."""
@@ -135,7 +143,7 @@ class OsdpBus:
         return True
 
     def refused(self, reader: str) -> int:
-        """How many replies under the reader's address were not believed. KeyError if unknown."""
+        """How many replies under the reader's address were refused. KeyError if unknown."""
         return self._by_name[reader].refused
 
     def refuses_key(self, reader: str) -> bool:
@@ -173,16 +181,12 @@ class OsdpBus:
     # --- the port ---
 
     def _opened(self, line: Line) -> None:
-        if self._loop is None:
-            line.close()
-            return
-        self._channel = Channel(line)
+        self._channel = PanelChannel(line)
         now = self._clock()
         for reader in self._readers:
             reader.listened_from = now
         self._make_panel(now)
-        self._loop.add_reader(line.fileno(), self._readable)
-        self._loop.call_soon(self._pump)
+        self._wake_in(0)
 
     def _make_panel(self, now: float) -> None:
         """A new panel; every reader begins with a handshake."""
@@ -199,39 +203,22 @@ class OsdpBus:
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
-        line, self._channel.line = self._channel.line, None
-        if line is not None:
-            if self._loop is not None:  # before closing: a descriptor that hung up would spin the loop
-                self._loop.remove_reader(line.fileno())
-            line.close()
+        self._channel.line = None
         if self._panel is not None:
             self._panel.close()
             self._panel = None
 
-    def _lost(self, error: str) -> None:
+    def _lost(self) -> None:
         self._close()
         now = self._clock()
         for reader in self._readers:
             reader.queue.clear()
             self._go_offline(reader, OfflineReason.PORT, now)
-        self._port.lost(error)
 
     # --- bytes and steps ---
 
     def _readable(self) -> None:
-        channel = self._channel
-        if channel.line is None:
-            return
-        try:
-            data = channel.line.read()
-        except OSError as error:
-            self._lost(str(error))
-            return
-        if not data:
-            if channel.line.hung_up():
-                self._lost("the port hung up")
-            return
-        for frame in channel.frames.feed(data):
+        for frame in self._channel.frames.feed(self._port.read()):
             self._hear(frame)
 
     def _hear(self, frame: Frame) -> None:
@@ -254,11 +241,11 @@ class OsdpBus:
         self._channel.received += frame.raw
         self._pump(spoke)
 
-    def _refuse(self, reader: ReaderState, reason: Forged, now: float) -> None:
+    def _refuse(self, reader: PolledReader, reason: Forged, now: float) -> None:
         reader.refused += 1
-        if now - reader.refused_told_at >= REFUSED_TOLD_S:
-            reader.refused_told_at = now
-            self._tell(events.ReplyRefused(reader.config.name, reason, now))
+        if now - reader.refusal_reported_at >= REFUSED_REPORTED_S:
+            reader.refusal_reported_at = now
+            self._publish(events.ReplyRefused(reader.config.name, reason, now))
 
     def _pump(self, spoke: int = 0) -> None:
         """Step libosdp until it waits; `spoke` masks the readers whose replies just arrived."""
@@ -266,9 +253,9 @@ class OsdpBus:
         if panel is None:
             return
         secure_before = panel.secure()
-        told = panel.run(channel)
+        reported = panel.run(channel)
         if channel.error is not None:
-            self._lost(str(channel.error))
+            self._port.lost(str(channel.error))
             return
         now = self._clock()
         if channel.asked is not None and (asked := self._by_address.get(channel.asked.address)) is not None:
@@ -278,7 +265,7 @@ class OsdpBus:
             if took:
                 self._readers[offset].keys.acknowledged()
                 self._readers[offset].rejoin(now)
-        for report in told:
+        for report in reported:
             self._report(report, now)
             spoke &= ~(1 << report.offset)
         # A poll answered with nothing, over a channel that was up before: the reader's queue is empty.
@@ -292,7 +279,7 @@ class OsdpBus:
                 due = max(min(max(heard), min(heard) + COALESCE_S) + POLL_S, now + 0.002)
         self._wake_in(due - now)
 
-    def _send(self, reader: ReaderState) -> None:
+    def _send(self, reader: PolledReader) -> None:
         panel = self._panel
         if panel is None or reader.stale:
             return
@@ -313,17 +300,17 @@ class OsdpBus:
         reader = self._readers[report.offset]
         if reports.is_status(report.fields):
             for change in reports.status(reader, report.fields, now) if report.secure else ():
-                self._tell(change)
+                self._publish(change)
         elif reports.is_read(report.fields):
             if not report.secure:
                 self.insecure_reads += 1
             elif reader.stale:
                 self.stale_reads += 1
-                self._tell(events.StaleReadDropped(reader.config.name, now))
+                self._publish(events.StaleReadDropped(reader.config.name, now))
             elif (read := reports.read(reader.config.name, report.fields, now)) is None:
                 self._refuse(reader, Forged.MALFORMED, now)
             else:
-                self._tell(read)
+                self._publish(read)
 
     def _drained(self, mask: int, now: float) -> None:
         for reader in self._readers:
@@ -334,16 +321,16 @@ class OsdpBus:
             if reader.queue:
                 self._send(reader)
 
-    def _came_online(self, reader: ReaderState, now: float) -> None:
+    def _came_online(self, reader: PolledReader, now: float) -> None:
         reader.online, reader.refuses_key = True, False
         self._port.steady()
         took = reader.keys.settle()
         if took is not None:
             name = reader.config.name
-            self._tell(events.KeySet(name, reader.keys.in_use, now) if took else events.KeyKept(name, now))
-        if reader.told_online is not True:
-            reader.told_online = True
-            self._tell(events.ReaderOnline(reader.config.name, now))
+            self._publish(events.KeySet(name, reader.keys.in_use, now) if took else events.KeyKept(name, now))
+        if reader.reported_online is not True:
+            reader.reported_online = True
+            self._publish(events.ReaderOnline(reader.config.name, now))
         if reader.lasting is not None:
             reader.queue.extend(commands(reader.lasting))
 
@@ -355,7 +342,7 @@ class OsdpBus:
         self._watcher = self._loop.call_later(WATCH_S, self._watch)
         now = self._clock()
         if now - self._watch_due > WATCH_S:
-            # The loop was blocked: nobody listened, so nothing can be said about silence.
+            # The loop was blocked and read nothing: that is no silence of the readers.
             for reader in self._readers:
                 reader.listened_from = now
         self._watch_due = now + WATCH_S
@@ -363,11 +350,11 @@ class OsdpBus:
         if panel is not None:
             secure = panel.secure()
             for reader in self._readers:
-                if self._panel is panel:  # else every reader has just begun anew
+                if self._panel is panel:  # else every reader has just begun a new handshake
                     self._heal(panel, reader, now, secure=bool(secure >> reader.offset & 1))
         self._watch_line(now)
 
-    def _heal(self, panel: Panel, reader: ReaderState, now: float, *, secure: bool) -> None:
+    def _heal(self, panel: Panel, reader: PolledReader, now: float, *, secure: bool) -> None:
         silent = reader.silent(now)
         if reader.rejectable and panel.parked(reader.offset):
             reader.rejectable, reader.refuses_key = False, True  # libosdp gave it up for what it answered
@@ -393,25 +380,25 @@ class OsdpBus:
             panel.disable(reader.offset)
             self._pump()
 
-    def _go_offline(self, reader: ReaderState, reason: OfflineReason, now: float) -> None:
+    def _go_offline(self, reader: PolledReader, reason: OfflineReason, now: float) -> None:
         reader.online, reader.stale = False, True
-        if reader.told_online is not False:
-            reader.told_online = False
-            self._tell(events.ReaderOffline(reader.config.name, reason, now))
+        if reader.reported_online is not False:
+            reader.reported_online = False
+            self._publish(events.ReaderOffline(reader.config.name, reason, now))
 
     def _watch_line(self, now: float) -> None:
         if self._silent_since is None:
             if all(reader.silent(now) for reader in self._readers):
                 self._silent_since = now
-                self._tell(events.LineSilent(self.name, now))
+                self._publish(events.LineSilent(self.name, now))
         elif any(reader.heard_at > self._silent_since for reader in self._readers):
             # Nothing less restores it: a loop that was blocked makes no silent reader speak.
             self._silent_since = None
-            self._tell(events.LineRestored(self.name, now))
+            self._publish(events.LineRestored(self.name, now))
 
-    def _tell(self, event: OsdpEvent) -> None:
+    def _publish(self, event: OsdpEvent) -> None:
         if self._loop is None:
-            return  # the owner stopped the bus while it was being told something else
+            return  # the owner stopped the bus from within another event
         try:
             self._on_event(event)
         except Exception:  # noqa: BLE001 - the line must go on whatever the owner does with an event

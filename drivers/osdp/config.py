@@ -1,7 +1,7 @@
-"""What a bus must be told about its readers, and the keys it refuses.
+"""The configuration of a bus and its readers, and the keys it refuses.
 
 A secure channel is worth as much as its key. Everything here fails while the configuration is read, long
-before a reader is spoken to.
+before the bus addresses a reader.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from drivers.osdp.gate import Forged
 from drivers.readers import CardRead, KeyPress
+from drivers.serial.port_keeper import PortDown, PortUp
 
 
 class OfflineReason(StrEnum):
@@ -42,7 +43,7 @@ class ReaderOffline:
 
 @dataclass(frozen=True, slots=True)
 class LineSilent:
-    """No reader of the line was heard for longer than the silence limit. Told once until `LineRestored`."""
+    """No reader of the line was heard for longer than the silence limit. Reported once until `LineRestored`."""
 
     line: str
     at: float
@@ -51,23 +52,6 @@ class LineSilent:
 @dataclass(frozen=True, slots=True)
 class LineRestored:
     """Some reader of the line is heard again."""
-
-    line: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class PortDown:
-    """The serial port failed or could not be opened; it is tried again with back-off."""
-
-    line: str
-    error: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class PortUp:
-    """The serial port is open."""
 
     line: str
     at: float

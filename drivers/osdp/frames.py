@@ -1,6 +1,6 @@
 """OSDP frames as bytes (IEC 60839-11-5, packet format): found in a stream, checked, taken apart, built.
 
-Pure. A frame found here has a good CRC or checksum and nothing more: whether it may be believed is not judged here.
+Pure. A frame found here has a good CRC or checksum and nothing more: drivers.osdp.gate judges whether it counts.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ import binascii
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
-
-BROADCAST = 0x7F
 
 _MARK = 0xFF
 _SOM = 0x53  # start of message
@@ -23,8 +21,8 @@ _SEQUENCE, _HAS_CRC, _HAS_BLOCK = 0x03, 0x04, 0x08  # bits of the control byte
 _CRC_START = 0x1D0F
 
 
-class Command(IntEnum):
-    """What a panel says; only what somebody here has to tell apart."""
+class CommandCode(IntEnum):
+    """Codes of a panel's commands; only those that this house distinguishes."""
 
     POLL = 0x60
     ID = 0x61
@@ -35,8 +33,8 @@ class Command(IntEnum):
     SCRYPT = 0x77
 
 
-class Reply(IntEnum):
-    """What a reader answers; likewise."""
+class ReplyCode(IntEnum):
+    """Codes of a reader's replies, likewise."""
 
     ACK = 0x40
     NAK = 0x41
@@ -64,7 +62,7 @@ class Frame:
     """One frame, without a leading mark byte."""
 
     address: int
-    """0 to 126, or BROADCAST."""
+    """0 to 126, or 127 for every reader (broadcast)."""
     reply: bool
     """Whether a reader sent it."""
     sequence: int
@@ -101,7 +99,7 @@ class Question(NamedTuple):
 
     address: int
     sequence: int
-    code: int = Command.POLL
+    code: int = CommandCode.POLL
 
 
 def question(command: bytes) -> Question | None:
@@ -111,7 +109,7 @@ def question(command: bytes) -> Question | None:
         return None
     control, body = command[start + 4], start + _HEADER_BYTES
     at = body + command[body] if control & _HAS_BLOCK else body
-    code = command[at] if at < len(command) else Command.POLL
+    code = command[at] if at < len(command) else CommandCode.POLL
     return Question(command[start + 1] & ~_REPLY & 0xFF, control & _SEQUENCE, code)
 
 

@@ -1,30 +1,30 @@
-"""Which replies libosdp may see at all. Pure, and stricter than libosdp 3.2.9, which believes too much.
+"""Which replies libosdp may see at all. Pure, and stricter than libosdp 3.2.9, which accepts too much.
 
 Two holes are closed here, each with a test that plays it. A handshake block (SCS_11 to SCS_14) within a secure
-session makes libosdp skip the MAC, so that anybody on the cable could send a card in plaintext. And a card sent in
-plaintext before the handshake is kept, and told as soon as the session of the true reader is up.
+session makes libosdp skip the MAC, so that any device on the cable could send a card in plaintext. And a card sent in
+plaintext before the handshake is kept, and reported as soon as the session of the true reader is up.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from drivers.osdp.frames import Block, Frame, Question, Reply
+from drivers.osdp.frames import Block, Frame, Question, ReplyCode
 
 _BLOCK_BYTES = {Block.SCS_12: 3, Block.SCS_14: 3, Block.SCS_16: 2, Block.SCS_18: 2}
 _PROTECTED = (Block.SCS_16, Block.SCS_18)
-_HANDSHAKE = {Block.SCS_12: Reply.CCRYPT, Block.SCS_14: Reply.RMAC_I}
-_OPEN_BEFORE = (Reply.PDID, Reply.PDCAP, Reply.NAK, Reply.BUSY)
-_OPEN_WITHIN = (Reply.NAK, Reply.BUSY)
-_ANY_SEQUENCE = (Reply.NAK, Reply.BUSY)
+_HANDSHAKE = {Block.SCS_12: ReplyCode.CCRYPT, Block.SCS_14: ReplyCode.RMAC_I}
+_OPEN_BEFORE = (ReplyCode.PDID, ReplyCode.PDCAP, ReplyCode.NAK, ReplyCode.BUSY)
+_OPEN_WITHIN = (ReplyCode.NAK, ReplyCode.BUSY)
+_ANY_SEQUENCE = (ReplyCode.NAK, ReplyCode.BUSY)
 """BUSY has none, and a reader that lost count says so with a NAK."""
 
 
 class Forged(StrEnum):
-    """Why a reply was not believed."""
+    """Why a reply was refused."""
 
     UNASKED = "unasked"
-    """Nobody was asked, or another reader was: a second reader at the address, a repeat, an injected frame."""
+    """No reader was asked, or another one: a second reader at the address, a repeat, an injected frame."""
     UNPROTECTED = "unprotected"
     """It carries no MAC although the secure channel is up: an injected card, or a reader gone rogue."""
     OUT_OF_PLACE = "out_of_place"
@@ -47,7 +47,7 @@ def refuse(frame: Frame, *, asked: Question | None, secure: bool, key_sent: bool
     kind = frame.block_type
     if kind is None:
         may = _OPEN_WITHIN if secure else _OPEN_BEFORE
-        if frame.code in may or (secure and key_sent and frame.code == Reply.ACK):
+        if frame.code in may or (secure and key_sent and frame.code == ReplyCode.ACK):
             return None
     elif kind in Block.__members__.values() and len(frame.block) == _BLOCK_BYTES[Block(kind)]:
         if secure and kind in _PROTECTED:
@@ -58,5 +58,5 @@ def refuse(frame: Frame, *, asked: Question | None, secure: bool, key_sent: bool
 
 
 def proves_presence(frame: Frame, *, secure: bool) -> bool:
-    """Whether a reply shows that the reader itself is there: plaintext within a session could be anybody's."""
+    """Whether a reply shows that the reader itself is there: any device can send plaintext within a session."""
     return not secure or frame.block_type is not None

@@ -1,7 +1,7 @@
-"""Which key a reader is spoken to with while it is given a new one. Pure: no I/O, no clock of its own.
+"""Which key the bus uses with a reader while it gives it a new one. Pure: no I/O, no clock of its own.
 
 A reader holds one key at a time, but a power cut or a lost acknowledgement leaves open which. Until its secure
-channel has come up once with one of the two, both are tried in turn; after that the other is worth nothing.
+channel has come up once with one of the two, both are tried in turn; after that the other one is dropped.
 """
 
 from __future__ import annotations

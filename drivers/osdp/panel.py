@@ -34,7 +34,10 @@ def seed_nonces() -> None:
     ctypes.CDLL(None).srand(ctypes.c_uint(int.from_bytes(os.urandom(4))))
 
 
-class Channel:
+SECURE_ONLY = osdp_sys.FLAG_ENFORCE_SECURE | osdp_sys.FLAG_ENABLE_NOTIFICATION
+
+
+class PanelChannel:
     """The bytes between libosdp and a line. Never blocks, never raises: libosdp cannot bear either.
 
     All readers of a bus share one channel, and a bus has a panel of its own, so a constant non-zero `id`
@@ -86,7 +89,7 @@ class Channel:
 
 
 class RawEvent(NamedTuple):
-    """An event as libosdp told it."""
+    """An event as libosdp reported it."""
 
     offset: int
     fields: dict[str, Any]
@@ -97,33 +100,19 @@ class RawEvent(NamedTuple):
 class Panel:
     """One `osdp_sys.ControlPanel` with EnforceSecure on every reader. Not thread-safe: one loop owns it."""
 
-    def __init__(self, readers: Sequence[OsdpReaderConfig], channel: Channel) -> None:
+    def __init__(self, readers: Sequence[OsdpReaderConfig], channel: PanelChannel) -> None:
         osdp_sys.set_loglevel(osdp_sys.LOG_CRIT)  # libosdp logs to stdout; the bus reports instead
         seed_nonces()
         self._events: list[RawEvent] = []
         self._keys_set: list[tuple[int, bool]] = []
         self._parked: set[int] = set()
-        self._cp: Any = osdp_sys.ControlPanel([self._info(reader, channel) for reader in readers])
+        self._cp: Any = osdp_sys.ControlPanel(
+            [reader_info(reader.name, reader.address, reader.key, channel, SECURE_ONLY) for reader in readers]
+        )
         self._cp.set_event_callback(self._collect)
         self._cp.set_command_completion_callback(self._completed)
 
-    @staticmethod
-    def _info(reader: OsdpReaderConfig, channel: Channel) -> dict[str, Any]:
-        # The last five describe a reader's identity; a panel must give them and libosdp ignores them.
-        return {
-            "name": reader.name,
-            "address": reader.address,
-            "flags": osdp_sys.FLAG_ENFORCE_SECURE | osdp_sys.FLAG_ENABLE_NOTIFICATION,
-            "scbk": reader.key,
-            "channel": channel,
-            "version": 1,
-            "model": 1,
-            "vendor_code": 0,
-            "serial_number": 0,
-            "firmware_version": 0,
-        }
-
-    def run(self, channel: Channel) -> list[RawEvent]:
+    def run(self, channel: PanelChannel) -> list[RawEvent]:
         """Step libosdp until it has nothing more to do but wait; what it reported. At least every 50 ms."""
         quiet = 0
         for _ in range(MAX_STEPS):
@@ -144,7 +133,7 @@ class Panel:
         self._cp.disable_pd(offset)
 
     def enabled(self, offset: int) -> bool:
-        """Whether the reader is spoken to."""
+        """Whether libosdp polls the reader."""
         return bool(self._cp.is_pd_enabled(offset))
 
     def enable(self, offset: int) -> None:
@@ -154,7 +143,7 @@ class Panel:
         self._cp.enable_pd(offset)
 
     def parked(self, offset: int) -> bool:
-        """Whether libosdp has given the reader up, and would not speak to it again for 300 s."""
+        """Whether libosdp has given the reader up, and would not poll it again for 300 s."""
         return offset in self._parked
 
     def submit(self, offset: int, command: dict[str, Any]) -> bool:
@@ -175,15 +164,15 @@ class Panel:
 
     def close(self) -> None:
         """Let go of the callbacks: the C object does not take part in garbage collection."""
-        self._cp.set_event_callback(_ignore)
-        self._cp.set_command_completion_callback(_ignore_completion)
+        self._cp.set_event_callback(drop_event)
+        self._cp.set_command_completion_callback(drop_completion)
         self._events.clear()
         self._keys_set.clear()
 
     def _completed(self, offset: int, command: dict[str, Any], status: int) -> None:
         if command.get("command") == osdp_sys.CMD_KEYSET:
             self._keys_set.append((offset, status == osdp_sys.COMPLETION_OK))
-        command.clear()  # as with events; this one may hold a key
+        drop_completion(offset, command, status)
 
     def _collect(self, offset: int, fields: dict[str, Any]) -> int:
         if fields.get("event") != osdp_sys.EVENT_NOTIFICATION:
@@ -191,14 +180,32 @@ class Panel:
             self._events.append(RawEvent(offset, dict(fields), secure))
         elif fields.get("type") == osdp_sys.EVENT_NOTIFICATION_PD_STATUS and not fields.get("arg0"):
             self._parked.add(offset)
-        fields.clear()  # the wheel never frees this dict: about 470 bytes an event unless emptied
-        return 0
+        return drop_event(offset, fields)
 
 
-def _ignore(_offset: int, fields: dict[str, Any]) -> int:
+def reader_info(name: str, address: int, key: bytes, channel: PanelChannel, flags: int) -> dict[str, Any]:
+    """One reader as `osdp_sys.ControlPanel` wants it."""
+    # The last five describe a reader's identity; a panel must give them and libosdp ignores them.
+    return {
+        "name": name,
+        "address": address,
+        "flags": flags,
+        "scbk": key,
+        "channel": channel,
+        "version": 1,
+        "model": 1,
+        "vendor_code": 0,
+        "serial_number": 0,
+        "firmware_version": 0,
+    }
+
+
+def drop_event(_offset: int, fields: dict[str, Any]) -> int:
+    """Empty an event: the wheel never frees its dict, about 470 bytes each."""
     fields.clear()
     return 0
 
 
-def _ignore_completion(_offset: int, command: dict[str, Any], _status: int) -> None:
+def drop_completion(_offset: int, command: dict[str, Any], _status: int) -> None:
+    """Empty a finished command, as an event; it may hold a key."""
     command.clear()

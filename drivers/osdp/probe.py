@@ -1,4 +1,4 @@
-"""Asks, in plaintext, who is on a line: every address in turn. For a person with a cable, never in service."""
+"""Finds the readers on a line by asking every address in plaintext. For a person with a cable, never in service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from drivers.osdp.config import MAX_ADDRESS
-from drivers.osdp.frames import Command, Frame, FrameReader, Reply, build
+from drivers.osdp.frames import CommandCode, Frame, FrameReader, ReplyCode, build
 from drivers.serial.port import Line
 
 WINDOW_S = 0.06
@@ -20,7 +20,7 @@ _MARK = b"\xff"
 _PDID_BYTES = 12
 _COMMUNICATION_SECURITY = 9  # function code of the capability report
 _QUESTION_BYTES, _BITS_PER_BYTE = 10, 10
-_ANSWER_BYTES = {Command.ID: 20, Command.CAP: 80}
+_ANSWER_BYTES = {CommandCode.ID: 20, CommandCode.CAP: 80}
 
 
 class LineDisturbed(Exception):  # noqa: N818 - says what it is
@@ -58,17 +58,17 @@ class Prober:
         asyncio.get_running_loop().remove_reader(self._line.fileno())
 
     async def scan(self, addresses: Iterable[int] = range(MAX_ADDRESS + 1)) -> list[Present]:
-        """Everybody who answers. Raises LineDisturbed, or OSError if the port fails."""
+        """Every reader that answers. Raises LineDisturbed, or OSError if the port fails."""
         present = []
         for address in addresses:
-            answer = await self._ask(address, Command.ID, b"\x00")
-            if answer is not None and answer.code == Reply.PDID and len(answer.data) == _PDID_BYTES:
-                present.append(_present(answer, await self._ask(address, Command.CAP, b"\x00")))
+            answer = await self._ask(address, CommandCode.ID, b"\x00")
+            if answer is not None and answer.code == ReplyCode.PDID and len(answer.data) == _PDID_BYTES:
+                present.append(_present(answer, await self._ask(address, CommandCode.CAP, b"\x00")))
         await asyncio.sleep(LATE_S)
         self._judge(None, b"")
         return present
 
-    async def _ask(self, address: int, command: Command, data: bytes = b"") -> Frame | None:
+    async def _ask(self, address: int, command: CommandCode, data: bytes = b"") -> Frame | None:
         self._found, self._bytes = [], bytearray()
         self._frames.clear()
         question = _MARK + build(address, command, data)
@@ -99,7 +99,7 @@ class Prober:
 def _present(identity: Frame, capabilities: Frame | None) -> Present:
     data = identity.data
     secure = False
-    if capabilities is not None and capabilities.code == Reply.PDCAP:
+    if capabilities is not None and capabilities.code == ReplyCode.PDCAP:
         for at in range(0, len(capabilities.data) - 2, 3):
             code, level, _count = capabilities.data[at : at + 3]
             secure = secure or (code == _COMMUNICATION_SECURITY and bool(level & 1))

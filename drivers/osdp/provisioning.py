@@ -1,7 +1,7 @@
-"""Gives one reader on an isolated line its first key: the only place where the default key, SCBK-D, is spoken.
+"""Gives one reader on an isolated line its first key: the only place that uses the default key, SCBK-D.
 
-Whoever listens on the line meanwhile learns the key, for SCBK-D is printed in the standard. So it is done at the
-bench or with one reader alone on its cable, by a person, and by no program in service: a test holds that nothing the
+Any device that listens on the line meanwhile learns the key, for SCBK-D is printed in the standard. So a person does
+it at the bench or with one reader alone on its cable, and no program in service does: a test holds that nothing the
 agent runs imports this module.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 import osdp_sys
 
 from drivers.osdp.config import check_key
-from drivers.osdp.panel import Channel, seed_nonces
+from drivers.osdp.panel import SECURE_ONLY, PanelChannel, drop_completion, drop_event, reader_info, seed_nonces
 from drivers.serial.port import Line
 
 GIVE_S = 6.0
@@ -48,7 +48,7 @@ async def give_key(line: Line, address: int, key: bytes, *, within_s: float = GI
     """
     check_key("to be given a key", key)
     # Without ENFORCE_SECURE libosdp falls back to SCBK-D, and then sends the key by itself.
-    with _Session(line, address, key, osdp_sys.FLAG_ENABLE_NOTIFICATION) as session:
+    with _ReaderSession(line, address, key, osdp_sys.FLAG_ENABLE_NOTIFICATION) as session:
         await session.run(lambda: session.ours or session.plaintext or session.offline, within_s)
         if session.ours:
             return Given.TAKEN
@@ -62,8 +62,7 @@ async def readdress(line: Line, address: int, key: bytes, new_address: int, baud
 
     Raises OSError if the port fails.
     """
-    flags = osdp_sys.FLAG_ENABLE_NOTIFICATION | osdp_sys.FLAG_ENFORCE_SECURE
-    with _Session(line, address, key, flags) as session:
+    with _ReaderSession(line, address, key, SECURE_ONLY) as session:
         await session.run(lambda: session.ours or session.offline, VERIFY_S)
         session.set_address(new_address, baud)
         await session.run(lambda: session.answered is not None or session.offline, VERIFY_S)
@@ -72,16 +71,12 @@ async def readdress(line: Line, address: int, key: bytes, new_address: int, baud
 
 async def holds(line: Line, address: int, key: bytes, *, within_s: float = VERIFY_S) -> bool:
     """Whether the reader's secure channel comes up with `key`, and nothing but `key`. OSError if the port fails."""
-    flags = osdp_sys.FLAG_ENABLE_NOTIFICATION | osdp_sys.FLAG_ENFORCE_SECURE
-    with _Session(line, address, key, flags) as session:
+    with _ReaderSession(line, address, key, SECURE_ONLY) as session:
         await session.run(lambda: session.ours or session.offline, within_s)
         return session.ours
 
 
-_NAME = "reader"
-
-
-class _Session:
+class _ReaderSession:
     """One panel on an open line, stepped by a coroutine, and what libosdp notifies of. A context manager."""
 
     def __init__(self, line: Line, address: int, key: bytes, flags: int) -> None:
@@ -90,21 +85,18 @@ class _Session:
         self.ours = False
         """The channel came up with the key."""
         self.plaintext = False
-        """The reader is spoken to, without a channel."""
+        """The reader answers, without a channel."""
         self.offline = False
         self.answered: bool | None = None
         """How the last command ended."""
         osdp_sys.set_loglevel(osdp_sys.LOG_CRIT)
         seed_nonces()
         self._line = line
-        self._channel = Channel(line)
+        self._channel = PanelChannel(line)
         self._arrived = asyncio.Event()
-        self._panel: Any = osdp_sys.ControlPanel([
-            {"name": _NAME, "address": address, "flags": flags, "scbk": key, "channel": self._channel, "version": 1,
-             "model": 1, "vendor_code": 0, "serial_number": 0, "firmware_version": 0}
-        ])  # fmt: skip
+        self._panel: Any = osdp_sys.ControlPanel([reader_info("reader", address, key, self._channel, flags)])
 
-    def __enter__(self) -> _Session:
+    def __enter__(self) -> _ReaderSession:
         self._panel.set_event_callback(self._note)
         self._panel.set_command_completion_callback(self._completed)
         asyncio.get_running_loop().add_reader(self._line.fileno(), self._readable)
@@ -113,8 +105,8 @@ class _Session:
     def __exit__(self, *_exc: object) -> None:
         asyncio.get_running_loop().remove_reader(self._line.fileno())
         # The C object does not take part in garbage collection, so it must not hold on to this one.
-        self._panel.set_event_callback(_drop_event)
-        self._panel.set_command_completion_callback(_drop_completion)
+        self._panel.set_event_callback(drop_event)
+        self._panel.set_command_completion_callback(drop_completion)
 
     async def run(self, done: Callable[[], bool], within_s: float) -> None:
         """Step the panel until something is so, or time is up. OSError if the port fails."""
@@ -130,7 +122,7 @@ class _Session:
                     await self._arrived.wait()
 
     def set_address(self, address: int, baud: int) -> None:
-        """Submit the command; `answered` tells."""
+        """Submit the command; `answered` is its outcome."""
         command = {"command": osdp_sys.CMD_COMSET, "address": address, "baud_rate": baud}
         if not (self.ours and self._panel.submit_command(0, command)):
             self.answered = False
@@ -149,18 +141,9 @@ class _Session:
             elif kind == osdp_sys.EVENT_NOTIFICATION_PD_STATUS:
                 self.plaintext = self.plaintext or (first and not self.ours)
                 self.offline = self.offline or not first
-        return _drop_event(_offset, fields)
+        return drop_event(_offset, fields)
 
     def _completed(self, offset: int, command: dict[str, Any], status: int) -> None:
         if command.get("command") == osdp_sys.CMD_COMSET:
             self.answered = status == osdp_sys.COMPLETION_OK
-        _drop_completion(offset, command, status)
-
-
-def _drop_event(_offset: int, fields: dict[str, Any]) -> int:
-    fields.clear()  # the wheel never frees it
-    return 0
-
-
-def _drop_completion(_offset: int, command: dict[str, Any], _status: int) -> None:
-    command.clear()
+        drop_completion(offset, command, status)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drivers.osdp.config import OsdpReaderConfig
-from drivers.osdp.frames import Command, Frame, Question, Reply
+from drivers.osdp.frames import CommandCode, Frame, Question, ReplyCode
 from drivers.osdp.key_state import KeyState
 from drivers.readers import Show
 
@@ -31,7 +31,7 @@ REST_REFUSED_S = 2.0
 """How long a reader is left alone between tries; longer where others on the line must be served, and longest after a
 handshake that failed: another of the same kind will fail, too."""
 
-_SHOW_THE_KEY = (Reply.PDCAP, Reply.CCRYPT)
+_SHOW_THE_KEY = (ReplyCode.PDCAP, ReplyCode.CCRYPT)
 """PDCAP says whether it has the secure channel at all; CCRYPT carries a cryptogram made with its key."""
 
 _NO_SUCH_CHANNEL = (b"\x05", b"\x06")
@@ -42,7 +42,7 @@ MAX_QUEUED_COMMANDS = 8
 
 
 @dataclass(slots=True)
-class ReaderState:
+class PolledReader:
     """One reader as the bus sees it. `offset` is its place in libosdp's list, not its address."""
 
     config: OsdpReaderConfig
@@ -55,13 +55,13 @@ class ReaderState:
     away_since: float = 0.0
     """Since when its secure channel is to come up."""
     online: bool = False
-    told_online: bool | None = None
-    """What the owner believes; a short handshake for a new key is not told."""
+    reported_online: bool | None = None
+    """What the owner was last sent; a short handshake for a new key is not reported."""
     key_sent: bool = False
     """A new key went out and its acknowledgement may come in plaintext."""
     refused: int = 0
-    """Replies under its address that were not believed."""
-    refused_told_at: float = -math.inf
+    """Replies under its address that were refused."""
+    refusal_reported_at: float = -math.inf
     stale: bool = True
     """Reads may have waited at the reader; act on none until it has had nothing to say once."""
     unanswered: int = 0
@@ -88,14 +88,14 @@ class ReaderState:
     def answered(self, frame: Frame, asked: Question | None) -> None:
         """A reply came within a handshake, to what was `asked`."""
         self.rejectable = frame.code in _SHOW_THE_KEY
-        if frame.code == Reply.NAK and asked is not None and asked.code == Command.CHLNG:
+        if frame.code == ReplyCode.NAK and asked is not None and asked.code == CommandCode.CHLNG:
             self.refuses_key = frame.data[:1] in _NO_SUCH_CHANNEL
 
     def forget(self) -> None:
         """The bus was stopped: nothing is known of the reader but what it should show."""
         self.online = self.resting = self.answered_before = self.key_sent = False
         self.rejectable = self.refuses_key = False
-        self.told_online = None
+        self.reported_online = None
         self.stale = True
         self.unanswered = 0
         self.queue.clear()
@@ -117,7 +117,7 @@ class ReaderState:
         return True
 
     def silent(self, now: float) -> bool:
-        """Whether nothing was heard for longer than the limit, while somebody listened and it was asked.
+        """Whether nothing was heard for longer than the limit, while the bus listened and polled it.
 
         A reader whose handshake fails is not asked all the time, so what counts is whether it answers a try.
         """

@@ -1,4 +1,4 @@
-"""What libosdp tells of a reader, turned into events. Pure; whether a report may be believed is the bus's to say."""
+"""Turns what libosdp reports of a reader into events. Pure; the bus decides which reports count."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import osdp_sys
 
 from drivers.osdp import events
 from drivers.osdp.events import OsdpEvent
-from drivers.osdp.reader import ReaderState
+from drivers.osdp.reader import PolledReader
 from drivers.readers import CardRead, KeyPress
 
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def read(name: str, fields: dict[str, Any], now: float) -> OsdpEvent | None:
         return None
 
 
-def status(reader: ReaderState, fields: dict[str, Any], now: float) -> list[OsdpEvent]:
+def status(reader: PolledReader, fields: dict[str, Any], now: float) -> list[OsdpEvent]:
     """What of tamper and power changed, which `reader` then remembers."""
     report = fields.get("report")
     if not isinstance(report, bytes) or len(report) != _LSTAT_BYTES:

@@ -2,8 +2,8 @@
 
 A frame is STX, ten hex digits (the card's five bytes), two hex digits (their exclusive or) and an end: CR LF ETX
 from an ID-12, ETX alone from an RDM6300. The checksum catches every flipped bit and every burst within one byte;
-two flips in the same bit of two bytes pass. Such a module never speaks unless there is a card: a dead one cannot
-be told from an idle one, only its port can. It can show nothing: no lamp, no buzzer.
+two flips in the same bit of two bytes pass. Such a module never speaks unless there is a card: a dead one looks
+like an idle one, only a lost port shows. It can show nothing: no lamp, no buzzer.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from functools import reduce
 from operator import xor
 from types import MappingProxyType
 
-from drivers.osdp.events import OsdpEvent, PortDown, PortUp
-from drivers.readers import CardRead, ReaderEvent, ReadRefused, Refusal
+from drivers.readers import CardRead, ReaderEvent, ReadRefused, RefusalReason
 from drivers.serial.port import Line
-from drivers.serial.port_keeper import PortKeeper
+from drivers.serial.port_keeper import PortDown, PortKeeper, PortUp
 
 CARD_BITS = 40
 
@@ -68,55 +67,55 @@ class FrameDecoder:
     def __init__(self, framing: Framing) -> None:
         self._framing = framing
         self._frame: bytearray | None = None
-        self._strayed = False  # bytes outside a frame are told once until the next frame begins
+        self._strayed = False  # bytes outside a frame are reported once until the next frame begins
         self._last_byte_s = 0.0
         self._shown: bytes | None = None
         self._shown_s = 0.0
 
     def clear(self) -> None:
-        """Forget a frame that has begun: the line was opened anew."""
+        """Forget a frame that has begun: the line was opened again."""
         self._frame = None
         self._strayed = False
 
-    def feed(self, data: bytes, at: float) -> list[bytes | Refusal]:
+    def feed(self, data: bytes, at: float) -> list[bytes | RefusalReason]:
         """Take bytes that arrived at ``at`` (monotonic seconds); return cards (five bytes each) and refusals."""
-        found: list[bytes | Refusal] = []
+        found: list[bytes | RefusalReason] = []
         if self._frame is not None and at - self._last_byte_s > STALL_S:
             self._frame = None
-            found.append(Refusal.FRAMING)
+            found.append(RefusalReason.FRAMING)
         self._last_byte_s = at
         for byte in data:
             outcome = self._take(byte)
-            if isinstance(outcome, Refusal) or (outcome is not None and self._news(outcome, at)):
+            if isinstance(outcome, RefusalReason) or (outcome is not None and self._appeared(outcome, at)):
                 found.append(outcome)
         return found
 
-    def _take(self, byte: int) -> bytes | Refusal | None:
+    def _take(self, byte: int) -> bytes | RefusalReason | None:
         frame = self._frame
         if byte == _STX:
             self._frame = bytearray()
             self._strayed = False
-            return None if frame is None else Refusal.FRAMING
+            return None if frame is None else RefusalReason.FRAMING
         if frame is None:
             if self._strayed or byte in _BETWEEN:
                 return None
             self._strayed = True
-            return Refusal.NOISE
+            return RefusalReason.NOISE
         place = len(frame)
         fits = byte in _HEX if place < _DIGITS else byte == self._framing.tail[place - _DIGITS]
         if not fits:
             self._frame = None
-            self._strayed = True  # the rest of this frame is no news
-            return Refusal.FRAMING
+            self._strayed = True  # the rest of this frame is not reported again
+            return RefusalReason.FRAMING
         frame.append(byte)
         if len(frame) < _DIGITS + len(self._framing.tail):
             return None
         self._frame = None
         *card, check = bytes.fromhex(frame[:_DIGITS].decode("ascii"))
-        return bytes(card) if reduce(xor, card) == check else Refusal.CHECKSUM
+        return bytes(card) if reduce(xor, card) == check else RefusalReason.CHECKSUM
 
-    def _news(self, card: bytes, at: float) -> bool:
-        """Whether the card was not simply still there."""
+    def _appeared(self, card: bytes, at: float) -> bool:
+        """Whether the card is a new one and not still the one before."""
         again = self._framing.repeats and card == self._shown and at - self._shown_s <= GONE_S
         self._shown, self._shown_s = card, at
         return not again
@@ -126,8 +125,8 @@ class SerialReader:
     """One module. ``on_event`` is called on the loop :meth:`start` was called on.
 
     ``open_line`` opens the port (``lambda: open_serial(device, 9600)``) and is called again, with back-off, after
-    a failure; PortDown and PortUp are told once each, with the reader's name as their line. What may have waited
-    while the loop was held off is told with the earliest time it can have come, so that it can be judged by its age.
+    a failure; PortDown and PortUp are reported once each, with the reader's name as their line. What may have waited
+    while the loop was held off carries the earliest time it can have come, so that its age can be judged.
     """
 
     def __init__(
@@ -140,22 +139,23 @@ class SerialReader:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
-        self.refused: Counter[Refusal] = Counter()
+        self.refused: Counter[RefusalReason] = Counter()
         """How much was refused, by reason."""
         self._framing = framing
         self._on_event = on_event
         self._clock = clock
         self._decoder = FrameDecoder(framing)
-        self._keeper = PortKeeper(name, open_line, on_open=self._opened, tell=self._port)
-        self._line: Line | None = None
+        self._keeper = PortKeeper(
+            name, open_line, on_open=self._opened, on_readable=self._readable, on_event=on_event
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._beating: asyncio.TimerHandle | None = None
         self._beat_s = 0.0
 
     @property
     def listening(self) -> bool:
-        """Whether the port is open."""
-        return self._line is not None
+        """Whether the port is open now."""
+        return self._keeper.is_open
 
     def start(self) -> None:
         """Open the port. Call on the running loop. A port that fails is tried again, not raised."""
@@ -168,7 +168,6 @@ class SerialReader:
     def stop(self) -> None:
         """Close the port. No event comes after it. May be started again."""
         self._keeper.stop()
-        self._close()
         if self._beating is not None:
             self._beating.cancel()
         self._loop = None
@@ -178,51 +177,21 @@ class SerialReader:
         if self._loop is not None:
             self._beating = self._loop.call_later(BEAT_S, self._beat)
 
-    def _opened(self, line: Line) -> None:
-        if self._loop is None:
-            line.close()
-            return
-        self._line = line
+    def _opened(self, _line: Line) -> None:
         self._decoder.clear()
-        self._loop.add_reader(line.fileno(), self._readable)
-
-    def _close(self) -> None:
-        line, self._line = self._line, None
-        if line is not None:
-            # Before closing: a descriptor that hung up stays readable and would spin the loop.
-            if self._loop is not None:
-                self._loop.remove_reader(line.fileno())
-            line.close()
 
     def _readable(self) -> None:
-        line = self._line
-        if line is None:
-            return
-        try:
-            data = line.read()
-        except OSError as error:
-            self._lost(str(error))
-            return
+        data = self._keeper.read()
         if not data:
-            if line.hung_up():
-                self._lost("the port hung up")
             return
         self._keeper.steady()
         now = self._clock()
         at = now if now - self._beat_s <= HELD_OFF_S else self._beat_s
         for found in self._decoder.feed(data, now):
-            if isinstance(found, Refusal):
+            if isinstance(found, RefusalReason):
                 self.refused[found] += 1
                 self._on_event(ReadRefused(self.name, found, at))
             else:
                 self._on_event(
                     CardRead(self.name, CARD_BITS, found, at, self._framing.name, number=int.from_bytes(found, "big"))
                 )
-
-    def _lost(self, error: str) -> None:
-        self._close()
-        self._keeper.lost(error)
-
-    def _port(self, event: OsdpEvent) -> None:
-        if isinstance(event, PortDown | PortUp):
-            self._on_event(event)

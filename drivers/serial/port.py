@@ -16,23 +16,18 @@ class Line(Protocol):
 
     def fileno(self) -> int:
         """A descriptor the event loop can watch."""
-        ...
 
     def read(self) -> bytes:
         """What has arrived, perhaps nothing."""
-        ...
 
     def write(self, data: bytes) -> int:
         """Send what fits; returns how many bytes did."""
-        ...
 
     def hung_up(self) -> bool:
         """Whether the far end or the adapter is gone."""
-        ...
 
     def close(self) -> None:
         """Give the port back."""
-        ...
 
 
 class SerialLine:
@@ -43,7 +38,6 @@ class SerialLine:
         self._fd: int = port.fileno()
 
     def fileno(self) -> int:
-        """The port's descriptor."""
         return self._fd
 
     def read(self) -> bytes:
@@ -68,7 +62,6 @@ class SerialLine:
         return any(event & gone for _, event in poll.poll(0))
 
     def close(self) -> None:
-        """Close the port."""
         self._port.close()
 
 

@@ -14,31 +14,29 @@ from typing import Any, Protocol
 from gpiozero import GPIOZeroError, InputDevice
 
 
-class Line(IntEnum):
+class DataLine(IntEnum):
     """The line that fell; its value is the bit it means."""
 
     DATA0 = 0
     DATA1 = 1
 
 
-OnEdge = Callable[[Line, int], None]
+OnEdge = Callable[[DataLine, int], None]
 """Called with the line and its falling edge's monotonic nanoseconds, on any thread. It must return at once."""
 
 
-class Watch(Protocol):
+class EdgeWatch(Protocol):
     """Two lines being watched."""
 
     def close(self) -> None:
-        """Watch no more, and give the pins back. No edge is told after it returns."""
-        ...
+        """Watch no more, and give the pins back. No edge is reported after it returns."""
 
 
 class EdgeSource(Protocol):
-    """Something that tells falling edges."""
+    """A source of falling edges."""
 
-    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> Watch:
+    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> EdgeWatch:
         """Watch two pins (BCM numbers), pulled up. Raises OSError if a pin cannot be had."""
-        ...
 
 
 class PinEdges:
@@ -47,20 +45,20 @@ class PinEdges:
     def __init__(self, pin_factory: Any) -> None:
         self._factory = pin_factory
 
-    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> Watch:
+    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> EdgeWatch:
         """Watch two pins (BCM numbers), pulled up. Raises OSError if a pin cannot be had."""
-        return _PinWatch(self._factory, {data0: Line.DATA0, data1: Line.DATA1}, on_edge)
+        return _PinWatch(self._factory, {data0: DataLine.DATA0, data1: DataLine.DATA1}, on_edge)
 
 
 class _PinWatch:
-    def __init__(self, factory: Any, lines: dict[int, Line], on_edge: OnEdge) -> None:
+    def __init__(self, factory: Any, lines: dict[int, DataLine], on_edge: OnEdge) -> None:
         self._handlers = []  # gpiozero holds them weakly
         self._devices: list[Any] = []
         try:
             for number, line in lines.items():
                 device = InputDevice(number, pull_up=True, pin_factory=factory)
                 self._devices.append(device)
-                handler = _told(line, on_edge)
+                handler = _handler(line, on_edge)
                 self._handlers.append(handler)
                 device.pin.edges = "falling"
                 device.pin.when_changed = handler
@@ -75,7 +73,7 @@ class _PinWatch:
         self._devices.clear()
 
 
-def _told(line: Line, on_edge: OnEdge) -> Callable[[float, int], None]:
+def _handler(line: DataLine, on_edge: OnEdge) -> Callable[[float, int], None]:
     def handler(ticks: float, state: int) -> None:
         if not state:
             on_edge(line, round(ticks * 1e9))

@@ -104,7 +104,7 @@ class CardFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class DecodedCard:
     """A frame that one of the accepted formats vouches for."""
 
     format: str
@@ -114,11 +114,13 @@ class Card:
     number: int = field(repr=False)
 
 
-def decode(value: int, bits: int, formats: Iterable[CardFormat]) -> Card | None:
+def decode(value: int, bits: int, formats: Iterable[CardFormat]) -> DecodedCard | None:
     """The card in a frame of ``bits`` bits, by the first of ``formats`` whose length is right and parity holds."""
     for known in formats:
         if known.bits == bits and known.holds(value):
-            return Card(known.name, bits, to_bytes(value, bits), known.facility_code(value), known.number(value))
+            return DecodedCard(
+                known.name, bits, to_bytes(value, bits), known.facility_code(value), known.number(value)
+            )
     return None
 
 
@@ -136,7 +138,7 @@ def from_bytes(data: bytes, bits: int) -> int:
 
 
 def check_together(formats: Iterable[CardFormat]) -> None:
-    """Whether one reader can tell these formats apart. Raises ValueError if not.
+    """Raise ValueError unless one reader can distinguish these formats.
 
     Two lengths one bit apart cannot share a reader: a longer card with one bit missed would be judged as a
     shorter one, and its few parity bits hold by chance (one time in four for two of them).

@@ -12,8 +12,8 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from drivers.readers import Refusal
-from drivers.wiegand.edges import Line
+from drivers.readers import RefusalReason
+from drivers.wiegand.edges import DataLine
 from drivers.wiegand.formats import MAX_BITS
 
 FRAME_GAP_NS = 25_000_000
@@ -23,12 +23,12 @@ MIN_SPACING_NS = 20_000
 """Edges closer than AC-01's shortest pulse are noise. So are edges the kernel could only handle together, after
 it was held off: their order is then the chip's, not the reader's."""
 
-Edge = tuple[int, Line]
+Edge = tuple[int, DataLine]
 """When (monotonic ns) and which line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class WiegandFrame:
     """Edges that belong together."""
 
     bits: int
@@ -36,10 +36,10 @@ class Frame:
     """The bits, the first the highest. 0 in a frame that is refused."""
     begin_ns: int
     end_ns: int
-    refusal: Refusal | None = None
+    refusal: RefusalReason | None = None
 
 
-def split(edges: Iterable[Edge], *, last_ns: int | None = None) -> list[Frame]:
+def split(edges: Iterable[Edge], *, last_ns: int | None = None) -> list[WiegandFrame]:
     """Frames in ``edges``, which may come in any order. The last one is taken for finished.
 
     ``last_ns``: the last edge that was split before. A frame that begins within a frame gap of it is the rest of
@@ -58,15 +58,15 @@ def split(edges: Iterable[Edge], *, last_ns: int | None = None) -> list[Frame]:
     return frames
 
 
-def _frame(run: list[Edge], *, torn: bool) -> Frame:
+def _frame(run: list[Edge], *, torn: bool) -> WiegandFrame:
     begin, end = run[0][0], run[-1][0]
-    refusal: Refusal | None = None
+    refusal: RefusalReason | None = None
     if torn or any(after - before < MIN_SPACING_NS for (before, _), (after, _) in itertools.pairwise(run)):
-        refusal = Refusal.NOISE
+        refusal = RefusalReason.NOISE
     elif len(run) > MAX_BITS:
-        refusal = Refusal.TOO_MANY_BITS
+        refusal = RefusalReason.TOO_MANY_BITS
     value = 0
     if refusal is None:
         for _, line in run:
             value = value << 1 | line
-    return Frame(len(run), value, begin, end, refusal)
+    return WiegandFrame(len(run), value, begin, end, refusal)

@@ -17,7 +17,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from drivers.wiegand.edges import Line, OnEdge, Watch
+from drivers.wiegand.edges import DataLine, EdgeWatch, OnEdge
 
 if TYPE_CHECKING:
     import gpiod
@@ -37,7 +37,7 @@ _LATE = 3  # the two lines' events may overtake each other, no more
 class KernelEdges:
     """Falling edges of lines of /dev/gpiochipN; ``chip`` None finds the one behind the 40-pin header.
 
-    ``watch`` is called on a running loop, and edges are told on it. Raises OSError if there is no such chip.
+    ``watch`` is called on a running loop, which also runs ``on_edge``. Raises OSError if there is no such chip.
     """
 
     def __init__(self, chip: int | None = None, *, devices: Path = Path("/dev")) -> None:
@@ -45,10 +45,10 @@ class KernelEdges:
         if not self._device.exists():
             raise OSError(f"Wiegand readers need a GPIO chip, and there is no {self._device}")
 
-    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> Watch:
+    def watch(self, data0: int, data1: int, on_edge: OnEdge) -> EdgeWatch:
         """Watch two pins (BCM numbers), pulled up. Raises OSError if a pin cannot be had.
 
-        A gap in the kernel's numbers is told as two edges at one moment, which no reader makes: the frame they
+        A gap in the kernel's numbers is reported as two edges at one moment, which no reader makes: the frame they
         fall into is refused.
         """
         loop = asyncio.get_running_loop()
@@ -60,7 +60,7 @@ class KernelEdges:
                 f"pins {data0} and {data1} of {self._device} cannot be had for a Wiegand reader: {why}"
             ) from error
         os.set_blocking(request.fd, False)
-        return _KernelWatch(loop, request, {data0: Line.DATA0, data1: Line.DATA1}, on_edge)
+        return _KernelWatch(loop, request, {data0: DataLine.DATA0, data1: DataLine.DATA1}, on_edge)
 
 
 def _request(device: Path, data0: int, data1: int) -> gpiod.LineRequest:
@@ -77,7 +77,7 @@ def _request(device: Path, data0: int, data1: int) -> gpiod.LineRequest:
 
 class _KernelWatch:
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, request: gpiod.LineRequest, lines: dict[int, Line], on_edge: OnEdge
+        self, loop: asyncio.AbstractEventLoop, request: gpiod.LineRequest, lines: dict[int, DataLine], on_edge: OnEdge
     ) -> None:
         self._loop = loop
         self._request = request
@@ -111,7 +111,7 @@ class _KernelWatch:
 
 
 class Gaps:
-    """Finds lost events by their numbers, which count up from 1 and may be told a little out of turn."""
+    """Finds lost events by their numbers, which count up from 1 and may arrive a little out of turn."""
 
     def __init__(self) -> None:
         self._highest = 0

@@ -7,22 +7,22 @@ the complement of the low one.
 
 from __future__ import annotations
 
-from drivers.readers import Refusal
+from drivers.readers import RefusalReason
 
 FOUR_BIT = 4
 EIGHT_BIT = 8
 _KEYS = "0123456789*#"
 
 
-def decode_key(value: int, bits: int) -> str | Refusal:
+def decode_key(value: int, bits: int) -> str | RefusalReason:
     """The key of a frame of 4 or 8 bits: a character, or why it is none. Raises ValueError for other lengths."""
     if bits == EIGHT_BIT:
         if value >> 4 != ~value & 0xF:
-            return Refusal.PARITY
+            return RefusalReason.PARITY
         value &= 0xF
     elif bits != FOUR_BIT:
         raise ValueError(f"a key has {FOUR_BIT} or {EIGHT_BIT} bits, not {bits}")
-    return _KEYS[value] if value < len(_KEYS) else Refusal.UNKNOWN_KEY
+    return _KEYS[value] if value < len(_KEYS) else RefusalReason.UNKNOWN_KEY
 
 
 def encode_key(key: str, bits: int) -> int:

@@ -1,6 +1,6 @@
 """One Wiegand reader or keypad on two pins: edges in, cards, keys and refusals out.
 
-It accepts only the formats and the keypad it was told of. It does not know cardholders or doors.
+It accepts only the formats and the keypad it is configured for. It does not know cardholders or doors.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
-from drivers.wiegand.edges import EdgeSource, Line, Watch
+from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, RefusalReason
+from drivers.wiegand.edges import DataLine, EdgeSource, EdgeWatch
 from drivers.wiegand.formats import CardFormat, check_together, decode
-from drivers.wiegand.frames import Edge, Frame, split
+from drivers.wiegand.frames import Edge, WiegandFrame, split
 from drivers.wiegand.keypad import EIGHT_BIT, FOUR_BIT, decode_key
 
 SETTLE_S = 0.05
 """A frame is judged once nothing more came for so long: a frame gap, and as much again for edges on their way."""
 
 MAX_PENDING = 4096
-"""More edges than this without a pause are noise, told once; nothing is kept until it is quiet. It is seconds of
+"""More edges than this without a pause are noise, reported once; nothing is kept until it is quiet. It is seconds of
 the fastest reader, so that what waited while this program was held off is still judged."""
 
 
@@ -29,7 +29,7 @@ class WiegandReader:
     """One reader. ``on_event`` is called on the loop :meth:`start` was called on.
 
     ``formats`` may be empty for a keypad alone; ``keypad_bits`` is 0 (none), 4 or 8. Raises ValueError if one pin
-    is both lines, if nothing could be accepted, or if the formats cannot be told apart.
+    is both lines, if nothing could be accepted, or if two formats cannot be distinguished.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class WiegandReader:
             raise ValueError(f"reader {name}: neither a card format nor a keypad; it could accept nothing")
         check_together(formats)
         self.name = name
-        self.refused: Counter[Refusal] = Counter()
+        self.refused: Counter[RefusalReason] = Counter()
         """How many frames were refused, by reason."""
         self._pins = (data0, data1)
         self._formats = tuple(formats)
@@ -60,13 +60,13 @@ class WiegandReader:
         self._edges = edges
         self._on_event = on_event
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._watch: Watch | None = None
+        self._watch: EdgeWatch | None = None
         self._judging: asyncio.TimerHandle | None = None
         # What the source's thread writes:
         self._guard = threading.Lock()
         self._pending: list[Edge] = []
         self._deaf = False  # too much noise: nothing is kept until it is quiet
-        self._noise_told = False
+        self._noise_reported = False
         self._armed = False
         self._heard_s = 0.0
         self._last_ns: int | None = None
@@ -94,11 +94,11 @@ class WiegandReader:
         with self._guard:
             self._loop = None
             self._pending = []
-            self._armed = self._deaf = self._noise_told = False
+            self._armed = self._deaf = self._noise_reported = False
 
     # --- on the source's thread ---
 
-    def _edge(self, line: Line, at_ns: int) -> None:
+    def _edge(self, line: DataLine, at_ns: int) -> None:
         with self._guard:
             self._heard_s = time.monotonic()
             if len(self._pending) < MAX_PENDING:
@@ -127,42 +127,42 @@ class WiegandReader:
                 self._armed = self._deaf = False
                 if pending and not deaf:
                     self._last_ns = max(at_ns for at_ns, _ in pending)
-        if deaf and not self._noise_told:
-            self._refuse(Refusal.TOO_MANY_BITS, time.monotonic())
-        self._noise_told = deaf and quiet < SETTLE_S
+        if deaf and not self._noise_reported:
+            self._refuse(RefusalReason.TOO_MANY_BITS, time.monotonic())
+        self._noise_reported = deaf and quiet < SETTLE_S
         if quiet < SETTLE_S:
             self._arm(SETTLE_S - quiet)
         elif not deaf:
             for frame in split(pending, last_ns=last_ns):
                 self._frame(frame)
 
-    def _frame(self, frame: Frame) -> None:
+    def _frame(self, frame: WiegandFrame) -> None:
         at = frame.end_ns / 1e9
         refusal = frame.refusal or self._misfit(frame.bits)
         if refusal is not None:
             self._refuse(refusal, at, frame.bits)
         elif frame.bits == self._keypad_bits:
             key = decode_key(frame.value, frame.bits)
-            if isinstance(key, Refusal):
+            if isinstance(key, RefusalReason):
                 self._refuse(key, at, frame.bits)
             else:
                 self._on_event(KeyPress(self.name, key, at))
         else:
             card = decode(frame.value, frame.bits, self._formats)
             if card is None:
-                self._refuse(Refusal.PARITY, at, frame.bits)
+                self._refuse(RefusalReason.PARITY, at, frame.bits)
             else:
                 self._on_event(CardRead(self.name, card.bits, card.data, at, card.format, card.facility, card.number))
 
-    def _misfit(self, bits: int) -> Refusal | None:
+    def _misfit(self, bits: int) -> RefusalReason | None:
         if bits in self._lengths:
             return None
         if bits < min(self._lengths):
-            return Refusal.TOO_FEW_BITS
+            return RefusalReason.TOO_FEW_BITS
         if bits > max(self._lengths):
-            return Refusal.TOO_MANY_BITS
-        return Refusal.UNKNOWN_LENGTH
+            return RefusalReason.TOO_MANY_BITS
+        return RefusalReason.UNKNOWN_LENGTH
 
-    def _refuse(self, reason: Refusal, at: float, bits: int | None = None) -> None:
+    def _refuse(self, reason: RefusalReason, at: float, bits: int | None = None) -> None:
         self.refused[reason] += 1
         self._on_event(ReadRefused(self.name, reason, at, bits))

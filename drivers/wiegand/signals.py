@@ -31,7 +31,7 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class Signal:
     """What both wires do."""
 
     led: Pattern = Pattern()
@@ -41,22 +41,22 @@ class Meaning:
 _FAST = Pattern((0.2, 0.2), forever=True)
 _SLOW = Pattern((0.3, 0.3) * 17)  # ten seconds
 
-MEANINGS: Mapping[Show, Meaning] = MappingProxyType(
+SIGNALS: Mapping[Show, Signal] = MappingProxyType(
     {
         # lamp as the reader has it (red), silence
-        Show.IDLE: Meaning(),
+        Show.IDLE: Signal(),
         # fast blink
-        Show.LOCKDOWN: Meaning(led=_FAST),
+        Show.LOCKDOWN: Signal(led=_FAST),
         # green for three seconds, one short beep
-        Show.GRANTED: Meaning(led=Pattern((3.0,)), buzzer=Pattern((0.2,))),
+        Show.GRANTED: Signal(led=Pattern((3.0,)), buzzer=Pattern((0.2,))),
         # lamp stays red, three beeps
-        Show.DENIED: Meaning(buzzer=Pattern((0.1, 0.1, 0.1, 0.1, 0.1))),
+        Show.DENIED: Signal(buzzer=Pattern((0.1, 0.1, 0.1, 0.1, 0.1))),
         # slow blink for ten seconds
-        Show.ENTER_PIN: Meaning(led=_SLOW),
+        Show.ENTER_PIN: Signal(led=_SLOW),
         # slow blink for ten seconds, two beeps first
-        Show.SECOND_PERSON: Meaning(led=_SLOW, buzzer=Pattern((0.1, 0.1, 0.1))),
+        Show.SECOND_PERSON: Signal(led=_SLOW, buzzer=Pattern((0.1, 0.1, 0.1))),
         # five seconds of a beep a second
-        Show.WARNING: Meaning(buzzer=Pattern((0.5, 0.5) * 5)),
+        Show.WARNING: Signal(buzzer=Pattern((0.5, 0.5) * 5)),
     }
 )
 
@@ -72,7 +72,7 @@ class ReaderSignals:
         self, led: int | None, buzzer: int | None, *, pin_factory: Any, timer: Timer, active_high: bool = False
     ) -> None:
         self._wires = {
-            name: _Wire(OutputDevice(pin, active_high=active_high, pin_factory=pin_factory), timer)
+            name: _SignalWire(OutputDevice(pin, active_high=active_high, pin_factory=pin_factory), timer)
             for name, pin in (("led", led), ("buzzer", buzzer))
             if pin is not None
         }
@@ -80,11 +80,11 @@ class ReaderSignals:
 
     def show(self, what: Show) -> None:
         """Show it now, in place of what was shown. IDLE and LOCKDOWN leave what is passing to its end."""
-        meaning = MEANINGS[what]
+        meaning = SIGNALS[what]
         stays = what in LASTING
         if stays:
             self._lasting = what
-        lasting = MEANINGS[self._lasting]
+        lasting = SIGNALS[self._lasting]
         for name, wire in self._wires.items():
             wire.play(_of(meaning, name), then=_of(lasting, name), wait=stays)
 
@@ -95,11 +95,11 @@ class ReaderSignals:
         self._wires.clear()
 
 
-def _of(meaning: Meaning, wire: str) -> Pattern:
+def _of(meaning: Signal, wire: str) -> Pattern:
     return meaning.led if wire == "led" else meaning.buzzer
 
 
-class _Wire:
+class _SignalWire:
     """One output that plays one pattern, and after it another that stays."""
 
     def __init__(self, device: Any, timer: Timer) -> None:

@@ -1,7 +1,7 @@
 """The areas of one agent's doors under its configuration, and at which readers anti-passback can hold people to them.
 
-A position means something only among the areas under which it was learned. And where no reader leads back, whoever
-has passed once would be inside for ever.
+A position means something only among the areas under which it was learned. And where no reader leads back, people
+who passed once would be inside for ever.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Side = tuple[str, Passage]
 
 
 class Areas:
-    """Of one agent, whose readers are at ``sides``. Tells doors at which anti-passback has to count as off."""
+    """Of one agent, whose readers are at ``sides``. Reports doors at which anti-passback must count as off."""
 
     def __init__(self, sides: Iterable[Side], presence: Presence, journal: Journal) -> None:
         self._sides = frozenset(sides)
@@ -33,7 +33,7 @@ class Areas:
         self._reported: dict[str, Passback] = {}
 
     def follow(self, rules: Rules) -> None:
-        """Another configuration. Where people are is forgotten if it has other areas or another anti-passback."""
+        """Follow another configuration. Forgets where people are if it has other areas or another anti-passback."""
         doors = {door: rules.settings(door) for door, _ in sorted(self._sides)}
         known = self._presence.set_areas(self._text(doors))
         if known:

@@ -6,7 +6,7 @@ from edge_agent.access.areas import Areas
 from edge_agent.access.pairs import Pairs
 from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.doors.doors import Doors
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.policy import first_person
 from edge_agent.policy.decision import Attempt
 from edge_agent.policy.identification import Shown
@@ -17,7 +17,7 @@ from protocol.messages import Credential
 class Attempts:
     """Of one agent. Reads what the doors, the clock and the records say at this moment, and changes nothing."""
 
-    def __init__(self, *, doors: Doors, presence: Presence, clock: Clock, areas: Areas, pairs: Pairs) -> None:
+    def __init__(self, *, doors: Doors, presence: Presence, clock: AgentClock, areas: Areas, pairs: Pairs) -> None:
         self._doors = doors
         self._presence = presence
         self._clock = clock
@@ -25,7 +25,7 @@ class Attempts:
         self._pairs = pairs
 
     def at(self, door: str, passage: Passage, credential: Credential | None, shown: Shown, read_ms: int) -> Attempt:
-        """What was shown at one side of a door at ``read_ms`` (monotonic); ``credential`` None: it is nobody's."""
+        """What was shown at one side of a door at ``read_ms`` (monotonic); ``credential`` None: unknown."""
         rules, now, utc_ns = self._doors.rules, self._clock.mono_ms(), self._clock.utc_ns()
         settings, trusted, newer = rules.settings(door), self._clock.trusted(), rules.no_looser_than
         came = trusted and first_person.came_today(self._presence.first_person(door), utc_ns, rules.timezone)

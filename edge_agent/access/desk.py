@@ -1,4 +1,4 @@
-"""From what a reader read to what its door does: looks up, judges, grants, shows; the state of every attempt.
+"""From a read to an open door: finds the credential, judges, grants, shows; keeps the state of every attempt.
 
 The judging is pure and elsewhere (edge_agent.policy.decision and the rules it names). It all runs on the loop and
 waits for nothing. PINs and card numbers are never logged: events name cardholders.
@@ -18,19 +18,11 @@ from edge_agent.access.movements import Movements
 from edge_agent.access.noise import ReaderNoise
 from edge_agent.access.pairs import Pairs
 from edge_agent.access.pin_desk import Guessing, PinDesk
-from edge_agent.agent_yaml.config_file import AgentFile
-from edge_agent.agent_yaml.wiring import Passage, ReaderWiring, SerialReaderWiring, WiegandWiring
+from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.doors.doors import Doors
-from edge_agent.doors.happenings import (
-    DoorOpened,
-    FireAlarm,
-    Happening,
-    HeldWarning,
-    RulesChanged,
-    SensorsRead,
-)
+from edge_agent.doors.happenings import DoorOpened, FireAlarm, Happening, HeldWarning, RulesChanged, SensorsRead
 from edge_agent.events.journal import Journal
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.policy import first_person, identification
 from edge_agent.policy.decision import MAX_READ_AGE_MS, Attempt, Denied, Granted, decide
 from edge_agent.policy.identification import Shown
@@ -55,15 +47,6 @@ class ReaderPlace:
     passage: Passage
 
 
-def reader_places(config: AgentFile) -> dict[str, ReaderPlace]:
-    """Every reader of an agent, of whatever kind, by name."""
-    readers: list[ReaderWiring | WiegandWiring | SerialReaderWiring] = [
-        reader for line in config.reader_lines for reader in line.readers
-    ]
-    readers += [*config.wiegand_readers, *config.serial_readers]
-    return {reader.reader: ReaderPlace(reader.door, reader.passage) for reader in readers}
-
-
 class AccessDesk:
     """The desk of one agent: its readers report to :meth:`hear_reader`, its doors to :meth:`hear`.
 
@@ -78,7 +61,7 @@ class AccessDesk:
         places: dict[str, ReaderPlace],
         key: bytes,
         presence: Presence,
-        clock: Clock,
+        clock: AgentClock,
         journal: Journal,
     ) -> None:
         self._doors = doors
@@ -105,7 +88,7 @@ class AccessDesk:
     # --- what readers report ------------------------------------------------------------------------------------
 
     def hear_reader(self, report: ReaderEvent | ReplyRefused) -> None:
-        """Judge what a reader read, and have its door and the reader act on it."""
+        """Act on what a reader reports: judge a card or keys, count noise."""
         match report:
             case CardRead():
                 self.read(report)
@@ -115,7 +98,7 @@ class AccessDesk:
                 self.noise.refused(reader, self.places[reader].door, reason)
 
     def read(self, card: CardRead) -> None:
-        """A card at a reader."""
+        """Judge a card, and open its door or deny it."""
         self.follow()
         reader, read_ms = card.reader, int(card.at * 1000)
         place = self.places[reader]
@@ -137,7 +120,7 @@ class AccessDesk:
         self._act(reader, attempt, decision)
 
     def press(self, pressed: KeyPress) -> None:
-        """Keys at a reader: '0' to '9', '*' clears, '#' enters. Ignored at a door that asks for no PIN."""
+        """Judge keys: '0' to '9', '*' clears, '#' enters. Ignored at a door that asks for no PIN."""
         self.follow()
         reader, read_ms = pressed.reader, int(pressed.at * 1000)
         place, now, rules = self.places[reader], self._clock.mono_ms(), self._doors.rules
@@ -275,12 +258,8 @@ class AccessDesk:
     def _note_guessing(self, guessing: Guessing) -> None:
         """Report that somebody seems to try PINs out."""
         known = None if guessing.card is None else self._doors.rules.credentials.find(guessing.card)
-        data = {
-            "reader": guessing.reader,
-            "cardholder": None if known is None else known.cardholder,
-            "rests": guessing.rests,
-            "rest_ms": guessing.rest_ms,
-        }
+        who = {"reader": guessing.reader, "cardholder": None if known is None else known.cardholder}
+        data = {**who, "rests": guessing.rests, "rest_ms": guessing.rest_ms}
         self._journal.add(EventKind.PIN_GUESSING, data, door=self.places[guessing.reader].door)
 
     def _pin_missing(self, reader: str, card: str | None) -> None:

@@ -17,8 +17,8 @@ class DuressAlarms:
         self._journal = journal
 
     def restore(self) -> None:
-        """Raise again what nobody has cleared, though a reader may be gone. One at a door that is not wired to this
-        agent any more is kept: its door may come back."""
+        """Raise again every alarm that was not cleared, even if its reader is gone. Keeps one whose
+        door is not wired to this agent any more: the door may come back."""
         for door, reader in sorted(self._presence.duress()):
             if door in self._doors.held:
                 self._set(reader, door, on=True)
@@ -30,7 +30,7 @@ class DuressAlarms:
         self._set(reader, door, on=True)
 
     def clear(self, door: str) -> bool:
-        """An officer has looked after a door's alarm; whether there was one."""
+        """Clear a door's alarm, by an officer's order; whether there was one."""
         readers = sorted(reader for at, reader in self._presence.duress() if at == door)
         for reader in readers:
             self._set(reader, door, on=False)

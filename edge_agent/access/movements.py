@@ -1,4 +1,4 @@
-"""Who was granted a door and has not opened it yet: a position changes when the door has opened, and not before."""
+"""People who were granted a door and have not opened it yet: their position changes when the door opens."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Movements:
     def granted(
         self, settings: DoorSettings, passage: Passage, cardholders: Iterable[str], state: DoorState, now_ms: int
     ) -> None:
-        """These people may pass now. ``state`` is the door's after the grant; one that stands open is passed at once.
+        """Note people who may pass now. ``state`` is the door's after the grant; if it stands open they pass at once.
 
-        Whoever does not open the door within the grant is where they were.
+        If the door is not opened within the grant, they are where they were.
         """
         if not passback.counts(settings):
             return
@@ -46,7 +46,7 @@ class Movements:
             self.opened(settings.door, closed_seen_ms=now_ms - 1, now_ms=now_ms)
 
     def forget(self) -> None:
-        """Whoever was granted a door has no position from it any more."""
+        """Forget all grants: no position follows from them any more."""
         self._entering.clear()
 
     def opened(self, door: str, *, closed_seen_ms: int, now_ms: int) -> None:

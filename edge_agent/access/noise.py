@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edge_agent.events.journal import Journal
-from edge_agent.host.clock import Clock
+from ground.clock import Clock
 from protocol.words import EventKind
 
 EVERY_MS = 60_000
@@ -27,22 +26,16 @@ class ReaderNoise:
         self._clock = clock
         self._journal = journal
         self._noise: dict[str, _Noise] = {}
-        self._totals: dict[str, int] = {}
-
-    @property
-    def totals(self) -> Mapping[str, int]:
-        """How many reads of each reader were refused."""
-        return self._totals
+        self.totals: dict[str, int] = {}
 
     def refused(self, reader: str, door: str, reason: str) -> None:
         """Count one, and report it if the last report is a minute ago."""
         noise = self._noise.setdefault(reader, _Noise(door))
         noise.reasons[reason] = noise.reasons.get(reason, 0) + 1
-        self._totals[reader] = self._totals.get(reader, 0) + 1
+        self.totals[reader] = self.totals.get(reader, 0) + 1
         self._report(reader, noise)
 
     def follow(self) -> None:
-        """Report what is due by now."""
         for reader, noise in self._noise.items():
             self._report(reader, noise)
 

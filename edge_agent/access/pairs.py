@@ -44,5 +44,4 @@ class Pairs:
         return [(side[0], self._waiting.pop(side)) for side in over]
 
     def due_ms(self) -> int | None:
-        """When the next has waited too long."""
         return min((one.until_ms for one in self._waiting.values()), default=None)

@@ -10,9 +10,9 @@ import hmac
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from edge_agent.access import pin_entry, throttle
+from edge_agent.access import keypad_rest, pin_entry
+from edge_agent.access.keypad_rest import WrongPins
 from edge_agent.access.pin_entry import Entered, Entry
-from edge_agent.access.throttle import Tries
 from edge_agent.policy.identification import Shown, takes_loose_pins
 from edge_agent.policy.rules import Rules
 from protocol import credentials
@@ -31,8 +31,8 @@ class Guessing:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Whose PIN was entered (None: nobody's known), what of it is right, and whether somebody seems to try PINs out,
-    so many rests have begun within a day."""
+    """The credential of a PIN (None: unknown), what was shown, and the readers and cards at which somebody seems to
+    try PINs, by the number of rests within a day."""
 
     credential: Credential | None
     shown: Shown
@@ -45,7 +45,7 @@ class PinDesk:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._entries: dict[str, Entry] = {}
-        self._tries: dict[tuple[str, str], Tries] = {}
+        self._wrong_pins: dict[tuple[str, str], WrongPins] = {}
 
     def begun(self, reader: str) -> bool:
         """Whether an entry is under way at a reader."""
@@ -70,7 +70,6 @@ class PinDesk:
                 yield entered
 
     def due_ms(self) -> int | None:
-        """When the next entry is over."""
         return min((entry.until_ms for entry in self._entries.values()), default=None)
 
     def overdue(self, now_ms: int) -> list[tuple[str, str | None]]:
@@ -80,8 +79,8 @@ class PinDesk:
 
     def resting(self, reader: str, card: str | None, now_ms: int) -> bool:
         """Whether no PIN is compared: at this reader, or of this card anywhere."""
-        tries = self._tries.get(("reader", reader)), self._tries.get(("card", card or ""))
-        return any(one is not None and one.resting(now_ms) for one in tries)
+        counts = self._wrong_pins.get(("reader", reader)), self._wrong_pins.get(("card", card or ""))
+        return any(one is not None and one.resting(now_ms) for one in counts)
 
     def judge(self, reader: str, entered: Entered, door: DoorSettings, rules: Rules, now_ms: int) -> Judged:
         """Whose PIN was entered, and what of it is right. A wrong one is counted, a right one of a card forgives."""
@@ -94,29 +93,31 @@ class PinDesk:
                 return Judged(None, Shown.PIN_AT_REST)
             token = _token(self._key, None, entered.digits)
             known = rules.credentials.find(token) if token else None
-            guessing = () if known else self._wrong(reader, None, policy, now_ms)
+            guessing = () if known else self._count_wrong(reader, None, policy, now_ms)
             return Judged(known, Shown.PIN, guessing)
         credential = rules.credentials.find(card)
         if resting:
             return Judged(credential, Shown.CARD_AT_REST)
         shown = _compare(credential, _token(self._key, card, entered.digits))
         if shown is Shown.CARD_AND_WRONG_PIN:
-            guessing = self._wrong(reader, None, policy, now_ms) + self._wrong(reader, card, policy, now_ms)
+            guessing = self._count_wrong(reader, None, policy, now_ms) + self._count_wrong(
+                reader, card, policy, now_ms
+            )
             return Judged(credential, shown, guessing)
-        self._tries.pop(("card", card), None)
+        self._wrong_pins.pop(("card", card), None)
         return Judged(credential, shown)
 
     def forget(self, policy: PinPolicy, now_ms: int) -> None:
-        """Give up counts that no longer matter."""
-        for key in [key for key, tries in self._tries.items() if tries.forgotten(policy, now_ms)]:
-            del self._tries[key]
+        """Drop counts that no longer matter."""
+        for key in [key for key, pins in self._wrong_pins.items() if pins.forgotten(policy, now_ms)]:
+            del self._wrong_pins[key]
 
-    def _wrong(self, reader: str, card: str | None, policy: PinPolicy, now_ms: int) -> tuple[Guessing, ...]:
+    def _count_wrong(self, reader: str, card: str | None, policy: PinPolicy, now_ms: int) -> tuple[Guessing, ...]:
         key = ("reader", reader) if card is None else ("card", card)
-        before = self._tries.get(key, Tries())
-        after = self._tries[key] = throttle.wrong(before, policy, now_ms)
+        before = self._wrong_pins.get(key, WrongPins())
+        after = self._wrong_pins[key] = keypad_rest.after_wrong_pin(before, policy, now_ms)
         rests = len(after.rests_ms)
-        if after.resting_until_ms > before.resting_until_ms and rests >= throttle.REPORTED_FROM:
+        if after.resting_until_ms > before.resting_until_ms and rests >= keypad_rest.REPORTED_FROM:
             return (Guessing(reader, card, rests, after.resting_until_ms - now_ms),)
         return ()
 

@@ -6,17 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from edge_agent.agent_yaml.wiring import (
-    AdcWiring,
-    DoorWiring,
-    InputWiring,
-    PowerWiring,
-    ReaderLine,
-    SerialReaderWiring,
-    UnkeyedReader,
-    WiegandFormatWiring,
-    WiegandWiring,
-)
+from edge_agent.agent_yaml import wiring
 from protocol.messages import TrustedKey
 from protocol.mqtt import BrokerAddress
 from protocol.signing import SigningKey
@@ -33,33 +23,29 @@ class AgentFile:
     credential_key: bytes = field(repr=False)
     broker: BrokerAddress
     trust: tuple[TrustedKey, ...]
-    doors: tuple[DoorWiring, ...]
-    reader_lines: tuple[ReaderLine, ...] = ()
-    wiegand_readers: tuple[WiegandWiring, ...] = ()
-    wiegand_formats: tuple[WiegandFormatWiring, ...] = ()
-    serial_readers: tuple[SerialReaderWiring, ...] = ()
-    adcs: tuple[AdcWiring, ...] = ()
-    power: PowerWiring | None = None
-    fire: InputWiring | None = None
-    panic: InputWiring | None = None
+    doors: tuple[wiring.DoorWiring, ...]
+    reader_lines: tuple[wiring.ReaderLine, ...] = ()
+    wiegand_readers: tuple[wiring.WiegandWiring, ...] = ()
+    wiegand_formats: tuple[wiring.WiegandFormatWiring, ...] = ()
+    serial_readers: tuple[wiring.SerialReaderWiring, ...] = ()
+    adcs: tuple[wiring.AdcWiring, ...] = ()
+    power: wiring.PowerWiring | None = None
+    fire: wiring.InputWiring | None = None
+    panic: wiring.InputWiring | None = None
     require_sync: bool = True
-    unkeyed: tuple[UnkeyedReader, ...] = ()
+    unkeyed: tuple[wiring.UnkeyedReader, ...] = ()
     """Readers that are left out of ``reader_lines``: only of a file that was read to hold the doors all the same."""
     rtc: bool = False
     """A battery clock is fitted, by ``clock`` or ``hats``."""
 
+    @property
+    def readers(self) -> tuple[wiring.ReaderWiring | wiring.WiegandWiring | wiring.SerialReaderWiring, ...]:
+        """The readers of every family."""
+        osdp = (reader for line in self.reader_lines for reader in line.readers)
+        return (*osdp, *self.wiegand_readers, *self.serial_readers)
+
     def with_devices(self, devices: Mapping[str, str]) -> AgentFile:
         """The same with other serial devices: {device of the file: device to open}. A simulator's pty, say."""
-        return replace(
-            self,
-            reader_lines=tuple(
-                replace(line, device=devices.get(line.device, line.device)) for line in self.reader_lines
-            ),
-            serial_readers=tuple(
-                replace(reader, device=devices.get(reader.device, reader.device)) for reader in self.serial_readers
-            ),
-        )
-
-    def with_broker(self, host: str, port: int) -> AgentFile:
-        """The same with its broker elsewhere."""
-        return replace(self, broker=replace(self.broker, host=host, port=port))
+        lines = (replace(line, device=devices.get(line.device, line.device)) for line in self.reader_lines)
+        serial = (replace(one, device=devices.get(one.device, one.device)) for one in self.serial_readers)
+        return replace(self, reader_lines=tuple(lines), serial_readers=tuple(serial))

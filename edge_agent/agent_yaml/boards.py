@@ -18,21 +18,21 @@ from ground.problems import Report
 F = TypeVar("F", bound=msgspec.Struct)
 
 CUSTOM = "custom"
-"""A board no profile knows: its pins are not checked against one."""
+"""A board without a profile: its pins are not checked."""
 
 DEVICES = "/dev/doorward/"
 """Where the udev rules put stable names of serial devices."""
 
 
 class Level(StrEnum):
-    """What a pin is pulled to."""
+    """The level to which a pin is pulled."""
 
     UP = "up"
     DOWN = "down"
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Pins that something has, and what it is: 'its CAN controller on SPI'."""
+    """Pins that are taken, and what uses them: 'its CAN controller on SPI'."""
 
     pins: tuple[int, ...]
     use: str
@@ -52,7 +52,6 @@ class Serial(msgspec.Struct, frozen=True):
 
     @property
     def devices(self) -> tuple[str, ...]:
-        """All its names."""
         return (DEVICES + self.name, *self.also)
 
 
@@ -95,11 +94,10 @@ class Board(msgspec.Struct, frozen=True):
     watchdog: Watchdog
 
     def has(self, pin: int) -> bool:
-        """Whether the header has a pin."""
         return self.pins[0] <= pin <= self.pins[1]
 
     def pull(self, pin: int) -> Level | None:
-        """What a pin is pulled to from power-on until a program takes it."""
+        """The level to which a pin is pulled from power-on until a program takes it."""
         return next((level for level, (low, high) in self.pulls.items() if low <= pin <= high), None)
 
     def serial_of(self, device: str) -> Serial | None:
@@ -147,12 +145,10 @@ def hat(name: str) -> Hat:
 
 
 def board_names() -> list[str]:
-    """The boards that have a profile."""
     return _names("boards")
 
 
 def hat_names() -> list[str]:
-    """The HATs that have a profile."""
     return _names("hats")
 
 

@@ -1,4 +1,4 @@
-"""Makes an agent's wiring out of the filled-in form, and reads its keys. What makes sense is checked elsewhere."""
+"""Makes an agent's wiring from the filled-in form, and reads its keys. Checks nothing but the keys."""
 
 from __future__ import annotations
 
@@ -6,25 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec.structs import asdict
+
 from drivers.osdp.config import check_key
-from edge_agent.agent_yaml import boards, forms
+from edge_agent.agent_yaml import boards, forms, wiring
 from edge_agent.agent_yaml.agent_file import AgentFile
 from edge_agent.agent_yaml.keys import read_secret, read_signing_key, readable_file
-from edge_agent.agent_yaml.wiring import (
-    AdcWiring,
-    DoorWiring,
-    EndOfLine,
-    InputWiring,
-    LockWiring,
-    PowerWiring,
-    ReaderLine,
-    ReaderWiring,
-    SerialReaderWiring,
-    SupervisedWiring,
-    SwitchWiring,
-    WiegandFormatWiring,
-    WiegandWiring,
-)
 from ground.problems import Report
 from protocol.credentials import KEY_BYTES
 from protocol.messages import TrustedKey
@@ -40,9 +27,9 @@ SECRETS = ("password_file", "key_file")
 
 
 def build(form: forms.AgentForm, at: Path, report: Report) -> AgentFile:
-    """The agent of a form whose files lie beside ``at``. Key files that cannot be used go to the report.
+    """The agent of a form whose files are named relative to ``at``. Reports key files that cannot be used.
 
-    Of use only if the report has no errors: what is broken is stood in for.
+    Of use only if the report has no errors: something else stands in for what is broken.
     """
     lines = tuple(_line(line, f"reader_lines[{n}]", at, report) for n, line in enumerate(form.reader_lines))
     _keys_differ(lines, report)
@@ -60,14 +47,13 @@ def build(form: forms.AgentForm, at: Path, report: Report) -> AgentFile:
         trust=tuple(TrustedKey(kid=key.kid, x=key.x, role=KeyRole.DISTRICT) for key in form.trust),
         doors=tuple(_door(door) for door in form.doors),
         reader_lines=lines,
-        wiegand_readers=tuple(_wiegand(reader) for reader in form.wiegand_readers),
-        wiegand_formats=tuple(card_format(each) for each in form.wiegand_formats),
-        serial_readers=tuple(
-            SerialReaderWiring(each.reader, each.door, each.device, each.kind, each.baud, each.passage)
-            for each in form.serial_readers
-        ),
+        wiegand_readers=tuple(wiring.WiegandWiring(**asdict(reader)) for reader in form.wiegand_readers),
+        wiegand_formats=tuple(format_wiring(each) for each in form.wiegand_formats),
+        serial_readers=tuple(wiring.SerialReaderWiring(**asdict(reader)) for reader in form.serial_readers),
         adcs=tuple(_adc(adc) for adc in form.adcs),
-        power=None if form.power is None else PowerWiring(_optional(form.power.mains), _optional(form.power.battery)),
+        power=None
+        if form.power is None
+        else wiring.PowerWiring(_optional(form.power.mains), _optional(form.power.battery)),
         fire=_optional(form.fire),
         panic=_optional(form.panic),
         require_sync=form.clock is None or form.clock.require_sync,
@@ -81,13 +67,13 @@ def _rtc(form: forms.AgentForm) -> bool:
     return any(boards.hat(name).rtc for name in form.hats if name in boards.hat_names())
 
 
-def card_format(form: forms.WiegandFormatForm) -> WiegandFormatWiring:
+def format_wiring(form: forms.WiegandFormatForm) -> wiring.WiegandFormatWiring:
     """A card format with every bit that a parity bit covers by its number."""
 
     def parities(entries: tuple[forms.ParityForm, ...]) -> tuple[tuple[int, tuple[int, ...]], ...]:
         return tuple((entry.bit, _covered(entry)) for entry in entries)
 
-    return WiegandFormatWiring(
+    return wiring.WiegandFormatWiring(
         form.name, form.bits, form.facility, form.card, parities(form.even_parity), parities(form.odd_parity)
     )
 
@@ -98,10 +84,10 @@ def _covered(parity: forms.ParityForm) -> tuple[int, ...]:
     return parity.bits or ()
 
 
-def _door(form: forms.DoorForm) -> DoorWiring:
-    return DoorWiring(
+def _door(form: forms.DoorForm) -> wiring.DoorWiring:
+    return wiring.DoorWiring(
         door=form.door,
-        lock=LockWiring(form.lock.pin, form.lock.kind, form.lock.fail_mode, form.lock.active_high),
+        lock=wiring.LockWiring(**asdict(form.lock)),
         contact=_input(form.contact),
         bolt=_optional(form.bolt),
         rex=_optional(form.rex),
@@ -109,27 +95,27 @@ def _door(form: forms.DoorForm) -> DoorWiring:
     )
 
 
-def _input(form: forms.InputForm) -> InputWiring:
+def _input(form: forms.InputForm) -> wiring.InputWiring:
     if form.pin is not None:
-        return SwitchWiring(form.pin, form.normally_closed)
+        return wiring.SwitchWiring(form.pin, form.normally_closed)
     line = form.end_of_line or forms.EndOfLineForm()
-    return SupervisedWiring(
-        form.adc or "", form.channel or 0, form.normally_closed, EndOfLine(line.series, line.parallel, line.pull_up)
+    return wiring.SupervisedWiring(
+        form.adc or "", form.channel or 0, form.normally_closed, wiring.EndOfLine(**asdict(line))
     )
 
 
-def _optional(form: forms.InputForm | None) -> InputWiring | None:
+def _optional(form: forms.InputForm | None) -> wiring.InputWiring | None:
     return None if form is None else _input(form)
 
 
-def _line(form: forms.ReaderLineForm, path: str, at: Path, report: Report) -> ReaderLine:
+def _line(form: forms.ReaderLineForm, path: str, at: Path, report: Report) -> wiring.ReaderLine:
     readers = tuple(
         _reader(reader, f"{path}.readers[{place}]", at, report) for place, reader in enumerate(form.readers)
     )
-    return ReaderLine(form.device, form.baud, readers)
+    return wiring.ReaderLine(form.device, form.baud, readers)
 
 
-def _reader(form: forms.ReaderForm, path: str, at: Path, report: Report) -> ReaderWiring:
+def _reader(form: forms.ReaderForm, path: str, at: Path, report: Report) -> wiring.ReaderWiring:
     field = f"{path}.key_file"
     if not report.broken(field) and _missing(at / form.key_file):
         cure = f"give the reader its key: doorward agent provision-reader {report.file} {form.reader}"
@@ -139,19 +125,19 @@ def _reader(form: forms.ReaderForm, path: str, at: Path, report: Report) -> Read
         check_key(form.reader, key)
     except ValueError as error:
         report.error(field, str(error), f"make another: openssl rand -hex {READER_KEY_BYTES}")
-    return ReaderWiring(form.reader, form.address, form.door, key, form.passage)
+    return wiring.ReaderWiring(form.reader, form.address, form.door, key, form.passage)
 
 
 def _missing(path: Path) -> bool:
     try:
         return not path.exists()
     except OSError:
-        return False  # its folder cannot be looked into, which is for the reading to say
+        return False  # its folder cannot be read, which the reading reports
 
 
-def _keys_differ(lines: tuple[ReaderLine, ...], report: Report) -> None:
+def _keys_differ(lines: tuple[wiring.ReaderLine, ...], report: Report) -> None:
     """Each reader has a key of its own."""
-    first: dict[bytes, ReaderWiring] = {}
+    first: dict[bytes, wiring.ReaderWiring] = {}
     for n, line in enumerate(lines):
         for m, reader in enumerate(line.readers):
             field = f"reader_lines[{n}].readers[{m}].key_file"
@@ -168,7 +154,7 @@ def _keys_differ(lines: tuple[ReaderLine, ...], report: Report) -> None:
 
 
 def _own_key_is_not_trusted(form: forms.AgentForm, own: SigningKey, report: Report) -> None:
-    """Whoever takes the agent's key from its Pi would sign for the district."""
+    """If it were, a thief of the Pi's key could sign for the district."""
     x = own.trusted(KeyRole.AGENT).x
     for n, key in enumerate(form.trust):
         if key.x == x:
@@ -176,24 +162,9 @@ def _own_key_is_not_trusted(form: forms.AgentForm, own: SigningKey, report: Repo
             report.error(f"trust[{n}].x", "this agent's own key, not the district's", cure, of=["key_file"])
 
 
-def _wiegand(form: forms.WiegandReaderForm) -> WiegandWiring:
-    return WiegandWiring(
-        form.reader,
-        form.door,
-        form.data0,
-        form.data1,
-        form.formats,
-        form.keypad,
-        form.led,
-        form.buzzer,
-        form.led_active_high,
-        form.passage,
-    )
-
-
-def _adc(form: forms.AdcForm) -> AdcWiring:
+def _adc(form: forms.AdcForm) -> wiring.AdcWiring:
     pins = form.pins
-    return AdcWiring(
+    return wiring.AdcWiring(
         form.adc, form.device or 0, None if pins is None else (pins.clock, pins.mosi, pins.miso, pins.select)
     )
 

@@ -1,19 +1,18 @@
-"""Card formats of Wiegand readers: known by name, sound in themselves, and told apart at each reader."""
+"""Checks the card formats of Wiegand readers: known by name, sound, and distinguishable at each reader."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 
 from drivers.wiegand.formats import FORMATS, CardFormat, Parity, check_together
 from edge_agent.agent_yaml import forms
-from edge_agent.agent_yaml.build import card_format
-from edge_agent.agent_yaml.wiring import KeypadKind
-from ground.problems import Report
+from edge_agent.agent_yaml.build import format_wiring
+from edge_agent.agent_yaml.wiring import KeypadKind, WiegandFormatWiring
+from ground.problems import Report, nearest
 
 
 def check(form: forms.AgentForm, report: Report) -> None:
-    """The site's own formats, then what each reader accepts."""
+    """Check the site's own formats, then what each reader accepts."""
     known = dict(FORMATS)
     for n, own in enumerate(form.wiegand_formats):
         at = f"wiegand_formats[{n}]"
@@ -27,14 +26,19 @@ def check(form: forms.AgentForm, report: Report) -> None:
         _reader(reader, f"wiegand_readers[{n}]", known, names, report)
 
 
+def card_format(wiring: WiegandFormatWiring) -> CardFormat:
+    """A site's own format. Raises ValueError, saying what is wrong, if it contradicts itself."""
+    even = tuple(Parity(bit, covers) for bit, covers in wiring.even_parity)
+    odd = tuple(Parity(bit, covers, odd=True) for bit, covers in wiring.odd_parity)
+    return CardFormat(wiring.name, wiring.bits, wiring.card, wiring.facility, even + odd)
+
+
 def _reader(
     reader: forms.WiegandReaderForm, at: str, known: dict[str, CardFormat], names: set[str], report: Report
 ) -> None:
     for m, name in enumerate(reader.formats):
         if name not in names:
-            meant = difflib.get_close_matches(name, names, n=1)
-            cure = f"did you mean '{meant[0]}'?" if meant else f"write one of {', '.join(sorted(names))}"
-            report.error(f"{at}.formats[{m}]", f"there is no card format {name!r}", cure)
+            report.error(f"{at}.formats[{m}]", f"there is no card format {name!r}", nearest(name, sorted(names)))
     if not reader.formats and reader.keypad is KeypadKind.NONE:
         report.error(
             f"{at}.formats",
@@ -50,7 +54,6 @@ def _reader(
 
 
 def _made(own: forms.WiegandFormatForm, at: str, report: Report) -> CardFormat | None:
-    """The format, if it is sound."""
     for where, parity in _parities(own, at):
         _covers(where, parity, own.bits, report)
     for name, ends in (("card", own.card), ("facility", own.facility)):
@@ -67,16 +70,8 @@ def _made(own: forms.WiegandFormatForm, at: str, report: Report) -> CardFormat |
         )
     if report.broken_within(at):
         return None
-    wiring = card_format(own)
     try:
-        made = CardFormat(
-            wiring.name,
-            wiring.bits,
-            wiring.card,
-            wiring.facility,
-            tuple(Parity(bit, covers) for bit, covers in wiring.even_parity)
-            + tuple(Parity(bit, covers, odd=True) for bit, covers in wiring.odd_parity),
-        )
+        made = card_format(format_wiring(own))
     except ValueError as error:
         report.error(at, str(error), "compare it with the card maker's table of the format's bits")
         return None

@@ -1,12 +1,14 @@
-"""What makes sense in an agent's configuration beside each field's own range. Says everything to the report.
+"""Checks of an agent's configuration that go beyond each field's own range. Reports all of it.
 
-Pins are checked in `edge_agent.agent_yaml.pins`, card formats in `edge_agent.agent_yaml.cards`, the machine in
-`edge_agent.agent_yaml.machine`; here is all the rest that needs neither a file nor a board.
+`edge_agent.agent_yaml.pins` checks pins, `cards` card formats, `machine` the machine; this module checks everything
+else that needs neither a file nor a board.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+
+from msgspec.structs import asdict
 
 from drivers.gpio import FailMode, LockKind
 from drivers.supervised_line import EndOfLine, bands
@@ -16,11 +18,11 @@ from ground.problems import Report
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 RESTS_CLOSED = ("contact", "bolt", "tamper", "mains", "battery")
-"""Inputs whose cut wire looks like trouble only if the switch is closed while all is well."""
+"""Inputs whose cut wire is noticed only if the switch is closed at rest."""
 
 
 def check(form: forms.AgentForm, report: Report) -> None:
-    """Everything but pins, cards, lines and keys."""
+    """Check everything but pins, cards, lines and keys."""
     _doors(form, report)
     _readers(form, report)
     _inputs(form, report)
@@ -31,7 +33,7 @@ def check(form: forms.AgentForm, report: Report) -> None:
 
 
 def unique(report: Report, named: Iterable[tuple[str, str]], what: str) -> None:
-    """Of (field, value) pairs, no value twice."""
+    """Report every value that two (field, value) pairs share."""
     first: dict[str, str] = {}
     for field, value in named:
         if report.broken(field):
@@ -44,22 +46,17 @@ def unique(report: Report, named: Iterable[tuple[str, str]], what: str) -> None:
         first.setdefault(value, field)
 
 
-def inputs(form: forms.AgentForm) -> Iterator[tuple[str, forms.InputForm, str]]:
+def inputs(form: forms.AgentForm) -> list[tuple[str, forms.InputForm, str]]:
     """Every input: its field, its form, and what it is to a person."""
-    for n, door in enumerate(form.doors):
-        for name in ("contact", "bolt", "rex", "tamper"):
-            each: forms.InputForm | None = getattr(door, name)
-            if each is not None:
-                yield f"doors[{n}].{name}", each, f"{name} of {door.door}"
+    found: list[tuple[str, forms.InputForm | None, str]] = [
+        (f"doors[{n}].{name}", getattr(door, name), f"{name} of {door.door}")
+        for n, door in enumerate(form.doors)
+        for name in ("contact", "bolt", "rex", "tamper")
+    ]
     if form.power is not None:
-        for name in ("mains", "battery"):
-            each = getattr(form.power, name)
-            if each is not None:
-                yield f"power.{name}", each, name
-    for name in ("fire", "panic"):
-        each = getattr(form, name)
-        if each is not None:
-            yield name, each, name
+        found += [("power.mains", form.power.mains, "mains"), ("power.battery", form.power.battery, "battery")]
+    found += [("fire", form.fire, "fire"), ("panic", form.panic, "panic")]
+    return [(field, each, what) for field, each, what in found if each is not None]
 
 
 def readers(form: forms.AgentForm) -> Iterator[tuple[str, str, str]]:
@@ -71,6 +68,12 @@ def readers(form: forms.AgentForm) -> Iterator[tuple[str, str, str]]:
         yield f"wiegand_readers[{n}]", wiegand.reader, wiegand.door
     for n, serial in enumerate(form.serial_readers):
         yield f"serial_readers[{n}]", serial.reader, serial.door
+
+
+def serial_devices(form: forms.AgentForm) -> list[tuple[str, str]]:
+    """Every serial device: its field, its name."""
+    lines = [(f"reader_lines[{n}].device", line.device) for n, line in enumerate(form.reader_lines)]
+    return lines + [(f"serial_readers[{n}].device", one.device) for n, one in enumerate(form.serial_readers)]
 
 
 def _doors(form: forms.AgentForm, report: Report) -> None:
@@ -132,9 +135,7 @@ def _readers(form: forms.AgentForm, report: Report) -> None:
                 "write one of them, or add the door",
                 of=["doors", *(f"doors[{n}].door" for n in range(len(doors)))],
             )
-    devices = [(f"reader_lines[{n}].device", line.device) for n, line in enumerate(form.reader_lines)]
-    devices += [(f"serial_readers[{n}].device", each.device) for n, each in enumerate(form.serial_readers)]
-    unique(report, devices, "uses have the serial device")
+    unique(report, serial_devices(form), "uses have the serial device")
     for n, line in enumerate(form.reader_lines):
         at = f"reader_lines[{n}]"
         if not line.readers:
@@ -193,7 +194,7 @@ def _supervised(at: str, each: forms.InputForm, known: set[str], report: Report)
     line = each.end_of_line
     if line is not None:
         try:
-            bands(EndOfLine(line.series, line.parallel, line.pull_up))
+            bands(EndOfLine(**asdict(line)))
         except ValueError as error:
             problem, _, cure = str(error).partition(": ")
             report.error(f"{at}.end_of_line", problem, cure)

@@ -1,4 +1,4 @@
-"""``doorward agent check`` and ``setup-files``: every mistake of a configuration, and the files of its Pi."""
+"""``doorward agent check`` and ``setup-files``: lists the mistakes of a configuration, writes the files of its Pi."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ ON_THE_PARTITION = ("user-data", "meta-data", "network-config")
 
 
 def add_check(parser: argparse.ArgumentParser) -> None:
-    """Its arguments."""
     parser.add_argument("config", type=Path, help="agent.yaml")
     parser.add_argument(
         "--board", choices=[*boards.board_names(), boards.CUSTOM], help="check pins against this board"
@@ -47,7 +46,6 @@ def check(arguments: argparse.Namespace) -> int:
 
 
 def add_setup_files(parser: argparse.ArgumentParser) -> None:
-    """Its arguments."""
     parser.add_argument("config", type=Path, help="agent.yaml; its key files need not be there yet")
     parser.add_argument("folder", type=Path, help="where to write them: the card's boot partition, or a new folder")
     parser.add_argument(
@@ -78,7 +76,7 @@ def write_setup_files(arguments: argparse.Namespace) -> int:
 
 
 def _named(text: str) -> tuple[str, str]:
-    """NAME=ADAPTER, nothing in it that a udev rule would read as more than a word."""
+    """Parse NAME=ADAPTER, both of characters that have no meaning in a udev rule."""
     found = re.fullmatch(r"([a-z0-9-]+)=([A-Za-z0-9_.:-]+)", text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=ADAPTER, as in rs485-0=A50285BI")
@@ -86,7 +84,7 @@ def _named(text: str) -> tuple[str, str]:
 
 
 def summary(config: AgentFile) -> str:
-    """What a good configuration is about, in a line."""
+    """A good configuration in one line: its doors, readers and broker."""
     lines = _count(len(config.reader_lines), "line")
     osdp = sum(len(line.readers) for line in config.reader_lines)
     kinds = [

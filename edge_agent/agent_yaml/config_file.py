@@ -1,7 +1,7 @@
 """Reads agent.yaml: who this agent is, where its broker is, and how its doors are wired.
 
-What a facilities person may change in central (names, schedules, credentials) is not here: it arrives signed,
-as the configuration bundle. Keys are read here, once, so that a bad key file is found before a door is touched.
+What people change in central (names, schedules, credentials) is not here: it arrives signed, as the configuration
+bundle. This reads the keys, once, so that a bad key file is found before any door is touched.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def load(path: Path) -> AgentFile:
 
 
 def load_to_serve(path: Path) -> AgentFile:
-    """As :func:`load`, to hold the doors: a reader whose key cannot be used is left out, and is in ``unkeyed``."""
+    """As :func:`load`, but moves a reader whose key cannot be used to ``unkeyed``, so that the doors are held."""
     report = Report(path)
     _, config = _examine(path, report)
     served = unkeyed.without(config, report.errors)

@@ -1,7 +1,7 @@
-"""What may stand in agent.yaml: every field, its type, its range and what it means. Nothing is decided here.
+"""The fields of agent.yaml: type, range and meaning of each. Decides nothing.
 
-These forms are the only place that knows the fields: the reader follows them, and so does the JSON Schema that
-editors use (`firmware_config/schemas/agent.schema.json`), with these very descriptions.
+Nothing else knows the fields: the reader follows these forms, and the JSON Schema for editors
+(`firmware_config/schemas/agent.schema.json`) is made from them.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""Reads the key files a configuration names, once, so that a bad one is found before a door is touched."""
+"""Reads the key files that a configuration names, before any door is touched; says what is wrong with each."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from protocol.signing import SigningKey
@@ -12,16 +14,12 @@ from protocol.signing import SigningKey
 
 def read_secret(path: Path, length: int) -> bytes:
     """The bytes of a key file, written as hex digits. ValueError says what is wrong, never what is in it."""
-    try:
-        found = _looked_at(path)
-        text = path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        cure = f"make one: (umask 077; openssl rand -hex {length} > {path})"
-        raise ValueError(f"there is no file {path}; {cure}") from None
-    except PermissionError:
-        raise ValueError(f"{path} cannot be read by this user; {_chown(path)}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as text: {type(error).__name__}; check what it is") from None
+    with _reading(path, f"make one: (umask 077; openssl rand -hex {length} > {path})"):
+        found = _file_status(path)
+        try:
+            text = path.read_text(encoding="ascii").strip()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} cannot be read as text: {type(error).__name__}; check what it is") from None
     _refuse_open(path, found)
     if not re.fullmatch(f"[0-9A-Fa-f]{{{2 * length}}}", text):
         raise ValueError(
@@ -33,30 +31,22 @@ def read_secret(path: Path, length: int) -> bytes:
 
 def read_signing_key(path: Path) -> SigningKey:
     """This agent's own key. ValueError says what is wrong and what to do."""
-    try:
-        _looked_at(path)
-        return SigningKey.load(path)
-    except FileNotFoundError:
-        raise ValueError(f"there is no file {path}; make one with 'doorward agent keygen {path.parent}'") from None
-    except PermissionError:
-        raise ValueError(f"{path} cannot be read by this user; {_chown(path)}") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}; check what it is") from None
-    except ValueError as error:
-        if "; " in str(error):
-            raise
-        problem = str(error).partition(": ")[2].partition(": ")[0]
-        raise ValueError(f"{path}: {problem}; make one with 'doorward agent keygen {path.parent}'") from None
+    cure = f"make one with 'doorward agent keygen {path.parent}'"
+    with _reading(path, cure):
+        _file_status(path)
+        try:
+            return SigningKey.load(path)
+        except ValueError as error:
+            if "; " in str(error):  # it has a cure
+                raise
+            problem = str(error).partition(": ")[2].partition(": ")[0]
+            raise ValueError(f"{path}: {problem}; {cure}") from None
 
 
 def readable_file(path: Path, *, secret: bool) -> Path:
-    """The path of a file that another part will read. ValueError says what is wrong and what to do."""
-    try:
-        found = _looked_at(path)
-    except FileNotFoundError:
-        raise ValueError(f"there is no file {path}; correct the path, or copy the file there") from None
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}; {_chown(path)}") from None
+    """The path, if this user can read the file. ValueError says what is wrong and what to do."""
+    with _reading(path, "correct the path, or copy the file there"):
+        found = _file_status(path)
     if not os.access(path, os.R_OK):
         raise ValueError(f"{path} cannot be read by this user; {_chown(path)}")
     if secret:
@@ -64,8 +54,21 @@ def readable_file(path: Path, *, secret: bool) -> Path:
     return path
 
 
-def _looked_at(path: Path) -> os.stat_result:
-    """What a file is. OSError if it cannot be looked at, ValueError for what is no file."""
+@contextlib.contextmanager
+def _reading(path: Path, if_missing: str) -> Iterator[None]:
+    """Turn what the system refuses into a ValueError that says what to do."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ValueError(f"there is no file {path}; {if_missing}") from None
+    except PermissionError:
+        raise ValueError(f"{path} cannot be read by this user; {_chown(path)}") from None
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}; check what it is") from None
+
+
+def _file_status(path: Path) -> os.stat_result:
+    """A file's mode and owner. OSError if they cannot be read, ValueError if it is no file."""
     found = path.stat()
     if stat.S_ISDIR(found.st_mode):
         raise ValueError(f"{path} is a folder; name the file in it")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
 
 from edge_agent.agent_yaml import boards, forms
 from edge_agent.agent_yaml.boards import Stack
-from ground.problems import Report
+from edge_agent.agent_yaml.checks import serial_devices
+from ground.problems import Report, nearest
 
 MODEL = Path("/proc/device-tree/model")
 """Where a Pi's kernel says what it runs on."""
@@ -16,16 +16,16 @@ MODEL = Path("/proc/device-tree/model")
 FLEETING = ("tmpfs", "ramfs")
 
 BUILT_IN = (f"{boards.DEVICES}serial-", f"{boards.DEVICES}rs485-hat-", "/dev/ttyAMA", "/dev/ttySC", "/dev/serial0")
-"""How the names of ports begin that are no USB adapters'."""
+"""Prefixes of ports that are not USB adapters."""
 
 
 def stack_of(form: forms.AgentForm, report: Report, board: str | None = None) -> Stack | None:
-    """The board and HATs of the file; ``board`` in place of the file's. None if no profile knows them."""
+    """The board and HATs of the file; ``board`` replaces the file's. None if the board has no profile."""
     hats = []
     taken: dict[int, str] = {}
     for n, name in enumerate(form.hats):
         if name not in boards.hat_names():
-            report.error(f"hats[{n}]", f"there is no profile of a HAT {name!r}", _nearest(name, boards.hat_names()))
+            report.error(f"hats[{n}]", f"there is no profile of a HAT {name!r}", nearest(name, boards.hat_names()))
             continue
         hat = boards.hat(name)
         pins = {pin for each in hat.uses for pin in each.pins} | set(hat.relays.pins if hat.relays else ())
@@ -41,13 +41,13 @@ def stack_of(form: forms.AgentForm, report: Report, board: str | None = None) ->
         return None
     if chosen not in boards.board_names():
         known = [*boards.board_names(), boards.CUSTOM]
-        report.error("board", f"there is no profile of a board {chosen!r}", _nearest(chosen, known))
+        report.error("board", f"there is no profile of a board {chosen!r}", nearest(chosen, known))
         return None
     return Stack(boards.board(chosen), tuple(hats))
 
 
 def check_model(report: Report, stack: Stack, model_file: Path = MODEL) -> None:
-    """On a Pi, the board of the file is the one it runs on."""
+    """Warn if this is a Pi, and another board than the file's."""
     try:
         model = model_file.read_text("utf-8", errors="replace").rstrip("\0\n ")
     except OSError:
@@ -59,12 +59,10 @@ def check_model(report: Report, stack: Stack, model_file: Path = MODEL) -> None:
 
 
 def check_serial(form: forms.AgentForm, report: Report, stack: Stack) -> None:
-    """A serial port of the header or of a HAT must be one that this board or its HATs have."""
+    """Report built-in serial ports that neither this board nor its HATs have."""
     there = [device for serial in stack.board.serial for device in serial.devices]
     there += [device for hat in stack.hats for device in hat.serial]
-    named = [(f"reader_lines[{n}].device", line.device) for n, line in enumerate(form.reader_lines)]
-    named += [(f"serial_readers[{n}].device", reader.device) for n, reader in enumerate(form.serial_readers)]
-    for field, device in named:
+    for field, device in serial_devices(form):
         if device.startswith(BUILT_IN) and device not in there:
             ports = sorted({each for each in there if each.startswith(boards.DEVICES)})
             report.error(
@@ -76,7 +74,7 @@ def check_serial(form: forms.AgentForm, report: Report, stack: Stack) -> None:
 
 
 def check(form: forms.AgentForm, at: Path, report: Report) -> None:
-    """The folder of the data, as it is on this machine, and the clock."""
+    """Check the data folder on this machine, and the clock."""
     if not report.broken("data"):
         _data(at / form.data, report)
     if form.clock is not None and not form.clock.require_sync:
@@ -88,7 +86,7 @@ def check(form: forms.AgentForm, at: Path, report: Report) -> None:
 
 
 def _data(data: Path, report: Report) -> None:
-    if os.path.exists(data) and not os.path.isdir(data):  # noqa: PTH110, PTH112 - Path's raise where they may not look
+    if os.path.exists(data) and not os.path.isdir(data):  # noqa: PTH110, PTH112 - Path's raise PermissionError
         report.error("data", f"{data} is a file", "name a folder; the agent makes it")
         return
     there = next(folder for folder in (data.absolute(), *data.absolute().parents) if os.path.exists(folder))  # noqa: PTH110
@@ -105,7 +103,7 @@ def _data(data: Path, report: Report) -> None:
 
 
 def _filesystem(folder: Path) -> str:
-    """The kind of filesystem under a folder, or nothing where the kernel does not tell."""
+    """The kind of filesystem under a folder; empty where the kernel does not say."""
     try:
         lines = Path("/proc/self/mountinfo").read_text("utf-8").splitlines()
     except OSError:
@@ -115,8 +113,3 @@ def _filesystem(folder: Path) -> str:
         left, _, right = line.partition(" - ")
         kinds[Path(left.split()[4])] = right.split()[0]
     return next((kinds[each] for each in (folder, *folder.parents) if each in kinds), "")
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    meant = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{meant[0]}'?" if meant else f"write one of {', '.join(known)}"

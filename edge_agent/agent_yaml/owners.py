@@ -1,6 +1,6 @@
-"""Whether the agent's user can read what the configuration names, asked by root, who can read everything.
+"""Checks, for root, whether the agent's user can read the files that the configuration names.
 
-The agent runs as the user whose folder its configuration is in; a key made under sudo may be root's alone, and the
+The agent runs as the owner of its configuration's folder; a key made under sudo may belong to root alone, and the
 agent then does not start.
 """
 
@@ -19,7 +19,7 @@ BROKER_FILES = ("password_file", "ca_file", "cert_file", "key_file")
 
 
 def check(form: forms.AgentForm, at: Path, report: Report) -> None:
-    """Every file that the owner of its folder cannot read. Nothing is said to whoever is not root."""
+    """Report every file that the owner of its folder cannot read. Does nothing unless run by root."""
     if os.geteuid() != 0:
         return
     for field, path in _files(form, at, report.file):
@@ -28,7 +28,7 @@ def check(form: forms.AgentForm, at: Path, report: Report) -> None:
         try:
             found, owner = path.stat(), path.parent.stat().st_uid
         except OSError:
-            continue  # said already, by who reads it
+            continue  # reported already by the part that reads it
         if not _readable(found, owner):
             problem = f"{path} cannot be read by {_name(owner)}, whose folder it is in"
             report.error(field, problem, f"sudo chown --reference={path.parent} {path}")

@@ -1,4 +1,4 @@
-"""Who uses which pin: no pin for two, none that the board lacks or has given away, none that opens a door at boot."""
+"""Checks pins: none used twice, none that the board lacks or reserves, none that opens a door at boot."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class _Claim:
 
 
 def uses(form: forms.AgentForm) -> Iterator[PinUse]:
-    """Every pin in use. What is fixed comes first, so that the other use is the one to move."""
+    """Every pin in use. Fixed uses come first, so that the report asks to move the other one."""
     for n, adc in enumerate(form.adcs):
         yield from _adc_uses(adc, f"adcs[{n}]")
     for n, door in enumerate(form.doors):
@@ -64,7 +64,7 @@ def _adc_uses(adc: forms.AdcForm, at: str) -> Iterator[PinUse]:
 
 
 def check(form: forms.AgentForm, report: Report, stack: Stack | None) -> None:
-    """No pin twice; with a board, none that is not there or taken, and no door released while the Pi boots."""
+    """Report pins used twice; with a board, also missing and reserved pins, and doors released while the Pi boots."""
     used = [use for use in uses(form) if not report.broken(use.field)]
     _twice(used, report)
     if stack is None:
@@ -83,8 +83,7 @@ def check(form: forms.AgentForm, report: Report, stack: Stack | None) -> None:
             report.error(use.field, f"pin {use.pin} is reserved: {claim.why}", claim.cure)
         if use.lock is not None:
             _lock_at_boot(use, use.lock, report, stack)
-            _lock_on_relay(use, use.lock, report, stack)
-    _relays(used, report, stack)
+        _on_relay(use, report, stack)
 
 
 def _twice(used: list[PinUse], report: Report) -> None:
@@ -101,7 +100,7 @@ def _twice(used: list[PinUse], report: Report) -> None:
 
 
 def _claims(form: forms.AgentForm, stack: Stack) -> dict[int, _Claim]:
-    """Pins that the board and its HATs have, and the UARTs the file uses."""
+    """Pins that the board, its HATs and the UARTs in use take."""
     claims = {
         pin: _Claim(f"it belongs to {each.use}", "wire it to a free pin")
         for each in stack.board.reserved
@@ -111,7 +110,7 @@ def _claims(form: forms.AgentForm, stack: Stack) -> dict[int, _Claim]:
         for each in hat.uses:
             cure = f"wire it to a free pin, or take the {hat.hat} off 'hats'"
             claims |= {pin: _Claim(f"the {hat.title} has it for {each.use}", cure) for pin in each.pins}
-    for device in [line.device for line in form.reader_lines] + [each.device for each in form.serial_readers]:
+    for _, device in checks.serial_devices(form):
         serial = stack.board.serial_of(device)
         if serial is not None:
             why = f"it is the serial port {device}"
@@ -132,24 +131,21 @@ def _lock_at_boot(use: PinUse, lock: forms.LockForm, report: Report, stack: Stac
         )
 
 
-def _lock_on_relay(use: PinUse, lock: forms.LockForm, report: Report, stack: Stack) -> None:
+def _on_relay(use: PinUse, report: Report, stack: Stack) -> None:
+    """Report what is no lock on the pin of a relay, which it would move, and a lock of the other polarity."""
     for hat in stack.hats:
-        if hat.relays is not None and use.pin in hat.relays.pins and lock.active_high != hat.relays.active_high:
+        if hat.relays is None or use.pin not in hat.relays.pins:
+            continue
+        if use.lock is None:
+            report.error(
+                use.field,
+                f"pin {use.pin} is reserved: it moves a relay of the {hat.title}",
+                f"wire the {use.use} to a free pin",
+            )
+        elif use.lock.active_high != hat.relays.active_high:
             level = "high" if hat.relays.active_high else "low"
             report.error(
                 use.field.replace(".pin", ".active_high"),
                 f"the {hat.title} pulls in on a {level} level",
                 f"write 'active_high: {str(hat.relays.active_high).lower()}'",
             )
-
-
-def _relays(used: list[PinUse], report: Report, stack: Stack) -> None:
-    """A relay's pin is for a lock: anything else would move the relay, or be moved by it."""
-    for hat in stack.hats:
-        for use in used:
-            if hat.relays is not None and use.pin in hat.relays.pins and use.lock is None:
-                report.error(
-                    use.field,
-                    f"pin {use.pin} is reserved: it moves a relay of the {hat.title}",
-                    f"wire the {use.use} to a free pin",
-                )

@@ -1,4 +1,4 @@
-"""The JSON Schema of agent.yaml, made from the very forms it is read by, for editors that check while one types.
+"""The JSON Schema of agent.yaml for editors, made from the forms by which the agent reads it.
 
 `firmware_config/schemas/agent.schema.json` is its output; a test holds the two together.
 """

@@ -1,7 +1,7 @@
-"""Renders what one Pi needs beside the program: units, udev names, config.txt, first boot, what spares the card.
+"""Renders what one Pi needs beside the program: units, udev names, config.txt, first boot, settings for the card.
 
-The texts are `firmware_config`'s; here is only what differs from Pi to Pi: its board, its HATs, and the serial lines
-and converters its agent.yaml names.
+The texts are in `firmware_config`; this fills in what differs from Pi to Pi: its board, its HATs, and the serial
+lines and converters that its agent.yaml names.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from string import Template
 from drivers.gpio import FailMode
 from edge_agent.agent_yaml import forms
 from edge_agent.agent_yaml.boards import Stack
+from edge_agent.agent_yaml.checks import serial_devices
 
 SYSTEM = "files/etc/systemd/system"
 
@@ -57,7 +58,7 @@ def config_lines(form: forms.AgentForm, stack: Stack) -> Sequence[str]:
     lines = list(stack.board.config)
     if any(adc.pins is None for adc in form.adcs):
         lines += stack.board.spi.config
-    for device in serial_devices(form):
+    for _, device in serial_devices(form):
         serial = stack.board.serial_of(device)
         if serial is not None:
             lines += serial.config
@@ -68,13 +69,8 @@ def config_lines(form: forms.AgentForm, stack: Stack) -> Sequence[str]:
     return list(dict.fromkeys(lines))
 
 
-def serial_devices(form: forms.AgentForm) -> list[str]:
-    """Every serial device of the file."""
-    return [line.device for line in form.reader_lines] + [reader.device for reader in form.serial_readers]
-
-
 def _locked_at_boot(form: forms.AgentForm) -> list[str]:
-    """The firmware keeps a fail-secure lock's relay at rest, and so the door locked, until the agent takes over.
+    """The firmware keeps a fail-secure lock's relay at rest, and so the door locked, until the agent takes the pin.
 
     A fail-safe lock is left alone: released until then, as without power.
     """

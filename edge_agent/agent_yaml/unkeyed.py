@@ -1,4 +1,4 @@
-"""Goes on without the readers whose keys cannot be used: a school is not left without its doors for one key file."""
+"""Leaves out the readers whose keys cannot be used: one bad key file must not cost a school its doors."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ground.problems import Problem
 
 
 def without(config: AgentFile, errors: Iterable[Problem]) -> AgentFile | None:
-    """The same without the readers that the errors are about; None if one is about anything else than their keys."""
-    told = {each.field: each for each in errors}
+    """The file without the readers whose keys are wrong; None if any error is about something else."""
+    problems = {each.field: each for each in errors}
     lines = []
     unkeyed = []
     for n, line in enumerate(config.reader_lines):
         kept = []
         for m, reader in enumerate(line.readers):
-            problem = told.pop(f"reader_lines[{n}].readers[{m}].key_file", None)
+            problem = problems.pop(f"reader_lines[{n}].readers[{m}].key_file", None)
             if problem is None:
                 kept.append(reader)
             else:
                 unkeyed.append(UnkeyedReader(reader.reader, reader.door, str(problem)))
         if kept:
             lines.append(replace(line, readers=tuple(kept)))
-    return None if told else replace(config, reader_lines=tuple(lines), unkeyed=tuple(unkeyed))
+    return None if problems else replace(config, reader_lines=tuple(lines), unkeyed=tuple(unkeyed))

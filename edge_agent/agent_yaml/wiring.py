@@ -1,6 +1,6 @@
-"""What an agent is wired to: its doors' pins, its readers, its supervised lines, its power. Plain data, no rules.
+"""An agent's wiring: its doors' pins, readers, supervised lines and power. Plain data, no rules.
 
-`edge_agent.agent_yaml.config_file` makes it from agent.yaml; the drivers are built from it. BCM pin numbers.
+`edge_agent.agent_yaml.config_file` makes it from agent.yaml; the drivers are made from it. BCM pin numbers.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from drivers.gpio import FailMode, LockKind
-from drivers.supervised_line import EndOfLine as EndOfLine  # noqa: PLC0414 - a word of this page, too
+from drivers.supervised_line import EndOfLine as EndOfLine  # noqa: PLC0414 - part of the wiring, too
 
 
 class Passage(StrEnum):
@@ -29,7 +29,7 @@ class KeypadKind(StrEnum):
 
     @property
     def bits(self) -> int:
-        """Of one key; 0 without a keypad."""
+        """Bits of one key; 0 without a keypad."""
         return {KeypadKind.NONE: 0, KeypadKind.FOUR_BIT: 4, KeypadKind.EIGHT_BIT: 8}[self]
 
 
@@ -52,8 +52,8 @@ class LockWiring:
 
 @dataclass(frozen=True, slots=True)
 class SwitchWiring:
-    """An unsupervised input's pin. ``normally_closed`` None: what the driver takes for usual (fire and tamper
-    closed)."""
+    """An unsupervised input's pin. ``normally_closed`` None: as is usual for the input (see
+    `edge_agent.doors.inputs.Role`)."""
 
     pin: int
     normally_closed: bool | None = None
@@ -106,7 +106,7 @@ class ReaderWiring:
 
 @dataclass(frozen=True, slots=True)
 class UnkeyedReader:
-    """An OSDP reader that is wired, and whose key cannot be used: it is offline until that is mended."""
+    """An OSDP reader whose key cannot be used: it is offline until the key file is repaired."""
 
     reader: str
     door: str

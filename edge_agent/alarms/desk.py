@@ -97,7 +97,6 @@ class AlarmDesk(Reporter[AlarmsChanged]):
         return frozenset(key[1] for key, group in self._groups[door].items() if group.flapping)
 
     def tick(self) -> None:
-        """Time has passed."""
         now = self._now_ms()
         for key, group in self._all():
             after, effects = groups.tick(group, now)

@@ -58,7 +58,7 @@ class Group:
     window_ms: int = 0  # since when repeats are counted for the next event
     repeats: int = 0  # in this window
     uncounted: int = 0  # of the series, not in any event yet
-    lasting_told: bool = False  # in this window
+    lasting_reported: bool = False  # in this window
     recent: tuple[int, ...] = ()  # the last times it was raised, at most FLAPPING
     flapping: bool = False
     on_since_ms: int | None = None  # None: it is not on
@@ -92,7 +92,7 @@ def raised(group: Group, weight: Weight, now_ms: int) -> Step:
     group, ended = tick(group, now_ms)
     recent = (*(at for at in group.recent if now_ms - at < FLAPPING_MS), now_ms)[-FLAPPING:]
     new = group.first_ms is None or now_ms - max(group.recent, default=0) >= WINDOW_MS
-    loud = new or _is_told(group, weight, now_ms)
+    loud = new or _reported_alone(group, weight, now_ms)
     written = loud or weight is not Weight.COUNTED
     group = replace(
         group,
@@ -128,9 +128,9 @@ def tick(group: Group, now_ms: int) -> Step:
         if group.uncounted:
             effects.append(Tell(on=True, data=_data(replace(group, loud=False), count=group.uncounted)))
             group = replace(group, uncounted=0, written=group.on_since_ms is not None)
-        group = replace(group, window_ms=now_ms, repeats=0, lasting_told=False, **_end_of(group))
+        group = replace(group, window_ms=now_ms, repeats=0, lasting_reported=False, **_end_of(group))
     if _lasts(group, now_ms):
-        group, told = insisted(replace(group, lasting_told=True), now_ms)
+        group, told = insisted(replace(group, lasting_reported=True), now_ms)
         effects.extend(replace(tell, data={**tell.data, "lasting": True}) for tell in told)
     if group.flapping and now_ms - max(group.recent, default=0) >= QUIET_MS:
         effects.append(TellFlapping(on=False, count=0))
@@ -158,7 +158,7 @@ def flush(group: Group, now_ms: int) -> tuple[Effect, ...]:
     return (*effects, Tell(on=True, data=_data(group, count=group.uncounted))) if group.uncounted else effects
 
 
-def _is_told(group: Group, weight: Weight, now_ms: int) -> bool:
+def _reported_alone(group: Group, weight: Weight, now_ms: int) -> bool:
     """Whether one that comes again is reported at once."""
     match weight:
         case Weight.COUNTED:
@@ -177,7 +177,7 @@ def _end_of(group: Group) -> dict[str, Any]:
 
 
 def _lasts(group: Group, now_ms: int) -> bool:
-    quiet = group.on_since_ms is not None and not group.loud and not group.lasting_told
+    quiet = group.on_since_ms is not None and not group.loud and not group.lasting_reported
     return quiet and now_ms - (group.on_since_ms or 0) >= LASTING_MS
 
 

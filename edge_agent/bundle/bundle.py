@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,10 +20,11 @@ from edge_agent.bundle.page_fetch import PageFetch, PagesChanged
 from edge_agent.bundle.trial import Trial
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.policy.rules import Rules
 from edge_agent.storage.credential_store import CredentialStore
 from edge_agent.storage.state_db import Store
+from ground.reporter import Reporter
 from protocol import topics
 from protocol.messages import AgentConfig, TrustedKey
 from protocol.signing import Keyring
@@ -44,9 +44,11 @@ class ConfigurationChanged:
     trusted_keys: tuple[TrustedKey, ...]
 
 
-class Configuration:
-    """The bundle in use. ``anchor`` are the keys of the agent's own file: only they may sign a bundle, so that no
-    bundle can hand the agent over to somebody else."""
+class Configuration(Reporter[ConfigurationChanged]):
+    """The bundle in use; reports every change of it. If a listener raises, the configuration on trial is rolled back.
+
+    ``anchor`` are the keys of the agent's own file: only they may sign a bundle, so that no bundle can hand the agent
+    over to somebody else."""
 
     def __init__(
         self,
@@ -57,10 +59,11 @@ class Configuration:
         wired: frozenset[str],
         store: Store,
         credentials: CredentialStore,
-        clock: Clock,
+        clock: AgentClock,
         journal: Journal,
         refusals: Refusals,
     ) -> None:
+        super().__init__()
         self.pages = PageFetch(
             credentials,
             topic=lambda number: topics.credential_page(site, agent, number),
@@ -79,13 +82,8 @@ class Configuration:
         self._credentials = credentials
         self._clock = clock
         self._journal = journal
-        self._listeners: list[Callable[[ConfigurationChanged], None]] = []
         self._next_look: asyncio.TimerHandle | None = None
         self._cleaning: set[asyncio.Task[None]] = set()
-
-    def listen(self, listener: Callable[[ConfigurationChanged], None]) -> None:
-        """Call a function with every change from now on. If it raises, the configuration on trial is rolled back."""
-        self._listeners.append(listener)
 
     @property
     def rules(self) -> Rules:
@@ -242,8 +240,7 @@ class Configuration:
 
     def _apply(self, new: Candidate | None) -> bool:
         try:
-            for listener in self._listeners:
-                listener(ConfigurationChanged(self.rules, self.trusted_keys))
+            self._report(ConfigurationChanged(self.rules, self.trusted_keys))
         except Exception as error:
             if new is None:
                 raise

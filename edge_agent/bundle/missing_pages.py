@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_agent.events.journal import Journal
-from edge_agent.host.clock import Clock
 from edge_agent.storage.credential_store import CredentialStore
+from ground.clock import Clock
 from protocol.words import Alarm
 
 LATE_MS = 60_000

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from edge_agent.events.refusals import Refusals
 from edge_agent.storage.credential_page import check_digest
 from edge_agent.storage.credential_store import CredentialStore
+from ground.reporter import Reporter
 from protocol.refusal import Reason, Refused
 
 log = logging.getLogger(__name__)
@@ -32,12 +33,12 @@ MOST_STAGING = 16
 
 @dataclass(frozen=True, slots=True)
 class PagesChanged:
-    """Other pages are to be listened to, see :meth:`PageFetch.wanted`. ``complete``: every page is held."""
+    """:meth:`PageFetch.wanted` has changed. ``complete``: every page is held."""
 
-    complete: bool
+    complete: bool = False
 
 
-class PageFetch:
+class PageFetch(Reporter[PagesChanged]):
     """Fetches the pages of one configuration. ``topic(number)`` names a page's topic."""
 
     def __init__(
@@ -47,10 +48,10 @@ class PageFetch:
         topic: Callable[[int], str],
         refusals: Refusals,
     ) -> None:
+        super().__init__()
         self._store = store
         self._topic = topic
         self._refusals = refusals
-        self._listeners: list[Callable[[PagesChanged], None]] = []
         self._digests: tuple[str, ...] = ()
         self._turns: list[int] = []  # the numbers of all pages, in the order in which they are listened to
         self._had_turn: set[int] = set()
@@ -60,24 +61,16 @@ class PageFetch:
         self._staging: set[int] = set()
         self._works: set[asyncio.Task[None]] = set()
 
-    def listen(self, listener: Callable[[PagesChanged], None]) -> None:
-        """Call a function with every change from now on, at once and in the order of registration."""
-        self._listeners.append(listener)
-
-    def _report(self, *, complete: bool = False) -> None:
-        for listener in self._listeners:
-            listener(PagesChanged(complete))
-
     def want(self, digests: Sequence[str]) -> None:
         """Fetch these pages from now on, as far as they are not held; in place of those before."""
         self._digests = tuple(digests)
         self._turns = list(range(len(self._digests)))
         self._had_turn.clear()
         self._passed_over.clear()
-        self.begin_anew()
-        self._report()
+        self.wait_from_start()
+        self._report(PagesChanged())
 
-    def begin_anew(self) -> None:
+    def wait_from_start(self) -> None:
         """Wait AGAIN_S again: there is another broker to ask, or other pages to ask for."""
         self.again_s = AGAIN_S
 
@@ -91,7 +84,7 @@ class PageFetch:
         if all(self._store.holds(digest) or number in self._had_turn for number, digest in enumerate(self._digests)):
             self._had_turn.clear()
             self.again_s = min(2 * self.again_s, MOST_AGAIN_S)
-        self._report()
+        self._report(PagesChanged())
 
     def wanted(self) -> Mapping[int, str]:
         """Number and digest of the pages to listen to now."""
@@ -118,7 +111,7 @@ class PageFetch:
         except Refused:
             if number not in self._passed_over:
                 self._passed_over.add(number)
-                self._report()  # another has its place
+                self._report(PagesChanged())  # another has its place
             raise
         if len(self._staging) >= MOST_STAGING:
             self._passed_over.add(number)
@@ -136,7 +129,7 @@ class PageFetch:
     async def _stage(self, number: int, digest: str, payload: bytes) -> None:
         try:
             await self._store.stage(digest, number, payload)
-            self.begin_anew()
+            self.wait_from_start()
         except Refused as refused:
             self._passed_over.add(number)
             self._refusals.note(self._topic(number), refused)
@@ -145,7 +138,5 @@ class PageFetch:
             self._refusals.note(self._topic(number), Refused(Reason.NOT_KEPT, f"the disk does not keep it: {error}"))
         finally:
             self._staging.discard(number)
-        if self._digests and all(self._store.holds(one) for one in self._digests):
-            self._report(complete=True)
-        else:
-            self._report()
+        complete = bool(self._digests) and all(self._store.holds(one) for one in self._digests)
+        self._report(PagesChanged(complete))

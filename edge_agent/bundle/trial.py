@@ -304,7 +304,6 @@ def beat(trial: Trial, now_ms: int) -> Trial:
 
 
 def proven(trial: Trial) -> bool:
-    """Whether it is to be confirmed."""
     return trial.last_ms is not None and trial.last_ms - trial.healthy_since_ms >= HEALTHY_AFTER_MS
 
 

@@ -19,7 +19,7 @@ import msgspec
 from edge_agent.declarations.book import DeclarationBook, accept, declared, joined, without_ended
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.policy.effective_mode import unknown_actions
 from edge_agent.storage.state_db import Store, StoredSet
 from ground.reporter import Reporter
@@ -56,7 +56,7 @@ class Declarations(Reporter[SetsHeld]):
         agent: str,
         key: SigningKey,
         store: Store,
-        clock: Clock,
+        clock: AgentClock,
         journal: Journal,
         refusals: Refusals,
     ) -> None:
@@ -70,25 +70,15 @@ class Declarations(Reporter[SetsHeld]):
         self._clock = clock
         self._journal = journal
         self._refusals = refusals
-        self._keyring = Keyring([])
-        self._own_signed: bytes | None = None
+        self.keyring = Keyring([])
+        self.own_signed: bytes | None = None
+        """The agent's own set as it signed it; None before the first."""
         self._waiting: dict[str, bytes] = {}  # signed by keys not known yet
         self._reported: set[str] = set()  # declarations of unknown actions
 
     @property
     def topics(self) -> frozenset[str]:
-        """Central's topics that hold here."""
         return frozenset({topics.district_declarations(), topics.site_declarations(self._site)})
-
-    @property
-    def keyring(self) -> Keyring:
-        """The keys trusted now."""
-        return self._keyring
-
-    @property
-    def own_signed(self) -> bytes | None:
-        """The agent's own set as it signed it; None before the first."""
-        return self._own_signed
 
     def load(self, keyring: Keyring, former: Iterable[Keyring] = ()) -> None:
         """Load what the disk holds. Each set is verified again; one that fails is refused and reported, and one
@@ -98,7 +88,7 @@ class Declarations(Reporter[SetsHeld]):
         disk and not in use, or the agent's key that was kept beside it. What locked does not unlock because the
         keys have changed since.
         """
-        self._keyring = keyring
+        self.keyring = keyring
         former = tuple(former)
         for stored in self._stored():
             self._try(stored.topic, self._load_one, stored, former)
@@ -107,7 +97,7 @@ class Declarations(Reporter[SetsHeld]):
 
     def trust(self, keyring: Keyring) -> None:
         """Use other keys from now on. Sets held stay; what waited for one of these keys is tried again."""
-        self._keyring = keyring
+        self.keyring = keyring
         waiting, self._waiting = self._waiting, {}
         for topic, signed in waiting.items():
             self._try(topic, self.accept_set, topic, signed)
@@ -138,14 +128,14 @@ class Declarations(Reporter[SetsHeld]):
         document = self._open_stored(stored, former)
         self.book = accept(self.book, stored.topic, document)
         if stored.topic == self.own_topic:
-            self._own_signed = stored.signed
+            self.own_signed = stored.signed
 
     def _sign_again(self) -> None:
         """Sign the agent's own set with its new key, if the old one signed it."""
-        if self._own_signed is None:
+        if self.own_signed is None:
             return
         try:
-            self._keyring.open(DeclarationSet, self.own_topic, self._own_signed)
+            self.keyring.open(DeclarationSet, self.own_topic, self.own_signed)
         except Refused:
             own = self.book.sets[self.own_topic]
             self._sign_and_take(joined(self.book, self.own_topic, own, self._ended()))
@@ -164,7 +154,7 @@ class Declarations(Reporter[SetsHeld]):
 
     def _open(self, topic: str, signed: bytes) -> DeclarationSet:
         try:
-            return self._keyring.open(DeclarationSet, topic, signed)
+            return self.keyring.open(DeclarationSet, topic, signed)
         except Refused as refused:
             if refused.reason is Reason.UNKNOWN_KEY and len(self._waiting) < MOST_WAITING:
                 self._waiting[topic] = signed
@@ -177,7 +167,7 @@ class Declarations(Reporter[SetsHeld]):
         except Refused as refused:
             self._refusals.note(topic, refused)
         except Exception:
-            self._refusals.counts[Reason.MALFORMED] += 1
+            self._refusals.count(Reason.MALFORMED)
             log.exception("declarations of %s failed; the other sets go on", topic)
 
     def declare_panic(self) -> None:
@@ -192,7 +182,7 @@ class Declarations(Reporter[SetsHeld]):
             action=SrpAction.LOCKDOWN,
             scope=Scope(kind=ScopeKind.SITE, site=self._site),
             by=f"{self._site}/{self._agent}",
-            at_ms=self._clock.utc_ns() // 1_000_000,
+            at_ms=self._clock.utc_ms(),
             reason=PANIC_REASON,
         )
         self._sign_and_take(declared(self.book, self.own_topic, declaration))
@@ -218,14 +208,14 @@ class Declarations(Reporter[SetsHeld]):
     def _take(self, document: DeclarationSet, signed: bytes) -> None:
         topic = document.audience
         book = accept(self.book, topic, document)
-        key = self._keyring.signer(signed)
+        key = self.keyring.signer(signed)
         kept_key = None if key is None else msgspec.json.encode(key).decode()
         stored = StoredSet(topic, document.revision, signed, kept_key)
         self._store.keep(f"the set of {topic}", lambda: self._store.save_declarations(stored))
         self.book = book
         own = topic == self.own_topic
         if own:
-            self._own_signed = signed
+            self.own_signed = signed
         self._report(SetsHeld(tuple(book), own=own))
         self._note_applied(document)
 

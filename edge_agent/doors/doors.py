@@ -41,7 +41,7 @@ from edge_agent.doors.state import (
     initial,
 )
 from edge_agent.events.journal import Journal
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.policy import first_person
 from edge_agent.policy.effective_mode import effective_mode
 from edge_agent.policy.rules import Rules
@@ -66,7 +66,7 @@ class Doors(Reporter[Happening]):
         self,
         config: AgentFile,
         *,
-        clock: Clock,
+        clock: AgentClock,
         journal: Journal,
         alarms: AlarmDesk,
         first_came: Callable[[str], int | None],
@@ -85,7 +85,7 @@ class Doors(Reporter[Happening]):
         alarms.when(AlarmsChanged, lambda: self._report(DoorsChanged()))
 
     def start(self, hardware: Hardware, rules: Rules, sets: Iterable[DeclarationSet]) -> None:
-        """Take charge of the doors: modes and locks first, then what the sensors say. Needs nobody else."""
+        """Take charge of the doors: modes and locks first, then what the sensors say. Needs no other part."""
         self._hardware = hardware
         self.rules = rules
         self._sets = tuple(sets)
@@ -165,11 +165,9 @@ class Doors(Reporter[Happening]):
     # --- what the hardware says (HardwareListener) --------------------------------------------------------------
 
     def door_changed(self, door: str) -> None:
-        """A sensor of a door changed."""
         self.sample(self.held[door])
 
     def rex_pressed(self, door: str) -> None:
-        """Somebody asks to leave."""
         self._step(self.held[door], RexPressed())
 
     def release_over(self, door: str) -> None:
@@ -193,7 +191,6 @@ class Doors(Reporter[Happening]):
                 self.sample(door)
 
     def power_changed(self, mains: bool | None, battery: bool | None) -> None:
-        """What the power supply says of itself."""
         self._alarms.set(None, Alarm.MAINS_FAILED, on=mains is False)
         self._alarms.set(None, Alarm.BATTERY_LOW, on=battery is False)
 

@@ -6,7 +6,7 @@ The pin factory is given: LGPIOFactory on a Pi, MockFactory in a simulator or a 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -74,7 +74,7 @@ class DoorHardware:
 
     def lines(self) -> dict[str, LineState]:
         """What its supervised lines are like, by the input's name in the wiring. Switches on pins are left out."""
-        return _lines({"contact": self.contact, "bolt": self.bolt, "rex": self.rex, "tamper": self.tamper})
+        return _lines(self.sensors())
 
     def asks_to_leave(self) -> bool:
         """Whether the REX input is active now. A faulty line asks for nothing: cutting it from outside must not open
@@ -94,13 +94,14 @@ class DoorHardware:
         except Exception:
             log.exception("a lock could not be commanded to %s", "release" if command.released else "lock")
             return False
-        for sensor in self.sensors():
+        for sensor in self.sensors().values():
             sensor.confirm()
         return True
 
-    def sensors(self) -> list[InputSensor]:
-        """All its inputs."""
-        return [sensor for sensor in (self.contact, self.bolt, self.rex, self.tamper) if sensor is not None]
+    def sensors(self) -> dict[str, InputSensor]:
+        """The inputs that are fitted, by their names in the wiring."""
+        named = {"contact": self.contact, "bolt": self.bolt, "rex": self.rex, "tamper": self.tamper}
+        return {name: sensor for name, sensor in named.items() if sensor is not None}
 
 
 class Hardware:
@@ -165,7 +166,7 @@ class Hardware:
             if sensor is not None:
                 sensor.close()
         for door in self.doors.values():
-            for sensor in door.sensors():
+            for sensor in door.sensors().values():
                 sensor.close()
             door.lock.close()
         self._inputs.close()
@@ -217,6 +218,6 @@ def _reread(sensor: InputSensor | None) -> tuple[bool | None, float | None]:
     return sensor.last
 
 
-def _lines(inputs: dict[str, InputSensor | None]) -> dict[str, LineState]:
+def _lines(inputs: Mapping[str, InputSensor | None]) -> dict[str, LineState]:
     found = {name: line_of(sensor) for name, sensor in inputs.items()}
     return {name: line for name, line in found.items() if line is not None}

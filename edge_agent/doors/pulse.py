@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_agent.doors.doors import Doors
-from edge_agent.host.clock import Clock
+from ground.clock import Clock
 from ground.reporter import Reporter
 
 SAMPLE_EVERY_MS = 500
@@ -50,13 +50,11 @@ class Pulse(Reporter[Beat | Settled]):
         self._beats = 0
 
     def start(self) -> None:
-        """Begin, on the running loop."""
         self._running = True
         self._next_sample_ms = self._clock.mono_ms() + SAMPLE_EVERY_MS
         self._rearm()
 
     def stop(self) -> None:
-        """Sample no more."""
         self._running = False
         if self._timer is not None:
             self._timer.cancel()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from edge_agent.events.outbox import NewEvent, Outbox
-from edge_agent.host.clock import Clock, stamp
+from edge_agent.host.clock import AgentClock, stamp
 from ground.reporter import Reporter
 from protocol.words import Alarm, EventKind
 
@@ -44,7 +44,7 @@ class EventsWritten:
 class Journal(Reporter[EventsWritten]):
     """The events of this agent. Call it on the loop; it reports every commit there."""
 
-    def __init__(self, outbox: Outbox, clock: Clock) -> None:
+    def __init__(self, outbox: Outbox, clock: AgentClock) -> None:
         super().__init__()
         self.outbox = outbox
         self._clock = clock

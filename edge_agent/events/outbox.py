@@ -13,18 +13,19 @@ lost is itself recorded, in an ``events_dropped`` event of the same transaction,
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from edge_agent.storage.database import open_durable, open_in_memory
+from edge_agent.storage.database import open_durable, open_in_memory, transaction
 from edge_agent.storage.disk_watch import Disk
 from protocol.messages import Event, EventBatch, OutboxState, Stamp
 from protocol.words import EventKind
@@ -75,6 +76,14 @@ class NewEvent:
     at: Stamp
     door: str | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Counters:
+    last_seq: int
+    depth: int
+    acknowledged: int
+    dropped: int
 
 
 class Outbox:
@@ -130,10 +139,9 @@ class Outbox:
         except (OSError, sqlite3.Error):
             return False
         try:
-            file.execute("BEGIN IMMEDIATE")
-            rows = ((self.stream, *row) for row in self._db.execute("SELECT seq, body FROM events"))
-            file.executemany("INSERT INTO earlier VALUES (?, ?, ?)", rows)
-            file.execute("COMMIT")
+            with transaction(file):
+                rows = ((self.stream, *row) for row in self._db.execute("SELECT seq, body FROM events"))
+                file.executemany("INSERT INTO earlier VALUES (?, ?, ?)", rows)
         except sqlite3.Error:
             file.close()
             return False
@@ -251,7 +259,7 @@ class Outbox:
         (lowest,) = self._db.execute("SELECT min(seq) FROM events").fetchone()
         return self.last_seq if lowest is None else int(lowest) - 1
 
-    def _add(self, change: _Change, event: NewEvent) -> None:
+    def _add(self, change: _Counters, event: NewEvent) -> None:
         change.last_seq += 1
         data = msgspec.Raw(_encode(event.data))
         body = _encode(Event(seq=change.last_seq, kind=event.kind, at=event.at, door=event.door, data=data))
@@ -259,7 +267,7 @@ class Outbox:
         self._db.execute("INSERT INTO events VALUES (?, ?, ?)", (change.last_seq, routine, body))
         change.depth += 1
 
-    def _make_room(self, change: _Change, at: Stamp) -> None:
+    def _make_room(self, change: _Counters, at: Stamp) -> None:
         """Drop a hundredth of the capacity at once, so that the records of the loss do not fill what they saved."""
         room = max(2, self.capacity // 100)  # one for the event that comes, one for the record
         lost: list[int] = []
@@ -278,8 +286,18 @@ class Outbox:
         data = {"count": len(lost), "first": min(lost), "last": max(lost)}
         self._add(change, NewEvent(EventKind.EVENTS_DROPPED, at, data=data))
 
-    def _transaction(self) -> _Change:
-        return _Change(self, self._db)
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[_Counters]:
+        """The counters as they will be; the outbox's own change only once all of it is on the disk."""
+        change = _Counters(self.last_seq, self.depth, self.acknowledged, self.dropped)
+        with transaction(self._db):
+            yield change
+            self._db.execute(
+                "UPDATE outbox SET last_seq = ?, acknowledged = ?, dropped = ?",
+                (change.last_seq, change.acknowledged, change.dropped),
+            )
+        self.last_seq, self.depth = change.last_seq, change.depth
+        self.acknowledged, self.dropped = change.acknowledged, change.dropped
 
 
 def _begin(db: sqlite3.Connection) -> sqlite3.Connection:
@@ -310,41 +328,3 @@ def _as_many(bodies: Iterable[tuple[bytes]], most_bytes: int) -> tuple[Event, ..
             break
         events.append(_decode(body))
     return tuple(events)
-
-
-class _Change:
-    """A transaction with the counters as they will be; the outbox's own change only once it is on the disk."""
-
-    def __init__(self, outbox: Outbox, db: sqlite3.Connection) -> None:
-        self._outbox = outbox
-        self._db = db
-        self.last_seq = outbox.last_seq
-        self.depth = outbox.depth
-        self.acknowledged = outbox.acknowledged
-        self.dropped = outbox.dropped
-
-    def __enter__(self) -> _Change:
-        self._db.execute("BEGIN IMMEDIATE")
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None:
-                self._db.execute(
-                    "UPDATE outbox SET last_seq = ?, acknowledged = ?, dropped = ?",
-                    (self.last_seq, self.acknowledged, self.dropped),
-                )
-                self._db.execute("COMMIT")
-        except sqlite3.Error:
-            self._roll_back()
-            raise
-        if kind is not None:
-            self._roll_back()
-            return
-        outbox = self._outbox
-        outbox.last_seq, outbox.depth = self.last_seq, self.depth
-        outbox.acknowledged, outbox.dropped = self.acknowledged, self.dropped
-
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")

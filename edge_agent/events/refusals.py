@@ -6,55 +6,56 @@ import logging
 from collections import Counter
 
 from edge_agent.events.journal import Journal
-from edge_agent.host.clock import Clock
+from ground.clock import Clock
+from ground.refusals import RefusalCount
 from protocol.refusal import Reason, Refused
 from protocol.words import EventKind
 
 log = logging.getLogger(__name__)
 
-REPORT_EVERY_MS = 60_000
-MOST_TOPICS = 1_000
 MOST_DETAIL = 300
+"""Characters of a detail or a topic."""
+
 USUAL = frozenset({Reason.DUPLICATE})
 """Brokers repeat what is retained at each connection: counted, not reported."""
 
 
 class Refusals:
-    """What was refused, by reason. ``counts`` is for the health report."""
+    """What was refused, by reason."""
 
     def __init__(self, clock: Clock, journal: Journal) -> None:
-        self.counts: Counter[str] = Counter()
+        self._count = RefusalCount()
         self._clock = clock
         self._journal = journal
-        self._reported: dict[tuple[str, str], tuple[int, int]] = {}  # (topic, reason) -> (when, how many since)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many were refused for each reason, for the health report."""
+        return Counter(self._count.by_reason())
+
+    def count(self, reason: str) -> None:
+        """Count one that is reported by other means."""
+        self._count.count(reason)
 
     def note(self, topic: str, refused: Refused) -> None:
-        """Something on a topic was refused: logged and an event, once a minute for the same topic and reason."""
-        self.counts[refused.reason] += 1
+        """Count what a topic brought; log and report it, once a minute for the same topic and reason."""
         if refused.reason in USUAL:
+            self.count(refused.reason)
             log.debug("%s: %s", topic, refused)
             return
-        now = self._clock.mono_ms()
-        key = (topic, refused.reason)
-        at, since = self._reported.get(key, (None, 0))
-        if at is not None and now - at < REPORT_EVERY_MS:
-            self._reported[key] = (at, since + 1)
+        held_back = self._count.note(topic, refused.reason, self._clock.mono_ms())
+        if held_back is None:
             return
-        if len(self._reported) >= MOST_TOPICS:
-            self._reported.clear()
-        self._reported[key] = (now, 0)
-        detail = refused.detail[:MOST_DETAIL]
-        log.warning("refused on %s: %s: %s", topic[:MOST_DETAIL], refused.reason, detail)
-        self._journal.add(
-            EventKind.MESSAGE_REFUSED,
-            {"topic": topic[:MOST_DETAIL], "reason": refused.reason, "detail": detail, "more": since},
-        )
+        topic, detail = topic[:MOST_DETAIL], refused.detail[:MOST_DETAIL]
+        log.warning("refused on %s: %s: %s", topic, refused.reason, detail)
+        self._report({"topic": topic, "reason": refused.reason, "detail": detail, "more": held_back})
 
     def answer(self, topic: str, command: str, reason: str, detail: str) -> None:
-        """A command of good signature was refused: say so to who sent it. Never held back."""
-        self.counts[reason] += 1
-        log.warning("refused on %s: command %s: %s: %s", topic, command, reason, detail[:MOST_DETAIL])
-        self._journal.add(
-            EventKind.MESSAGE_REFUSED,
-            {"id": command, "topic": topic, "reason": reason, "detail": detail[:MOST_DETAIL]},
-        )
+        """Report to its sender that a command of good signature was refused. Never held back."""
+        self.count(reason)
+        detail = detail[:MOST_DETAIL]
+        log.warning("refused on %s: command %s: %s: %s", topic, command, reason, detail)
+        self._report({"id": command, "topic": topic, "reason": reason, "detail": detail})
+
+    def _report(self, data: dict[str, object]) -> None:
+        self._journal.add(EventKind.MESSAGE_REFUSED, data)

@@ -1,9 +1,9 @@
-"""Time as an agent knows it: monotonic, UTC, and whether the UTC is to be believed. The only clock of the agent.
+"""The agent's clock: monotonic time, UTC, and whether to trust the UTC.
 
-A Pi has no battery behind its clock: it boots with a wrong one until NTP has set it. Whether it has is asked of the
-kernel (``ntp_adjtime``: the error state that every NTP client clears), which needs no daemon's files and no rights.
-Without NTP the clock holds over for a week: across restarts of the agent, and, where a battery clock is fitted and
-bears it out, across a power cut.
+A Pi has no battery behind its clock: it boots with a wrong one until NTP sets it. The kernel says whether it was set
+(``ntp_adjtime``: the error state that every NTP client clears), which needs no daemon's files and no rights. Without
+NTP the agent trusts the clock for another week: across its restarts, and across a power cut where a battery clock is
+fitted and agrees.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-import time
 import uuid
 from pathlib import Path
 from typing import Protocol
 
 from edge_agent.host.clock_memory import RTCS, ClockMemory, Synchronised, battery_clocks
+from ground.clock import Clock, SystemClock
 from protocol.messages import Stamp
 
 log = logging.getLogger(__name__)
@@ -29,28 +29,21 @@ HOLD_OVER_MS = 7 * 24 * 3_600_000
 """A Pi's crystal drifts by some 2 s a day: 14 s in a week, when schedules go by the minute."""
 
 SET_BY_MS = 30_000
-"""UTC that moved against the monotonic clock by more than drift explains was set by somebody."""
+"""UTC that moved by more than this against the monotonic clock was set by somebody: drift does not explain it."""
 
 ASK_EVERY_MS = 1_000
-"""The kernel is asked at most this often; a badge must not wait for it."""
+"""Ask the kernel at most this often; a badge must not wait for it."""
 
 ASK_BATTERY_EVERY_MS = 10_000
-"""So often a battery clock is asked, until it has borne out the clock: its driver may come after the agent."""
+"""Ask a battery clock this often until it agrees with the clock: its driver may start after the agent."""
 
 
-class Clock(Protocol):
-    """What the agent needs to know of time. A test or a simulator passes one it can set."""
-
-    def mono_ms(self) -> int:
-        """Monotonic milliseconds. Starts anew with each boot; must be the clock the drivers use."""
-        ...
-
-    def utc_ns(self) -> int:
-        """Nanoseconds since 1970, right or wrong."""
-        ...
+class AgentClock(Clock, Protocol):
+    """A clock that also says whether to trust its UTC. ``mono_ms`` must be in step with ``time.monotonic``, which
+    the drivers use."""
 
     def trusted(self) -> bool:
-        """Whether `utc_ns` is to be believed."""
+        """Whether `utc_ns` is known to be right."""
         ...
 
     @property
@@ -59,8 +52,8 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
-    """The machine's clocks. ``require_sync=False`` (agent.yaml, ``clock``) trusts the UTC as it is.
+class PiClock(SystemClock):
+    """The clocks of a Pi. ``require_sync=False`` (agent.yaml, ``clock``) trusts the UTC as it is.
 
     ``kept_in``: the folder that outlives the program; without one, hold-over ends with it. ``rtc``: a battery clock
     is fitted (agent.yaml), to be found in ``rtcs``.
@@ -79,21 +72,12 @@ class SystemClock:
         self._last: Synchronised | None = self._memory.load() if self._memory is not None else None
         self.boot = _boot_id()
 
-    def mono_ms(self) -> int:
-        """Milliseconds of CLOCK_MONOTONIC."""
-        return time.monotonic_ns() // 1_000_000
-
-    def utc_ns(self) -> int:
-        """Nanoseconds since 1970 as the machine has it."""
-        return time.time_ns()
-
     def trusted(self) -> bool:
-        """Whether the UTC may be believed, as of at most a second ago.
+        """Whether to trust the UTC, as of at most a second ago.
 
-        It is while the kernel says it is synchronised; and for HOLD_OVER_MS after that, as long as nobody has set
-        it meanwhile: the kernel gives up 9 hours after NTP has, and a school must stand alone for longer. Another
-        boot's clock is only believed on the word of a battery clock: without one it boots with whatever time was
-        saved last, which looks as good and is not.
+        Yes while the kernel says it is synchronised, and for HOLD_OVER_MS after that unless it is set meanwhile: the
+        kernel gives up 9 hours after NTP does, and a school must stand alone for longer. After a reboot, only if a
+        battery clock agrees: without one a Pi boots with the time saved last, which looks right and is not.
         """
         if not self._require_sync:
             return True
@@ -113,7 +97,7 @@ class SystemClock:
             return False
 
     def _judge(self, now_ms: int, synchronised: bool) -> bool:
-        offset_ms = self.utc_ns() // 1_000_000 - now_ms
+        offset_ms = self.utc_ms() - now_ms
         if synchronised:
             self._last = Synchronised(self.boot, now_ms, offset_ms)
             if self._memory is not None:
@@ -125,14 +109,14 @@ class SystemClock:
         if last.boot != self.boot:
             since_ms = now_ms + offset_ms - last.utc_ms
             booted_after = last.utc_ms <= offset_ms  # or the clock is behind, however long it has run since
-            if not (booted_after and since_ms <= HOLD_OVER_MS and self._borne_out(now_ms, offset_ms)):
+            if not (booted_after and since_ms <= HOLD_OVER_MS and self._battery_clock_agrees(now_ms, offset_ms)):
                 return False
-            log.info("the clock is believed: a battery clock bears it out, %d h after a time server did",
+            log.info("the clock is trusted: a battery clock agrees with it, %d h after a time server did",
                      since_ms // 3_600_000)  # fmt: skip
             last = self._last = Synchronised(self.boot, now_ms - since_ms, offset_ms)  # not kept: NTP did not say it
         return 0 <= now_ms - last.mono_ms <= HOLD_OVER_MS and abs(offset_ms - last.offset_ms) <= SET_BY_MS
 
-    def _borne_out(self, now_ms: int, offset_ms: int) -> bool:
+    def _battery_clock_agrees(self, now_ms: int, offset_ms: int) -> bool:
         if self._rtcs is None:
             return False
         asked_ms = self._asked_battery_ms
@@ -142,7 +126,7 @@ class SystemClock:
         return any(abs(utc_ms - now_ms - offset_ms) <= SET_BY_MS for utc_ms in battery_clocks(self._rtcs))
 
 
-def stamp(clock: Clock) -> Stamp:
+def stamp(clock: AgentClock) -> Stamp:
     """This moment, as messages carry it."""
     return Stamp(mono_ms=clock.mono_ms(), utc_ns=clock.utc_ns(), clock_trusted=clock.trusted(), boot=clock.boot)
 

@@ -1,6 +1,6 @@
-"""When the clock was last known to be right, kept in the data folder; and what a battery clock says.
+"""Keeps in the data folder when the clock was last known to be right; and reads battery clocks.
 
-Not a clock: `edge_agent.host.clock` decides what to make of either.
+Not a clock: `edge_agent.host.clock` decides what both mean.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ log = logging.getLogger(__name__)
 FILE = "clock.json"
 
 KEEP_EVERY_MS = 3_600_000
-"""A card is not to be worn out by this; what is lost with a restart is an hour of hold-over."""
+"""Rare, to spare the card; a restart loses an hour of hold-over at most."""
 
 STEP_MS = 1_000
-"""UTC set by this much, by a time server, is kept at once: what was kept before no longer holds."""
+"""If a time server moves UTC by more than this, keep it at once: the moment kept before is wrong."""
 
 RTCS = Path("/sys/class/rtc")
 
@@ -34,12 +34,11 @@ class Synchronised(msgspec.Struct, frozen=True):
 
     @property
     def utc_ms(self) -> int:
-        """UTC of the moment."""
         return self.mono_ms + self.offset_ms
 
 
 class ClockMemory:
-    """The last such moment, on the disk: whole or not at all, mode 0600. Nothing here waits for the disk."""
+    """Keeps the last such moment on the disk: whole or not at all, mode 0600. Never waits for the disk."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
@@ -48,7 +47,7 @@ class ClockMemory:
         self._failed = False
 
     def load(self) -> Synchronised | None:
-        """What was kept; None if nothing was, or it cannot be read."""
+        """The moment kept; None if there is none, or it cannot be read."""
         try:
             self._kept = msgspec.json.decode(self._path.read_bytes(), type=Synchronised)
         except FileNotFoundError:
@@ -59,8 +58,8 @@ class ClockMemory:
         return self._kept
 
     def keep(self, now: Synchronised) -> None:
-        """Keep this moment, if the one kept has become old or wrong. Another thread writes; a failure is logged."""
-        if self._kept is not None and _says_the_same(self._kept, now):
+        """Keep this moment, if the one kept is old or wrong. Another thread writes, and logs a failure."""
+        if self._kept is not None and _still_holds(self._kept, now):
             return
         if self._writing is None or not self._writing.is_alive():
             self._kept = now  # so that a full disk is tried again in an hour, not every second
@@ -84,13 +83,13 @@ class ClockMemory:
             self._failed = True
 
 
-def _says_the_same(kept: Synchronised, now: Synchronised) -> bool:
+def _still_holds(kept: Synchronised, now: Synchronised) -> bool:
     same = kept.boot == now.boot and abs(now.offset_ms - kept.offset_ms) < STEP_MS
     return same and 0 <= now.mono_ms - kept.mono_ms < KEEP_EVERY_MS
 
 
 def battery_clocks(folder: Path = RTCS) -> list[int]:
-    """UTC in ms of every battery clock that can say it; one whose battery ran out cannot. Takes some ms each."""
+    """UTC in ms of every battery clock that has it; one with an empty battery has not. Takes some ms each."""
     found = []
     for clock in sorted(folder.glob("rtc*")):
         try:

@@ -1,8 +1,7 @@
-"""Tells systemd how the agent is: ready once the doors are held, alive with every beat, stopping when it stops.
+"""Reports to systemd how the agent is: ready once it holds the doors, alive with every beat, stopping at the end.
 
-systemd restarts an agent that falls silent, and the board's hardware watchdog restarts a systemd that does. The
-protocol (sd_notify) is a line of text in a datagram; nothing here waits, and a manager that does not listen is no
-reason to stop holding doors.
+systemd restarts an agent that falls silent, and the board's hardware watchdog reboots if systemd falls silent. The
+protocol (sd_notify) is a line of text in a datagram. Nothing here waits or fails if systemd does not read it.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ ADDRESS = "NOTIFY_SOCKET"
 
 
 class Watchdog:
-    """The service manager. ``address``: its socket's path, or '@…' for an abstract one; None: nobody listens."""
+    """The service manager. ``address``: its socket's path, or '@…' for an abstract one; None: there is none."""
 
     def __init__(self, address: str | None) -> None:
         self._address = f"\0{address[1:]}" if address and address.startswith("@") else address
@@ -26,23 +25,22 @@ class Watchdog:
 
     @classmethod
     def of(cls, environment: MutableMapping[str, str] = os.environ) -> Watchdog:
-        """The manager that started this process, if one did. Its children are not to speak for it."""
+        """The manager that started this process, if one did. Hides its address from child processes."""
         return cls(environment.pop(ADDRESS, None))
 
     def ready(self, status: str) -> None:
-        """The doors are held. ``status`` is for people: ``systemctl status`` shows it."""
+        """Report that the doors are held. ``systemctl status`` shows ``status``."""
         self._notify(f"READY=1\nSTATUS={status}")
 
     def beat(self) -> None:
-        """The loop turns, and every door could be reported."""
+        """Report that the loop runs and every door can be reported."""
         self._notify("WATCHDOG=1")
 
     def stopping(self) -> None:
-        """The agent stops; people on the way out are still let out."""
+        """Report that the agent stops; it still lets out people who have asked to leave."""
         self._notify("STOPPING=1")
 
     def close(self) -> None:
-        """Say no more."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

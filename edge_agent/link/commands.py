@@ -8,7 +8,7 @@ from edge_agent.access.desk import AccessDesk
 from edge_agent.doors.doors import Doors
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.readers.readers import Readers
 from edge_agent.storage.state_db import Store
 from protocol.messages import Command
@@ -17,7 +17,7 @@ from protocol.signing import Keyring
 from protocol.words import CommandKind, Denial, EventKind
 
 LONGEST_LIFE_MS = 60_000
-"""A command that claims to hold longer is refused: it could be kept and played at leisure."""
+"""A command that is valid for longer is refused: somebody could keep it and replay it later."""
 
 SKEW_MS = 5_000
 """Two synchronised clocks may differ by this much."""
@@ -33,7 +33,7 @@ class Commands:
         desk: AccessDesk,
         readers: Readers,
         store: Store,
-        clock: Clock,
+        clock: AgentClock,
         journal: Journal,
         refusals: Refusals,
     ) -> None:
@@ -46,7 +46,7 @@ class Commands:
         self._refusals = refusals
 
     def carry_out(self, topic: str, signed: bytes, keyring: Keyring, *, retained: bool) -> None:
-        """Act on a command that arrived. :class:`Refused` if it is not even known to be a command for us."""
+        """Act on a command that arrived. :class:`Refused` if it is not a command for this agent."""
         command = keyring.open(Command, topic, signed)
         try:
             kind = self._check(command, retained=retained)
@@ -70,15 +70,15 @@ class Commands:
         if reason is None:
             self._doors.grant(command.door, {"command": command.id, "by": command.by})
             self._done(command, {})
-        elif reason is Denial.INTERLOCKED:
+            return
+        if reason is Denial.INTERLOCKED:
             detail = f"a door that {command.door} is interlocked with is not closed and locked"
-            self._refusals.answer(topic, command.id, reason, detail)
         else:
             detail = f"{command.door} is secured; a grant does not pass a declaration"
-            self._refusals.answer(topic, command.id, reason, detail)
+        self._refusals.answer(topic, command.id, reason, detail)
 
     def _rotate_key(self, topic: str, command: Command) -> None:
-        """Done is that it has begun; the reader's own event says how it ended."""
+        """Answer once it has begun; the reader's own event says how it ended."""
         reader = command.data.get("reader")
         problem = self._readers.rotate_key(str(reader), command.door)
         if problem is None:
@@ -91,8 +91,8 @@ class Commands:
         self._journal.add(EventKind.COMMAND_DONE, done, door=command.door)
 
     def _check(self, command: Command, *, retained: bool) -> CommandKind:
-        """The kind of a command that may be carried out now, and is noted as used."""
-        now = self._clock.utc_ns() // 1_000_000
+        """The kind of a command that may be carried out now; notes it as used. :class:`Refused` if it may not."""
+        now = self._clock.utc_ms()
         if retained:
             raise Refused(Reason.RETAINED, "came out of the broker's memory")
         if not self._clock.trusted():
@@ -117,6 +117,5 @@ class Commands:
 
 
 def _cardholder(command: Command) -> str | None:
-    """Whom to forgive; None: everybody."""
     cardholder = command.data.get("cardholder")
     return None if cardholder is None else str(cardholder)

@@ -1,7 +1,7 @@
-"""Sends the outbox to central: one batch at a time, the next once the one before is committed.
+"""Sends the outbox to central: one batch at a time, the next once central has committed the one before.
 
-One in flight costs nothing while central answers within milliseconds, and leaves nothing to reorder. Without an
-answer in time, or with one that says central has less, it goes back to what is not acknowledged.
+One in flight costs nothing while central answers within milliseconds, and leaves nothing to reorder. If no answer
+comes in time, or central says that it has less, the sender goes back to the first event not acknowledged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 ACK_TIMEOUT_S = 5.0
 PAUSE_S = 0.5
-"""Before a batch is sent again that central did not take."""
+"""Before sending a batch again that central did not commit."""
 
 
 class EventSender:
@@ -35,7 +35,7 @@ class EventSender:
         journal.when(EventsWritten, self._written.set)
 
     def acknowledged(self, ack: EventAck) -> None:
-        """Central says how far it has committed a stream. Another's than that of the batch under way is ignored."""
+        """Note how far central has committed a stream. Ignored unless it is the stream of the batch under way."""
         if ack.stream != self._stream:
             log.debug("an acknowledgement for another stream: %s", ack.stream)
             return
@@ -65,4 +65,4 @@ class EventSender:
                 continue
             await self._journal.acknowledge(batch.stream, self._committed)
             if self._committed < batch.events[0].seq:
-                await asyncio.sleep(PAUSE_S)  # central did not take it; do not ask in a circle
+                await asyncio.sleep(PAUSE_S)  # central did not commit it; do not flood it

@@ -1,11 +1,13 @@
-"""Once a minute, an event that says how the agent's program is."""
+"""Writes an event each minute: the memory, processor use, outbox and refusals of the agent's program."""
 
 from __future__ import annotations
 
+import time
+
 from edge_agent.events.journal import Journal
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock
-from edge_agent.host.health import Health
+from edge_agent.host.health import resident_mib
+from ground.clock import Clock
 from protocol.mqtt import MqttLink
 from protocol.words import EventKind
 
@@ -20,19 +22,23 @@ class HealthReport:
         self._journal = journal
         self._refusals = refusals
         self._mqtt = mqtt
-        self._health = Health()
-        self._due_ms = clock.mono_ms() + EVERY_MS
+        self._measured_ms = clock.mono_ms()
+        self._cpu_s = time.process_time()
 
     def follow(self) -> None:
         """Write the event, if a minute has passed."""
         now = self._clock.mono_ms()
-        if now < self._due_ms:
+        passed_ms = now - self._measured_ms
+        if passed_ms < EVERY_MS:
             return
-        self._due_ms = now + EVERY_MS
+        cpu_s = time.process_time()
+        used = 100_000 * (cpu_s - self._cpu_s) / passed_ms  # percent of one core
+        self._measured_ms, self._cpu_s = now, cpu_s
         self._journal.add(
             EventKind.AGENT_HEALTH,
             {
-                **self._health.measure(),
+                "rss_mib": round(resident_mib(), 1),
+                "cpu_percent": round(used, 1),
                 "outbox_depth": self._journal.outbox.depth,
                 "dropped": self._journal.outbox.dropped,
                 "refused": dict(self._refusals.counts),

@@ -1,4 +1,4 @@
-"""Where every message that arrives goes: to whom it is for, or to the list of what was refused. Never further."""
+"""Hands every message that arrives to the part it is for, or counts it as refused. Never raises."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from protocol.topics import TopicKind
 
 
 class Inbox:
-    """Takes messages on the loop."""
+    """Receives messages, on the loop."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""The agent on the network: what it listens to, and what it says when. Nothing it does can hold a door up.
+"""The agent on the network: what it subscribes to, and when it publishes. No door ever waits for it.
 
-It may be down for weeks: events wait in the outbox, and what it says of the doors is made for each message.
+It may be down for weeks: events wait in the outbox, and each snapshot is made just before it is published.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from edge_agent.bundle.page_fetch import PageFetch
 from edge_agent.declarations.held import Declarations, SetsHeld
@@ -30,7 +31,7 @@ GOODBYE_S = 2.0
 
 
 class AgentLink:
-    """Keeps an agent in touch with its broker. ``pages`` are the pages of credentials to be fetched."""
+    """Keeps an agent connected to its broker. ``pages`` are the pages of credentials to fetch."""
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class AgentLink:
         self._pages_wanted = asyncio.Event()
         self._changed = asyncio.Event()
         self._own_changed = asyncio.Event()
-        self._works: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
         self.mqtt = MqttLink(
             broker,
             f"doorward-{site}-{agent}",
@@ -71,7 +72,7 @@ class AgentLink:
         )
 
     async def run(self) -> None:
-        """Stay in touch until cancelled, then say goodbye if somebody listens."""
+        """Stay connected until cancelled, then publish that the agent stops, if the broker still answers."""
         link = asyncio.create_task(self.mqtt.run())
         try:
             await asyncio.shield(link)
@@ -81,10 +82,10 @@ class AgentLink:
                 async with asyncio.timeout(GOODBYE_S):
                     await self._publish(TopicKind.STATUS, goodbye, retain=True)
             await _end([link])
-            await _end(self._works)
+            await _end(self._tasks)
 
     def state_changed(self) -> None:
-        """A snapshot would look different now. One goes out as soon as this turn of the loop is over."""
+        """Publish a snapshot as soon as this turn of the loop is over: the doors have changed."""
         self._changed.set()
 
     def hear_declarations(self, held: SetsHeld) -> None:
@@ -93,7 +94,7 @@ class AgentLink:
             self._own_changed.set()
 
     def pages_wanted(self) -> None:
-        """Other pages of credentials are to be fetched."""
+        """Subscribe to the pages of credentials that are wanted now."""
         self._pages_wanted.set()
 
     def _subscriptions(self) -> list[Subscription]:
@@ -101,40 +102,41 @@ class AgentLink:
             Subscription(topics.district_declarations()),
             Subscription(topics.site_declarations(self._site)),
             Subscription(topics.agents_of_site(TopicKind.DECLARATIONS, self._site)),
-            Subscription(self._topic(TopicKind.CONFIG)),
-            Subscription(self._topic(TopicKind.COMMAND)),
-            Subscription(self._topic(TopicKind.EVENTS_ACK)),
+            *(
+                Subscription(self._topic(kind))
+                for kind in (TopicKind.CONFIG, TopicKind.COMMAND, TopicKind.EVENTS_ACK)
+            ),
         ]
 
     async def _connected(self) -> None:
-        """Greet, and begin what goes on for as long as the connection lasts."""
-        await _end(self._works)  # of the connection before
-        await _again(lambda: self._publish(TopicKind.STATUS, self._status(online=True), retain=True))
-        works = (self._say_state, self._say_own_sets, self._hear_pages, self._send_events)
-        self._works = [asyncio.create_task(_for_good(work)) for work in works]
+        """Publish that the agent is online, and start the tasks that last as long as the connection."""
+        await _end(self._tasks)  # of the connection before
+        await _until_published(lambda: self._publish(TopicKind.STATUS, self._status(online=True), retain=True))
+        tasks = (self._keep_state_published, self._keep_own_sets_published, self._follow_pages, self._send_events)
+        self._tasks = [asyncio.create_task(_forever(task)) for task in tasks]
 
     def _dropped(self) -> None:
-        for work in self._works:
-            work.cancel()
+        for task in self._tasks:
+            task.cancel()
 
-    async def _say_state(self) -> None:
+    async def _keep_state_published(self) -> None:
         while True:
             self._changed.clear()
-            await _again(self._publish_state)
+            await _until_published(self._publish_state)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(SNAPSHOT_EVERY_MS / 1000):
                     await self._changed.wait()
 
-    async def _say_own_sets(self) -> None:
+    async def _keep_own_sets_published(self) -> None:
         while True:
             self._own_changed.clear()
-            await _again(self._publish_own_set)
+            await _until_published(self._publish_own_set)
             await self._own_changed.wait()
 
-    async def _hear_pages(self) -> None:
-        """Listen to the pages of credentials that are wanted, and to no others."""
+    async def _follow_pages(self) -> None:
+        """Stay subscribed to the pages of credentials that are wanted, and to no others."""
         heard: dict[str, str] = {}  # topic -> the digest it was subscribed for
-        self._pages.begin_anew()
+        self._pages.wait_from_start()
         while True:
             self._pages_wanted.clear()
             found = self._pages.wanted().items()
@@ -148,7 +150,7 @@ class AgentLink:
                         await self.mqtt.unsubscribe(topic)
                     heard[topic] = wanted[topic]
                     if not await self.mqtt.subscribe(Subscription(topic)):
-                        log.warning("the broker does not let this agent hear %s; see its access list", topic)
+                        log.warning("the broker does not let this agent subscribe to %s; see its access list", topic)
             except NotConnected:
                 heard.clear()
                 await asyncio.sleep(RETRY_S)
@@ -169,10 +171,7 @@ class AgentLink:
             await self._publish(TopicKind.DECLARATIONS, signed, retain=True)
 
     async def _send_events(self) -> None:
-        await self._sender.run(self._publish_events)
-
-    async def _publish_events(self, payload: bytes) -> None:
-        await self._publish(TopicKind.EVENTS, payload)
+        await self._sender.run(partial(self._publish, TopicKind.EVENTS))
 
     async def _publish(self, kind: TopicKind, payload: bytes, *, retain: bool = False, qos: int = 1) -> None:
         await self.mqtt.publish(self._topic(kind), payload, qos=qos, retain=retain)
@@ -185,28 +184,28 @@ class AgentLink:
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel until it is so: before Python 3.12, asyncio.wait_for (which aiomqtt uses) can swallow a cancellation."""
+    """Cancel until all have ended: Python 3.11's asyncio.wait_for (in aiomqtt) can swallow a cancellation."""
     while waiting := [task for task in tasks if not task.done()]:
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting, timeout=0.1)
 
 
-async def _for_good(work: Callable[[], Awaitable[None]]) -> None:
-    """Do something that never ends; should it fail by a fault of ours or of the disk's, log that and begin again."""
+async def _forever(task: Callable[[], Awaitable[None]]) -> None:
+    """Run a task that never ends; if it fails, by a fault of ours or of the disk, log that and run it again."""
     while True:
         try:
-            await work()
+            await task()
         except Exception:
-            log.exception("the link failed at one of its works; it begins again")
+            log.exception("a task of the link failed; it is started again")
         await asyncio.sleep(PAUSE_AFTER_FAULT_S)
 
 
-async def _again(say: Callable[[], Awaitable[None]]) -> None:
-    """Say something until the broker has it. Each connection begins again, so this ends with the connection."""
+async def _until_published(publish: Callable[[], Awaitable[None]]) -> None:
+    """Publish until the broker has it. The link cancels this when the connection drops."""
     while True:
         try:
-            await say()
+            await publish()
         except NotConnected:
             await asyncio.sleep(RETRY_S)
         else:

@@ -1,4 +1,4 @@
-"""Makes snapshots: what may be said of an agent's doors at this moment."""
+"""Makes snapshots of an agent: its doors, declarations, alarms and outbox at this moment."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from edge_agent.bundle.bundle import Configuration
 from edge_agent.declarations.held import Declarations
 from edge_agent.doors.doors import Doors
 from edge_agent.events.outbox import Outbox
-from edge_agent.host.clock import Clock, stamp
+from edge_agent.host.clock import AgentClock, stamp
 from edge_agent.storage.disk_watch import Disk
 from protocol.messages import StateSnapshot
 
 
 class Snapshots:
-    """Those of one session, numbered from 1."""
+    """Numbers the snapshots of one session from 1."""
 
     def __init__(
         self,
         session: str,
         *,
-        clock: Clock,
+        clock: AgentClock,
         doors: Doors,
         alarms: AlarmDesk,
         declarations: Declarations,
@@ -38,7 +38,6 @@ class Snapshots:
         self._outbox = outbox
 
     def make(self) -> StateSnapshot:
-        """A snapshot of this moment."""
         self.made += 1
         return StateSnapshot(
             session=self._session,

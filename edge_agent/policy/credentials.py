@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Protocol
 
 from protocol.messages import Credential
@@ -15,7 +15,7 @@ class Credentials(Protocol):
         """The credential with this token (64 hex digits), or None. Quick, and never raises."""
 
     def holds(self, token: str) -> bool:
-        """Whether it would be found if there were one: not so while its page is missing."""
+        """Whether :meth:`find` would find it if it exists: False while its page is missing."""
 
 
 class MemoryCredentials:
@@ -24,14 +24,7 @@ class MemoryCredentials:
     def __init__(self, credentials: Iterable[Credential] = ()) -> None:
         self._by_token = {credential.token: credential for credential in credentials}
 
-    def __len__(self) -> int:
-        return len(self._by_token)
-
-    def __iter__(self) -> Iterator[Credential]:
-        return iter(self._by_token.values())
-
     def find(self, token: str) -> Credential | None:
-        """The credential with this token, or None."""
         return self._by_token.get(token)
 
     def holds(self, token: str) -> bool:

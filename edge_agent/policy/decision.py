@@ -18,15 +18,15 @@ from protocol.messages import AccessRule, Credential, DoorSettings, Holiday, Per
 from protocol.words import Denial, DoorMode
 
 MAX_READ_AGE_MS = 2_000
-"""A read that waited longer than this opens nothing: whoever held the card may be gone, and another be there."""
+"""A read that waited longer than this opens nothing: somebody else may stand at the door by now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
     """The door opens for this cardholder.
 
-    ``override``: as a responder in an emergency, past rules that bind others. ``duress``: somebody makes them.
-    ``passback_noted``: soft anti-passback found them where they cannot be.
+    ``override``: as a responder in an emergency, past rules that bind others. ``duress``: somebody forces them.
+    ``passback_noted``: soft anti-passback found them in an area that this reader does not lead from.
     """
 
     cardholder: str
@@ -48,7 +48,7 @@ Decision: TypeAlias = Granted | Denied
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
-    """What is needed to judge times: the moment, whether it is to be believed, and the site's calendar."""
+    """What a decision needs to judge times: the moment, whether to trust it, and the site's calendar."""
 
     utc_ns: int
     clock_trusted: bool
@@ -57,14 +57,14 @@ class Calendar:
     holidays: tuple[Holiday, ...] = ()
 
     def holds(self, schedule: str | None) -> bool:
-        """Whether a schedule holds now for certain. One that nobody wrote never does."""
+        """Whether a schedule certainly holds now. A name without a schedule never does."""
         periods = self.schedules.get(schedule or "", ())
         return self.clock_trusted and inside(periods, local_time(self.utc_ns, self.timezone), self.holidays)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """All that bears on one attempt to pass a door. ``credential`` None: what was shown is nobody's."""
+    """All that bears on one attempt to pass a door. ``credential`` None: unknown."""
 
     credential: Credential | None
     door: DoorSettings
@@ -79,13 +79,12 @@ class Attempt:
     position: Position | None = None  # where the cardholder is known to be
     first_person_came: bool = True
     interlock_free: bool = True
-    rolled_back: tuple[tuple[AccessRule, ...], Calendar] | None = (
-        None  # a newer configuration's: it must allow it, too
-    )
+    rolled_back: tuple[tuple[AccessRule, ...], Calendar] | None = None
+    """Rules and calendar of a newer configuration that was rolled back: it must allow the attempt, too."""
 
     @property
     def emergency(self) -> bool:
-        """Whether a responder passes here as one: the door is secured, or it burns."""
+        """Whether the cardholder passes as a responder: with an override, at a secured door or in a fire."""
         override = self.credential is not None and self.credential.override
         return override and (self.mode is DoorMode.SECURED or self.fire)
 
@@ -101,10 +100,10 @@ class Attempt:
 def decide(attempt: Attempt) -> Decision:
     """Judge an attempt. The first reason that applies is given, in the order of ``CHECKS``.
 
-    An emergency (see :class:`Attempt`) asks a responder for a credential that is known, valid, not suspended, and
-    given the door by a rule; it does not ask for the rule's hours, a PIN, or what binds people on other days; nor,
-    after a power cut, for what only a clock could tell. An unlocked door's reader judges as a controlled one's, so
-    that the log tells who was there.
+    In an emergency (see :class:`Attempt`) a responder needs a credential that is known, valid and not suspended,
+    and a rule that gives them the door. The rule's hours, PINs and the other checks do not apply; nor, while the
+    clock is not trusted, do validity times. An unlocked door's reader judges as a controlled one's, so that the log
+    shows who was there.
     """
     credential = attempt.credential
     forced = attempt.shown is Shown.CARD_AND_DURESS_PIN or (credential is not None and credential.duress)
@@ -112,7 +111,7 @@ def decide(attempt: Attempt) -> Decision:
         reason = check(attempt)
         if reason is not None:
             return Denied(reason, duress=forced and reason is not Denial.READ_TOO_OLD)
-    if credential is None:  # _identity has said so
+    if credential is None:  # _identity has refused it already
         return Denied(Denial.UNKNOWN_CREDENTIAL)
     return Granted(
         credential.cardholder,
@@ -122,7 +121,7 @@ def decide(attempt: Attempt) -> Decision:
     )
 
 
-# --- what may be against it, each None or a reason ----------------------------------------------------------
+# --- the checks, each None or a reason ----------------------------------------------------------
 
 
 def _age(attempt: Attempt) -> Denial | None:
@@ -141,7 +140,7 @@ def _suspended(attempt: Attempt) -> Denial | None:
 
 
 def _validity(attempt: Attempt) -> Denial | None:
-    """Whether the credential and its clearances hold. Times include their ends' milliseconds."""
+    """Whether the credential and its clearances hold. The last millisecond of each still counts."""
     credential, calendar = attempt.credential, attempt.calendar
     if credential is None:
         return None

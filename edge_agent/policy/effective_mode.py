@@ -23,10 +23,10 @@ def effective_mode(
 ) -> tuple[DoorMode, tuple[str, ...]]:
     """A door's mode and the ids, sorted, of the declarations that ask one of it.
 
-    ``sets`` are all accepted sets an agent holds, of the district, of its site and of the site's agents, each
-    known by its ``audience``. Actions that tell people where to be ask nothing of a door and are not among the
-    ids; nor are actions this version does not know, see :func:`unknown_actions`. ``zones_known`` False: central
-    has not said which zones the door is in, so any zone of its site may be its own.
+    ``sets`` are all sets that an agent holds, of the district, of its site and of the site's agents; ``audience``
+    says whose each is. Actions that only direct people ask nothing of a door and are not among the ids; nor are
+    actions that this version does not know, see :func:`unknown_actions`. ``zones_known`` False: central has not
+    said which zones the door is in, so it may be in any zone of its site.
     """
     asked = {
         declaration.id: mode
@@ -38,9 +38,9 @@ def effective_mode(
 
 
 def active(site: str, sets: Iterable[DeclarationSet]) -> Iterator[Declaration]:
-    """The declarations of some sets, less what central has ended of the agents' own.
+    """The declarations of some sets, less those of agents that central has ended.
 
-    ``ended`` speaks only of agents' own declarations: central ends its own by leaving them out.
+    ``ended`` names only agents' own declarations: central ends its own by leaving them out.
     """
     held = tuple(sets)
     ended = {id_ for document in held if _is_centrals(document, site) for id_ in document.ended}
@@ -52,7 +52,7 @@ def active(site: str, sets: Iterable[DeclarationSet]) -> Iterator[Declaration]:
 
 
 def unknown_actions(site: str, sets: Iterable[DeclarationSet]) -> tuple[Declaration, ...]:
-    """Active declarations of an action this version does not know: they ask nothing and must be reported."""
+    """Active declarations of an action this version does not know: they ask nothing of a door and are reported."""
     return tuple(declaration for declaration in active(site, sets) if declaration.action not in _KNOWN_ACTIONS)
 
 

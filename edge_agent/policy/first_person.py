@@ -1,8 +1,8 @@
-"""First person in: on a snow day, when nobody comes, the school does not unlock itself.
+"""First person in: on a snow day, when no staff come, the school does not unlock itself.
 
 Pure. A door with a ``first_person_group`` follows the unlocked periods of its schedule only once a member of the
-group was let in since the period began. What cannot be known (a clock not to be trusted, a coming that was
-forgotten) counts as: nobody has come.
+group was let in since the period began. If that is not known (the clock is not trusted, or the agent forgot it),
+it counts as not having happened.
 """
 
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ from protocol.words import DoorMode
 
 
 def is_one(door: DoorSettings, credential: Credential) -> bool:
-    """Whether a credential is of those who must come first."""
+    """Whether a credential belongs to the group that must come first."""
     return door.first_person_group is not None and door.first_person_group in credential.groups
 
 
 def came_in_period(
     came_utc_ns: int | None, periods: Iterable[Period], utc_ns: int, zone: tzinfo, holidays: Iterable[Holiday] = ()
 ) -> bool:
-    """Whether the last coming was in the unlocked period that holds now. A period lies within one local day."""
+    """Whether a member was last let in during the unlocked period that holds now, which lies within one local day."""
     if came_utc_ns is None or came_utc_ns > utc_ns:
         return False
     now, came = local_time(utc_ns, zone), local_time(came_utc_ns, zone)
@@ -32,7 +32,7 @@ def came_in_period(
 
 
 def came_today(came_utc_ns: int | None, utc_ns: int, zone: tzinfo) -> bool:
-    """Whether the last coming was on this local day. What ``first_person_for_all`` asks."""
+    """Whether a member was let in on this local day, as ``first_person_for_all`` requires."""
     if came_utc_ns is None or came_utc_ns > utc_ns:
         return False
     return local_time(utc_ns, zone).date() == local_time(came_utc_ns, zone).date()
@@ -41,7 +41,7 @@ def came_today(came_utc_ns: int | None, utc_ns: int, zone: tzinfo) -> bool:
 def is_news(
     came_utc_ns: int | None, periods: Iterable[Period], utc_ns: int, zone: tzinfo, holidays: Iterable[Holiday] = ()
 ) -> bool:
-    """Whether a coming now changes anything: the first of the day, or of the unlocked period that holds now."""
+    """Whether a member let in now is the first of the day, or of the unlocked period that holds now."""
     if not came_today(came_utc_ns, utc_ns, zone):
         return True
     periods, now = tuple(periods), local_time(utc_ns, zone)

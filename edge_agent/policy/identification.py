@@ -15,7 +15,7 @@ class Shown(StrEnum):
     CARD_AND_DURESS_PIN = "card_and_duress_pin"
     CARD_AND_WRONG_PIN = "card_and_wrong_pin"
     CARD_AND_NO_PIN = "card_and_no_pin"  # the time for it is over
-    CARD_AT_REST = "card_at_rest"  # a PIN would be needed, and is not looked at
+    CARD_AT_REST = "card_at_rest"  # a PIN would be needed, and the reader compares none now
     PIN_AT_REST = "pin_at_rest"
     PIN_FIRST = "pin_first"  # where a card must come first
 
@@ -25,7 +25,7 @@ WITHOUT_CARD = {
     Shown.PIN_AT_REST: Denial.READER_LOCKED_OUT,
     Shown.PIN_FIRST: Denial.CARD_MISSING,
 }
-"""Why what was shown leads to no credential. All else is an unknown credential."""
+"""Why no credential was found by what was shown. Everything else is an unknown credential."""
 
 _INCOMPLETE = {
     Shown.CARD_AND_WRONG_PIN: Denial.WRONG_PIN,
@@ -50,7 +50,7 @@ def wants_pin(door: DoorSettings, *, card_suffices: bool) -> bool:
 
 
 def judge(door: DoorSettings, shown: Shown, *, card_suffices: bool) -> Denial | None:
-    """What is missing of what a known person has shown; None: nothing. A card that awaits its PIN lacks it."""
+    """What a known person has not shown yet; None: nothing is missing. A card whose PIN is awaited lacks it."""
     if card_suffices or door.identification is Identification.CARD:
         return None if shown is not Shown.PIN or takes_loose_pins(door) else Denial.CARD_MISSING
     if shown in _INCOMPLETE:

@@ -1,7 +1,7 @@
 """Anti-passback: a badge that is inside an area cannot go in again, handed back over the fence.
 
-Pure. A person's position is what is known of it, and not knowing is lenient: whoever was never seen, or not since
-the agent lost its memory, is let through, and is known from then on. It is known within one agent only.
+Pure. Unknown positions are lenient: a person who was never seen, or not since the agent lost its memory, passes,
+and has a position from then on. Each agent knows its own positions only.
 """
 
 from collections.abc import Iterable
@@ -22,10 +22,10 @@ class Position:
 
 
 class Finding(Enum):
-    """What anti-passback has to say of somebody who would pass."""
+    """What anti-passback finds about somebody who wants to pass."""
 
     FREE = auto()
-    NOTED = auto()  # it is not right, and is let through
+    NOTED = auto()  # in the wrong area, and passes
     AGAINST = auto()
 
 
@@ -45,9 +45,8 @@ def origin(door: DoorSettings, passage: Passage) -> str | None:
 
 
 def one_way(readers: Iterable[tuple[DoorSettings, Passage]]) -> frozenset[tuple[str, Passage]]:
-    """(door, side) of readers at which soft and hard cannot be asked: no reader leads to where they lead from, or
-    none leads out of where they lead to. Whoever has passed one would never be where they must be to pass it again.
-    """
+    """(door, side) of readers at which soft and hard cannot apply: no reader leads to where they lead from, or none
+    leads out of where they lead to. People who passed one could never pass it again."""
     sides = [(door, passage) for door, passage in readers if counts(door)]
     entered = {destination(door, passage) for door, passage in sides}
     left = {origin(door, passage) for door, passage in sides}
@@ -62,10 +61,10 @@ def one_way(readers: Iterable[tuple[DoorSettings, Passage]]) -> frozenset[tuple[
 def judge(
     door: DoorSettings, passage: Passage, position: Position | None, *, now_ms: int, exempt: bool = False
 ) -> Finding:
-    """Whether somebody whose position is known (None: it is not) may pass a reader of this door.
+    """Whether somebody may pass a reader of this door. ``position`` None: not known.
 
-    Soft and hard ask that they be where the door leads from. Timed asks that they have not just entered where it
-    leads to: within ``passback_ms``; from then on it asks nothing, so no exit reader is needed.
+    Soft and hard require that they are where the door leads from. Timed requires that they did not enter the area
+    it leads to within the last ``passback_ms``, and so needs no exit reader.
     """
     if door.passback is Passback.OFF or exempt or position is None or not counts(door):
         return Finding.FREE

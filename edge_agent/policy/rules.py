@@ -25,8 +25,8 @@ from protocol.words import DoorMode, strictest
 class Rules:
     """What central has said of this agent's doors. Without arguments: nothing yet.
 
-    ``no_looser_than``: what a newer configuration had asked, which was rolled back. Doors and badges are held to it,
-    too, until another one comes; see :meth:`held_to`.
+    ``no_looser_than``: the rules of a newer configuration that was rolled back. Doors and badges must satisfy them,
+    too, until another configuration comes; see :meth:`held_to`.
     """
 
     version: int = 0
@@ -40,8 +40,8 @@ class Rules:
     no_looser_than: Rules | None = None
 
     def settings(self, door: str) -> DoorSettings:
-        """A door's settings. One that central has said nothing of is controlled, and counts as perimeter: a
-        declaration that may mean it does."""
+        """A door's settings. A door that central has not configured is controlled, and counts as perimeter, so that
+        every declaration that may mean it covers it."""
         found = self.doors.get(door) or DoorSettings(door=door, name=door, perimeter=True)
         newer = None if self.no_looser_than is None else self.no_looser_than.doors.get(door)
         return found if newer is None else stricter.settings(found, newer)
@@ -51,11 +51,11 @@ class Rules:
         if newer is None:
             return self
         known = stricter.NoLooserCredentials(self.credentials, newer.credentials)
-        # One of version 0 is known of nothing but that it was there.
+        # Of one of version 0 only its existence is known.
         return replace(self, no_looser_than=newer, credentials=known if newer.version else self.credentials)
 
     def calendar(self, utc_ns: int, *, clock_trusted: bool) -> Calendar:
-        """What times are judged by at a moment."""
+        """The calendar by which times are judged at a moment."""
         return Calendar(
             utc_ns=utc_ns,
             clock_trusted=clock_trusted,
@@ -82,7 +82,7 @@ def _scheduled(rules: Rules, door: str, utc_ns: int, *, clock_trusted: bool) -> 
 
 
 def rules_as_far_as_they_go(config: AgentConfig, credentials: Credentials | None = None) -> Rules:
-    """What can be said of a bundle that cannot be used: whom it knows, and what it asks of doors; no hours."""
+    """The credentials, doors and access rules of a bundle that cannot be used; without any hours."""
     return Rules(
         version=config.version,
         doors={settings.door: settings for settings in config.doors},

@@ -1,7 +1,7 @@
 """Weekly schedules and holidays: what a door's schedule asks for at a moment, whether a moment is inside periods.
 
-Pure: the moment and the site's time zone are passed in. Periods are read on the wall's clock, so a day of 23 or
-25 hours needs no rule: what the clock on the wall shows decides. Whether the clock is right is the caller's to say.
+Pure: the caller passes the moment, the site's time zone, and whether the clock is right. Periods are in local time,
+so a day of 23 or 25 hours needs no rule: the clock on the wall decides.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def local_time(utc_ns: int, zone: tzinfo) -> datetime:
-    """The wall's clock in a zone at a moment (nanoseconds since 1970 in UTC)."""
+    """The local time in a zone at a moment (nanoseconds since 1970 in UTC)."""
     return (_EPOCH + timedelta(microseconds=utc_ns // 1000)).astimezone(zone)
 
 
@@ -36,7 +36,7 @@ def scheduled_mode(
 ) -> DoorMode:
     """What a schedule asks of a door: the strictest of the periods that hold now, else CONTROLLED.
 
-    CONTROLLED also without a schedule, and whenever the clock is not to be trusted: a Pi that believes it is
+    CONTROLLED also without a schedule, and whenever the clock is not trusted: a Pi that believes it is
     Monday morning must not open a school on Saturday night.
     """
     if periods is None or not clock_trusted:

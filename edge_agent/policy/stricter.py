@@ -1,7 +1,7 @@
 """The stricter of two: of what a configuration in use says, and of a newer one's that was rolled back.
 
-Pure. What central has taken away stays away, though the configuration that says so cannot be used; what it has given
-meanwhile is not given. Where neither is the stricter, the newer counts.
+Pure. What the newer one takes away stays away, though it cannot be used; what it adds is not given. Where neither is
+stricter, the newer counts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from protocol.words import Identification
 
 
 def settings(used: DoorSettings, newer: DoorSettings) -> DoorSettings:
-    """A door's settings as strict as either has them. How it is watched, and how people leave, are as in ``used``."""
+    """A door's settings as strict as either has them. Sensors and exits are as in ``used``."""
     identification = _identification(used.identification, newer.identification)
     same_hours = used.card_only_schedule == newer.card_only_schedule
     return replace(
@@ -53,7 +53,7 @@ def credential(used: Credential, newer: Credential) -> Credential:
 
 @dataclass(frozen=True, slots=True)
 class NoLooserCredentials:
-    """The credentials of a configuration, less what a newer one has taken from them, as far as its pages are held."""
+    """The credentials of a configuration, less what a newer one takes away, as far as its pages are held."""
 
     used: Credentials
     newer: Credentials
@@ -67,7 +67,7 @@ class NoLooserCredentials:
         return None if latest is None else credential(known, latest)
 
     def holds(self, token: str) -> bool:
-        """Whether it can be said that a token is nobody's."""
+        """Whether it is certain that an unknown token belongs to nobody."""
         return self.used.holds(token)
 
 

@@ -21,9 +21,9 @@ from edge_agent.readers.wiegand_serial import WiredReaders
 class ReaderDrivers:
     """Make it and call it on the loop, where ``on_event`` is called, too.
 
-    ``on_failed(reader, error)``: a reader cannot be used until the next start. ``edges`` None: the kernel's, asked
-    for only if a Wiegand reader is wired. Raises WeakKey for a key it will not use, and ValueError for a card format
-    that is unknown or contradicts itself, or formats one reader cannot tell apart.
+    ``on_failed(reader, error)``: a reader cannot be used until the next start. ``edges`` None: the kernel's, opened
+    only if a Wiegand reader is wired. Raises WeakKey for a key that is too weak, and ValueError for a card format
+    that is unknown or contradicts itself, or formats that one reader cannot tell apart.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ReaderDrivers:
             family.start()
 
     def light(self, pin_factory: Any, timer: Timer) -> None:
-        """Let the Wiegand readers show, too: their lamps and buzzers are pins, and ``timer`` ends what they show."""
+        """Take the pins of the Wiegand readers' lamps and buzzers; ``timer`` ends what they show."""
         self.wired.light(pin_factory, timer)
 
     def stop(self) -> None:

@@ -1,8 +1,8 @@
-"""The keys that readers were given in service, and those they are just being given. On the disk before on the wire.
+"""The keys that the agent gave to readers in service, and those it is giving now. On the disk before on the wire.
 
-The key file of agent.yaml is a reader's first key. Once it has another, that one is kept here, in the agent's data
-folder, with the digest of the key it took the place of: a key file that is replaced later (the reader was provisioned
-anew) counts again. A reader's candidate is kept until its secure channel has come up with it, or without it.
+The key file of agent.yaml holds a reader's first key. A later key is kept here, in the agent's data folder, with the
+digest of the first: if the key file is replaced (the reader was provisioned again), the file counts. A candidate is
+kept until the reader's secure channel comes up, with it or without it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from drivers.osdp.config import KEY_BYTES, check_key
@@ -25,11 +25,8 @@ log = logging.getLogger(__name__)
 class Held:
     """What a reader may hold: `key`, or `candidate` if there is one."""
 
-    key: bytes
-    candidate: bytes | None = None
-
-    def __repr__(self) -> str:
-        return f"Held(candidate={'yes' if self.candidate else 'no'})"
+    key: bytes = field(repr=False)
+    candidate: bytes | None = field(default=None, repr=False)
 
 
 class ReaderKeys:
@@ -42,7 +39,7 @@ class ReaderKeys:
         self._held: dict[str, Held] = {}
 
     def load(self, reader: str, first: bytes) -> Held:
-        """What `reader` may hold, given the key of its key file. A file of no use is logged and passed over."""
+        """What `reader` may hold, given the key of its key file. A file that cannot be used is logged and ignored."""
         self._first[reader] = first
         held = self._read(reader, first)
         self._held[reader] = held
@@ -59,7 +56,7 @@ class ReaderKeys:
     def confirm(self, reader: str, key: bytes) -> None:
         """The reader's secure channel is up with `key`; the former one is forgotten. OSError if it cannot be kept:
         the candidate still is, and is tried first at the next start."""
-        # What the reader holds is known though the disk refuses, and is what the next rotation sets out from.
+        # The reader holds it though the disk refuses: the next rotation starts from it.
         self._held[reader] = Held(key)
         self._write(reader, self._held[reader])
 
@@ -100,9 +97,9 @@ class ReaderKeys:
             "key": held.key.hex(),
             "candidate": None if held.candidate is None else held.candidate.hex(),
         }
-        write_whole(self._path(reader), json.dumps(document))
+        write_whole(self._path(reader), json.dumps(document).encode())
 
 
 def _digest(key: bytes) -> str:
-    """Tells one key from another and gives neither away: 16 random bytes cannot be guessed from it."""
+    """Differs for each key and does not reveal it: 16 random bytes cannot be guessed from it."""
     return hashlib.sha256(b"doorward reader key" + key).hexdigest()

@@ -1,4 +1,4 @@
-"""The OSDP readers' drivers: lines built from the wiring, and the keys their readers are given."""
+"""The OSDP readers' drivers: builds lines from the wiring, and gives readers their keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class OsdpLines:
-    """All OSDP lines of an agent. Make it and call it on the loop. Raises WeakKey for a key it will not use."""
+    """All OSDP lines of an agent. Make it and call it on the loop. Raises WeakKey for a key that is too weak."""
 
     def __init__(
         self, lines: tuple[ReaderLine, ...], keys: ReaderKeys, on_event: Callable[[OsdpEvent], None]
@@ -40,12 +40,11 @@ class OsdpLines:
             bus.start()
 
     def stop(self) -> None:
-        """Close the lines."""
         for bus in set(self.buses.values()):
             bus.stop()
 
     def show(self, reader: str, what: Show) -> None:
-        """Have a reader show it, if it is one of these; dropped while it is offline, but for what lasts."""
+        """Have a reader show it, if it is one of these; while it is offline, only what lasts is kept."""
         bus = self.buses.get(reader)
         if bus is not None:
             bus.show(reader, what)
@@ -53,7 +52,7 @@ class OsdpLines:
     def rotate_key(self, reader: str, door: str) -> str | None:
         """Begin to give a reader of a door a new key; KeySet or KeyKept reports how it ended.
 
-        Returns why it cannot be begun, or None. The key is on the disk before the reader hears of it.
+        Returns why it cannot be begun, or None. The key is on the disk before the reader gets it.
         """
         if self._doors.get(reader) != door:
             known = sorted(name for name, other in self._doors.items() if other == door)

@@ -1,8 +1,8 @@
 """Gives one OSDP reader its first key, so that a power cut at any moment leaves a reader that still can be used.
 
-The key goes to the disk as the candidate (`KEY_FILE.new`) before the reader hears of it, and becomes the key file
-once the reader's secure channel has come up with it and nothing else. Whatever was cut short is taken up by doing it
-again: a candidate is never thrown away. It is for a person with one reader on a line; the agent does not import it.
+The key goes to the disk as the candidate (`KEY_FILE.new`) before the reader gets it, and becomes the key file once
+the reader's secure channel has come up with it and no other key. After an interruption, run it again: a candidate is
+never thrown away. It is for a person with one reader on a line; the agent does not import it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from edge_agent.storage.key_files import move, write_whole
 
 
 class Outcome(StrEnum):
-    """How it ended well."""
+    """How the provisioning succeeded."""
 
     KEY_SET = "key_set"
     RECOVERED = "recovered"  # an earlier run had given the key, and was cut short before the key file was in place
@@ -71,7 +71,7 @@ class Done:
 
 
 def find_target(path: Path, reader: str) -> Target:
-    """A reader of an agent.yaml, whose key files need not be there yet. CannotProvision if it cannot be made out."""
+    """A reader of an agent.yaml, whose key files need not be there yet. CannotProvision if it cannot be found."""
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -109,8 +109,8 @@ def _target(at: Path, document: dict[str, Any], line: dict[str, Any], entry: dic
 class Provisioning:
     """One reader's provisioning on `device` at `baud`, the speed it has now.
 
-    `say` is told each step. `replace`: the key file there is of a reader that is gone, and may be replaced once the
-    new one holds its key. `change_address`: a reader with another address or speed is given the target's.
+    `say` is called with each step. `replace`: the key file belongs to a reader that is gone; replace it once the new
+    reader holds its key. `change_address`: a reader with another address or speed is given the target's.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class Provisioning:
     # --- steps ------------------------------------------------------------------------------------------------
 
     async def _only_reader(self) -> Present:
-        self._say(f"asking who is on {self._device} at {self._baud} baud")
+        self._say(f"looking for readers on {self._device} at {self._baud} baud")
         line = self._open()
         prober = Prober(line, baud=self._baud, **self._scan_options)
         try:
@@ -168,7 +168,7 @@ class Provisioning:
             addresses = ", ".join(str(reader.address) for reader in present)
             raise CannotProvision(
                 "several", f"{len(present)} readers answer on {self._device} (addresses {addresses}): connect "
-                f"{self._target.reader} alone, for whoever listens on the line now would learn its key"
+                f"{self._target.reader} alone, for anybody who listens on the line now would learn its key"
             )  # fmt: skip
         reader = present[0]
         self._say(
@@ -218,7 +218,7 @@ class Provisioning:
         if key is None:
             key = secrets.token_bytes(KEY_BYTES)
             try:
-                write_whole(target.candidate_file, key.hex() + "\n")
+                write_whole(target.candidate_file, f"{key.hex()}\n".encode())
             except OSError as error:
                 raise CannotProvision(
                     "disk", f"{target.candidate_file} cannot be written: {error.strerror}"

@@ -18,12 +18,11 @@ EXIT_USAGE = 2
 
 
 def add_parser(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """The action among those of ``doorward agent``."""
     parser = actions.add_parser(
         "provision-reader",
         help="give one OSDP reader, alone on its line, its key",
-        description="Give one OSDP reader its secure channel key. Connect it alone: whoever listens on the line "
-        "meanwhile learns the key. Stop the agent if it uses the line.",
+        description="Give one OSDP reader its secure channel key. Connect it alone: anybody who listens on the "
+        "line meanwhile learns the key. Stop the agent if it uses the line.",
     )
     parser.add_argument("config", type=Path, help="agent.yaml")
     parser.add_argument("reader", help="the reader's name in it")
@@ -36,7 +35,7 @@ def add_parser(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def run(arguments: argparse.Namespace) -> int:
     """Do it; 0 done, 1 it failed, 2 the configuration is wrong."""
-    # Here, so that an agent in service does not even load what can speak a reader's default key.
+    # Here, so that an agent in service does not even load the code that knows a reader's default key.
     from edge_agent.readers.provisioning import CannotProvision, Provisioning, find_target  # noqa: PLC0415
 
     try:
@@ -61,11 +60,11 @@ def run(arguments: argparse.Namespace) -> int:
         return _failed("port_or_disk", f"{device}: {error}{cure}", as_json=arguments.json)
     except KeyboardInterrupt:
         return _failed("interrupted", "interrupted: run it again, it goes on where it was", as_json=arguments.json)
-    _tell(arguments.reader, done, as_json=arguments.json)
+    _print_done(arguments.reader, done, as_json=arguments.json)
     return 0
 
 
-def _tell(reader: str, done: Done, *, as_json: bool) -> None:
+def _print_done(reader: str, done: Done, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({
             "reader": reader,

@@ -25,7 +25,7 @@ from drivers.osdp import (
     StaleReadDropped,
     Tamper,
 )
-from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal, Show
+from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, RefusalReason, Show
 from drivers.timed_outputs import Timer
 from drivers.wiegand import EdgeSource
 from edge_agent.agent_yaml.agent_file import AgentFile
@@ -42,7 +42,7 @@ _MOST_LOGGED = 100
 
 
 class Readers(Reporter[ReaderEvent | ReplyRefused]):
-    """All readers of an agent. They report what they read and what they refused. Make it and call it on the loop.
+    """All readers of an agent; reports what they read and refused. Make it and call it on the loop.
     Raises what `ReaderDrivers` raises."""
 
     def __init__(
@@ -60,10 +60,8 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
         self._journal = journal
         self._pin_factory = pin_factory
         self._on_line = {line.device: [one.reader for one in line.readers] for line in config.reader_lines}
-        self._door_of = {one.reader: one.door for line in config.reader_lines for one in line.readers}
-        self._door_of.update({one.reader: one.door for one in config.wiegand_readers})
-        self._door_of.update({one.reader: one.door for one in config.serial_readers})
-        self._logged: set[tuple[str, Refusal, int | None]] = set()
+        self._door_of = {one.reader: one.door for one in config.readers}
+        self._logged: set[tuple[str, RefusalReason, int | None]] = set()
         self.drivers = ReaderDrivers(config, on_event=self._on_event, on_failed=self._failed, edges=edges)
 
     @property
@@ -84,11 +82,9 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
             self._doors.set_alarm(each.door, Alarm.READER_OFFLINE, on=True, source={"reader": each.reader})
 
     def stop(self) -> None:
-        """Give up lines, ports and pins."""
         self.drivers.stop()
 
     def show(self, reader: str, what: Show) -> None:
-        """Have a reader show it, as far as it can. One that is not of this agent is ignored."""
         self.drivers.show(reader, what)
 
     def rotate_key(self, reader: str, door: str) -> str | None:
@@ -98,7 +94,7 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
         """
         return self.drivers.osdp.rotate_key(reader, door)
 
-    # --- what the readers say ---------------------------------------------------------------------------------
+    # --- what the readers report ---------------------------------------------------------------------------------
 
     def _on_event(self, event: OsdpEvent | ReaderEvent) -> None:
         match event:
@@ -118,10 +114,7 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
             case _:
                 self._on_condition(event)
 
-    def _on_condition(
-        self,
-        event: ReaderOnline | ReaderOffline | Tamper | PowerFault | LineSilent | LineRestored | PortDown | PortUp,
-    ) -> None:
+    def _on_condition(self, event: OsdpEvent | ReaderEvent) -> None:
         match event:
             case ReaderOnline(reader):
                 self._online(reader)
@@ -156,8 +149,8 @@ class Readers(Reporter[ReaderEvent | ReplyRefused]):
         self._note(reader, EventKind.READER_OFFLINE, {"reason": reason})
         self._alarm(reader, Alarm.READER_OFFLINE, on=True)
 
-    def _log_refusal(self, reader: str, reason: Refusal, bits: int | None) -> None:
-        """Once for each kind: an installer looks here for the length of the cards a school has."""
+    def _log_refusal(self, reader: str, reason: RefusalReason, bits: int | None) -> None:
+        """Once for each kind: an installer finds the length of a school's cards here."""
         if len(self._logged) < _MOST_LOGGED and (reader, reason, bits) not in self._logged:
             self._logged.add((reader, reason, bits))
             what = "a read" if bits is None else f"a frame of {bits} bits"

@@ -1,4 +1,4 @@
-"""The drivers of readers that only talk, Wiegand and serial, built from the wiring; and the formats of their cards.
+"""The drivers of Wiegand and serial readers, built from the wiring; and the formats of their cards.
 
 A serial reader shows nothing.
 """
@@ -10,14 +10,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from drivers.osdp import PortDown, PortUp
 from drivers.readers import ReaderEvent, Show
 from drivers.serial.ascii_reader import FRAMINGS, SerialReader
 from drivers.serial.port import open_serial
+from drivers.serial.port_keeper import PortDown, PortUp
 from drivers.timed_outputs import Timer
-from drivers.wiegand import FORMATS, CardFormat, EdgeSource, KernelEdges, Parity, WiegandReader
+from drivers.wiegand import FORMATS, CardFormat, EdgeSource, KernelEdges, WiegandReader
 from drivers.wiegand.signals import ReaderSignals
 from edge_agent.agent_yaml.agent_file import AgentFile
+from edge_agent.agent_yaml.cards import card_format
 from edge_agent.agent_yaml.wiring import SerialReaderWiring, WiegandFormatWiring, WiegandWiring
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,6 @@ class WiredReaders:
         }
 
     def start(self) -> None:
-        """Watch the pins and open the ports."""
         if self._wiegand:
             self._watch()
         for reader in self.serial.values():
@@ -73,7 +73,6 @@ class WiredReaders:
                     log.error("reader %s: its lamp and buzzer cannot be used", wiring.reader, exc_info=True)
 
     def stop(self) -> None:
-        """Give up pins and ports."""
         for wiegand in self.wiegand.values():
             wiegand.stop()
         self.wiegand.clear()
@@ -100,40 +99,28 @@ class WiredReaders:
                 return
         for wiring, formats in self._wiegand:
             try:
-                self._start_one(wiring, formats, edges)
+                reader = WiegandReader(
+                    wiring.reader,
+                    data0=wiring.data0,
+                    data1=wiring.data1,
+                    formats=formats,
+                    edges=edges,
+                    on_event=self._on_event,
+                    keypad_bits=wiring.keypad.bits,
+                )
+                reader.start()
+                self.wiegand[wiring.reader] = reader
             except Exception as error:  # noqa: BLE001 - one dead reader must not cost a school its doors
                 self._on_failed(wiring.reader, str(error))
-
-    def _start_one(self, wiring: WiegandWiring, formats: list[CardFormat], edges: EdgeSource) -> None:
-        reader = WiegandReader(
-            wiring.reader,
-            data0=wiring.data0,
-            data1=wiring.data1,
-            formats=formats,
-            edges=edges,
-            on_event=self._on_event,
-            keypad_bits=wiring.keypad.bits,
-        )
-        reader.start()
-        self.wiegand[wiring.reader] = reader
 
 
 def known_formats(own: tuple[WiegandFormatWiring, ...]) -> dict[str, CardFormat]:
     """The table's formats and the site's own, which may replace one of the table. Raises ValueError."""
-    formats = dict(FORMATS)
-    formats.update({wiring.name: card_format(wiring) for wiring in own})
-    return formats
-
-
-def card_format(wiring: WiegandFormatWiring) -> CardFormat:
-    """A site's own format. Raises ValueError, saying what is wrong, if it contradicts itself."""
-    even = tuple(Parity(bit, covers) for bit, covers in wiring.even_parity)
-    odd = tuple(Parity(bit, covers, odd=True) for bit, covers in wiring.odd_parity)
-    return CardFormat(wiring.name, wiring.bits, wiring.card, wiring.facility, even + odd)
+    return {**FORMATS, **{wiring.name: card_format(wiring) for wiring in own}}
 
 
 def accepted(wiring: WiegandWiring, formats: dict[str, CardFormat]) -> list[CardFormat]:
-    """The formats a reader accepts. Raises ValueError for a name ``formats`` has not."""
+    """The formats a reader accepts. Raises ValueError for a name that is not in ``formats``."""
     unknown = sorted(set(wiring.formats) - formats.keys())
     if unknown:
         raise ValueError(

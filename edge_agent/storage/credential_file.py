@@ -1,6 +1,6 @@
 """What is inside ``credentials.db``: pages of credentials as rows, put there whole, read whole, copied where damaged.
 
-It knows neither threads nor who looks tokens up (`edge_agent.storage.credential_store`).
+It knows neither threads nor lookups of tokens (`edge_agent.storage.credential_store`).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from edge_agent.storage.credential_page import CheckedPage, assemble, open_page
-from edge_agent.storage.database import set_aside
+from edge_agent.storage.database import set_aside, transaction
 from protocol.refusal import Refused
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def held_pages(db: sqlite3.Connection) -> dict[str, PageRows]:
 
 def insert_page(db: sqlite3.Connection, page: CheckedPage, number: int) -> PageRows:
     """Put a page on the disk, whole or not at all: :class:`Refused` (malformed) or sqlite3.Error."""
-    with _transaction(db):
+    with transaction(db):
         db.execute("DELETE FROM pages WHERE digest = ?", (page.digest,))
         added = db.execute(
             "INSERT INTO pages (digest, number, head, count) VALUES (?, ?, ?, ?)",
@@ -78,21 +78,9 @@ def insert_page(db: sqlite3.Connection, page: CheckedPage, number: int) -> PageR
 def delete_page(db: sqlite3.Connection, digest: str) -> None:
     """Take a page off the disk, whole."""
     page = (bytes.fromhex(digest),)
-    with _transaction(db):
+    with transaction(db):
         db.execute("DELETE FROM credentials WHERE page IN (SELECT id FROM pages WHERE digest = ?)", page)
         db.execute("DELETE FROM pages WHERE digest = ?", page)
-
-
-@contextlib.contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """On the disk, whole, when it ends; or nothing of it."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        db.execute("COMMIT")
-    finally:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
 
 
 # --- a damaged file -------------------------------------------------------------------------------------------------
@@ -150,8 +138,8 @@ def copy_whole_pages(path: Path, *, go_on: Callable[[], bool]) -> Copied:
 
 
 def put_in_place(path: Path) -> None:
-    """The copy takes the place of the damaged file, which is removed. Nobody may write to that any more; who reads it
-    goes on reading it until he closes it. A power cut at any moment of this is made good by :func:`finish`."""
+    """Replace the damaged file by its copy. Nothing may write to the damaged file any more; an open reader goes on
+    reading it. A power cut at any moment of this is made good by :func:`finish`."""
     set_aside(path)
     finish(path)
 
@@ -171,7 +159,6 @@ def finish(path: Path) -> None:
 
 
 def copy_of(path: Path) -> Path:
-    """Where a damaged file's copy is made."""
     return path.with_name(f"{path.name}.mended")
 
 
@@ -187,7 +174,6 @@ def _numbers(source: sqlite3.Connection) -> list[tuple[bytes, int]]:
 
 
 def _read(db: sqlite3.Connection, digest: bytes) -> bytes:
-    """The bytes of a page again."""
     row = db.execute("SELECT id, head FROM pages WHERE digest = ?", (digest,)).fetchone()
     if row is None:
         raise sqlite3.DatabaseError("its digest leads nowhere")

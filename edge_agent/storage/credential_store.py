@@ -38,6 +38,7 @@ from edge_agent.storage.credential_file import (
 from edge_agent.storage.credential_page import CheckedPage, open_page
 from edge_agent.storage.database import DatabaseTooNew, open_durable, open_read_only, set_aside
 from edge_agent.storage.disk_watch import Disk
+from ground.reporter import Reporter
 from protocol.messages import Credential
 
 log = logging.getLogger(__name__)
@@ -89,17 +90,17 @@ class _View:
     held: dict[str, PageRows]
 
 
-class CredentialStore:
+class CredentialStore(Reporter[PagesLost]):
     """``credentials.db``. Opens it when made, whatever is wrong with it: the doors must be held. A file that is
     damaged, or a newer program's, is replaced by an empty one, for central has all of it.
 
-    Reading is on the loop, and waits for no writing, which is on a thread of its own.
+    It reads and reports on the loop, and waits for no writing, which is on a thread of its own.
     """
 
     def __init__(self, path: Path, disk: Disk | None = None) -> None:
+        super().__init__()
         self._path = path
         self._disk = disk or Disk()
-        self._listeners: list[Callable[[PagesLost], None]] = []
         self._thread = ThreadPoolExecutor(1, "credentials")
         self._closing = threading.Event()
         self._mending: asyncio.Task[None] | None = None
@@ -158,14 +159,6 @@ class CredentialStore:
         if self._writer is not None:
             self._writer.close()
 
-    def listen(self, listener: Callable[[PagesLost], None]) -> None:
-        """Call a function, on the loop, whenever pages were lost from now on."""
-        self._listeners.append(listener)
-
-    def _report_lost(self) -> None:
-        for listener in self._listeners:
-            listener(PagesLost())
-
     # --- what is held -------------------------------------------------------------------------------------------
 
     def find(self, digest: str, token: str) -> Credential | None:
@@ -203,7 +196,6 @@ class CredentialStore:
         await self._on_thread(lambda: self._insert(open_page(digest, number, payload), number))
 
     async def keep_only(self, digests: Iterable[str]) -> None:
-        """Forget every other page."""
         held = self._view.held
         dropped = set(held).difference(digests)
         for digest in dropped:
@@ -247,7 +239,7 @@ class CredentialStore:
         if not self._damaged:
             self._disk.takes(self._path.name)
         self._close_view(old)
-        self._report_lost()  # what came meanwhile could not be kept
+        self._report(PagesLost())  # what came meanwhile could not be kept
 
     def _mend(self) -> None:
         if self._mending is None or self._mending.done():
@@ -271,7 +263,7 @@ class CredentialStore:
                     old.held.pop(digest, None)
         if self._view is not old:
             self._close_view(old)
-        self._report_lost()
+        self._report(PagesLost())
 
     @staticmethod
     def _close_view(view: _View) -> None:

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def open_durable(
 
 def open_read_only(path: Path) -> sqlite3.Connection:
     """What a file holds, with what stands in its write-ahead log, though nothing beside it may be written. Takes no
-    lock: nobody may write to the file meanwhile. Raises OSError or sqlite3.Error if it cannot be read."""
+    lock: nothing may write to the file meanwhile. Raises OSError or sqlite3.Error if it cannot be read."""
     log_file = path.with_name(f"{path.name}-wal")
     logged = log_file.exists() and log_file.stat().st_size > 0
     # Without locks and alone, SQLite needs no -shm file, which could not be made here. Immutable, it reads no log.
@@ -84,8 +84,21 @@ def read_into_memory(path: Path, migrations: Sequence[str], tables: Sequence[str
     return connection
 
 
+@contextlib.contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """What is done within is on the disk when it ends; or nothing of it, if anything raises."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # what was raised first says more
+                db.execute("ROLLBACK")
+
+
 def set_aside(path: Path) -> Path:
-    """Give a damaged file, which nobody has open, another name; the name."""
+    """Give a damaged file another name, and return it. The file must not be open."""
     aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
     log.error("%s is set aside as %s, a new one begins", path, aside.name)
     _rename(path, aside)

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from ground.reporter import Reporter
 from protocol.words import Alarm
 
 log = logging.getLogger(__name__)
@@ -29,18 +30,15 @@ class DiskChanged:
     files: tuple[str, ...]
 
 
-class Disk:
-    """The files of one agent that refuse, by name. Each outage of a file is logged once, and once when it ends."""
+class Disk(Reporter[DiskChanged]):
+    """The files of one agent that refuse, by name. Logs each outage of a file once, and once when it ends; reports
+    every change of :attr:`alarms`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.alarms: tuple[Alarm, ...] = ()
         """What is wrong with the agent's disk, for its snapshots."""
         self._refusing: dict[str, None] = {}  # in the order in which they began to
-        self._listeners: list[Callable[[DiskChanged], None]] = []
-
-    def listen(self, listener: Callable[[DiskChanged], None]) -> None:
-        """Call a function with every change of :attr:`alarms` from now on."""
-        self._listeners.append(listener)
 
     def refuses(self, file: str, why: str) -> None:
         """A file has not what it should, from now until :meth:`takes`. On any thread."""
@@ -64,8 +62,7 @@ class Disk:
         if bool(files) is bool(self.alarms):
             return
         self.alarms = (Alarm.STORAGE_FAILED,) if files else ()
-        for listener in self._listeners:
-            listener(DiskChanged(files))
+        self._report(DiskChanged(files))
 
     async def run(self, *tries: Callable[[], Awaitable[object] | bool]) -> None:
         """Until cancelled: have the files tried again, one after the other, every TRY_EVERY_S."""

@@ -1,4 +1,4 @@
-"""Writes key files so that a power cut leaves the old one or the new one, whole, and nobody else can read either."""
+"""Writes key files, and others that are private: a power cut leaves the old one or the new one, whole."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from protocol.owned_files import give_to_owner_of
 KEY_MODE = 0o600
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Put `text` into `path`, mode 0600, on the disk when this returns. OSError if it cannot be written.
+def write_whole(path: Path, content: bytes) -> None:
+    """Put `content` into `path`, mode 0600, on the disk when this returns. OSError if it cannot be written.
 
     Root writes it for the owner of its folder.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, KEY_MODE)
-        with open(handle, "w", encoding="ascii") as file:  # noqa: PTH123 - only os.open takes a mode
+        with os.fdopen(handle, "wb") as file:
             give_to_owner_of(path.parent, handle)
-            file.write(text)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         move(temporary, path)

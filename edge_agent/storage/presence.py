@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.policy.passback import Position
-from edge_agent.storage.database import DatabaseTooNew, open_durable, read_into_memory
+from edge_agent.storage.database import DatabaseTooNew, open_durable, read_into_memory, transaction
 from edge_agent.storage.disk_watch import Disk
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,6 @@ class Presence:
                 self._load(found)
 
     def close(self) -> None:
-        """Write what waits, and close the file."""
         if self._closed:
             return
         self._closed = True
@@ -96,7 +95,6 @@ class Presence:
         return self._positions.get(cardholder)
 
     def move(self, cardholder: str, position: Position) -> None:
-        """Somebody has passed a door."""
         self._positions[cardholder] = position
         self._later("INSERT OR REPLACE INTO positions VALUES (?, ?)", cardholder, position.area)
 
@@ -111,7 +109,6 @@ class Presence:
 
     @property
     def knows_positions(self) -> bool:
-        """Whether anybody's position is known."""
         return bool(self._positions)
 
     def forgive(self, cardholder: str | None) -> int:
@@ -132,24 +129,21 @@ class Presence:
         return self._first_persons.get(door)
 
     def first_person_came(self, door: str, utc_ns: int) -> None:
-        """One who must come first was let in."""
         self._first_persons[door] = utc_ns
         self._later("INSERT OR REPLACE INTO first_persons VALUES (?, ?)", door, utc_ns)
 
     # --- duress -------------------------------------------------------------------------------------------------
 
     def duress(self) -> frozenset[tuple[str, str]]:
-        """(door, reader) of every duress that nobody has cleared."""
+        """(door, reader) of every duress not cleared."""
         return frozenset(self._duress)
 
     def duress_began(self, door: str, reader: str) -> None:
-        """A duress PIN was used."""
         self._duress.add((door, reader))
         self._cleared.discard((door, reader))
         self._later("INSERT OR IGNORE INTO duress VALUES (?, ?)", door, reader)
 
     def duress_cleared(self, door: str, reader: str) -> None:
-        """Somebody has cleared the duress of one reader."""
         self._duress.discard((door, reader))
         self._cleared.add((door, reader))
         self._later("DELETE FROM duress WHERE door = ? AND reader = ?", door, reader)
@@ -163,11 +157,10 @@ class Presence:
             ended = connection.execute("SELECT areas FROM ended").fetchone()
             whole = take_positions and ended is not None
             positions = _positions(connection) if whole else {}
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("DELETE FROM ended")
-            if not whole:
-                connection.execute("DELETE FROM positions")
-            connection.execute("COMMIT")
+            with transaction(connection):
+                connection.execute("DELETE FROM ended")
+                if not whole:
+                    connection.execute("DELETE FROM positions")
             self._load(connection)
         except BaseException:
             connection.close()
@@ -213,11 +206,11 @@ class Presence:
         try:
             if self._connection is None:
                 self._connection = self._open(take_positions=False)
-            with _transaction(self._connection) as connection:
+            with transaction(self._connection):
                 for statement, values in self._everything() if was_behind else batch:
-                    connection.execute(statement, values)
+                    self._connection.execute(statement, values)
                 if last:
-                    connection.execute("INSERT INTO ended VALUES (?)", (self._areas,))
+                    self._connection.execute("INSERT INTO ended VALUES (?)", (self._areas,))
         except (OSError, sqlite3.Error, DatabaseTooNew) as error:
             self._refused(error)
         else:
@@ -237,15 +230,3 @@ def _positions(connection: sqlite3.Connection) -> dict[str, Position]:
         else:
             log.error("a position of %r is no row of that table: left out", who)
     return found
-
-
-@contextlib.contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_agent.storage.database import DatabaseTooNew, open_durable, read_into_memory
+from edge_agent.storage.database import DatabaseTooNew, open_durable, read_into_memory, transaction
 from edge_agent.storage.disk_watch import Disk
 
 _MIGRATIONS = (
@@ -125,7 +125,6 @@ class Store:
         return open_durable(self._path, _MIGRATIONS, salvage=_TABLES)
 
     def close(self) -> None:
-        """Close the file."""
         self._db.close()
 
     def declarations(self) -> list[StoredSet]:
@@ -146,10 +145,6 @@ class Store:
         row = self._db.execute("SELECT signed FROM config").fetchone()
         return None if row is None else bytes(row[0])
 
-    def save_config(self, version: int, signed: bytes) -> None:
-        """Replace the last good configuration bundle."""
-        self._db.execute("INSERT OR REPLACE INTO config VALUES (1, ?, ?)", (version, signed))
-
     def bundles(self) -> list[bytes]:
         """Every bundle that is kept, as it was signed: on trial, rolled back last, last good. Not verified."""
         rows = self._db.execute(
@@ -158,7 +153,6 @@ class Store:
         return [signed for (signed,) in rows if isinstance(signed, bytes)]
 
     def trial(self) -> StoredTrial | None:
-        """The configuration on trial, or None."""
         row = self._db.execute("SELECT version, signed, unclean_ends, boot FROM trial").fetchone()
         return None if row is None else StoredTrial(*row)
 
@@ -191,15 +185,10 @@ class Store:
         return None if row is None else (int(row[0]), bytes(row[1]))
 
     def _instead_of_trial(self, table: str, version: int, signed: bytes) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             self._db.execute("DELETE FROM rolled_back")
             self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES (1, ?, ?)", (version, signed))  # noqa: S608
             self._db.execute("DELETE FROM trial")
-            self._db.execute("COMMIT")
-        finally:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
 
     def use_command(self, command: str, expires_ms: int, now_ms: int) -> bool:
         """Note that a command is being carried out; False if it was used before. Forgets those long expired (UTC ms).

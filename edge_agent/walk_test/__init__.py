@@ -1,5 +1,5 @@
-"""The walk test: door by door, with a person at the door, what works and what does not; signed at the end.
+"""The walk test: tests each door with a person at it, and signs a report of what works and what does not.
 
-It runs in the agent's place, on the same drivers, without the network. Planning and judging are pure; the runner
-holds the doors meanwhile, so that egress, fire and the panic button are served as ever.
+It runs in place of the agent, on the same drivers, without the network. Planning and judging are pure; the runner
+holds the doors, so that egress, fire and the panic button work as always.
 """

@@ -43,7 +43,6 @@ EXIT_USAGE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of ``walk-test``."""
     parser.add_argument("config", type=Path, nargs="?", help="agent.yaml")
     parser.add_argument("--door", action="append", default=[], metavar="DOOR", help="this door only; may be repeated")
     parser.add_argument("--resume", action="store_true", help="go on with the walk that was stopped")
@@ -98,17 +97,17 @@ def _walk(config: AgentFile, arguments: argparse.Namespace) -> int:
         code = _guarded(config, arguments, pins)
         sys.stdout.flush()
     except BaseException:
-        # Nobody may be left to read it: the terminal may be what has gone.
+        # Logging may fail, too: perhaps the terminal is gone.
         with contextlib.suppress(Exception):
             log.exception("walk-test: a fault of ours")
     finally:
-        # As the agent does: the ordinary way out would turn every output into an input, and a maglock would let go.
+        # As the agent does: on a return gpiozero would turn every output into an input, and a maglock would let go.
         os._exit(code)
 
 
 def _guarded(config: AgentFile, arguments: argparse.Namespace, pins: Any) -> int:
     try:
-        return asyncio.run(_until_told(config, arguments, pins))
+        return asyncio.run(_until_stopped(config, arguments, pins))
     except CannotWalk as error:
         print(f"doorward agent walk-test: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -121,7 +120,7 @@ def _guarded(config: AgentFile, arguments: argparse.Namespace, pins: Any) -> int
     return EXIT_FAILED
 
 
-async def _until_told(config: AgentFile, arguments: argparse.Namespace, pins: Any) -> int:
+async def _until_stopped(config: AgentFile, arguments: argparse.Namespace, pins: Any) -> int:
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
@@ -142,7 +141,7 @@ async def _until_told(config: AgentFile, arguments: argparse.Namespace, pins: An
 
 
 def finish(config: AgentFile, outcome: Outcome, folder: Path, *, print_json: bool, simulated: bool = False) -> int:
-    """Write the report, say where it is and what comes next; the exit code."""
+    """Write the report, print where it is and what comes next; the exit code."""
     files = write(folder, outcome.report, config.signing_key)
     if print_json:
         print(reports.encode(outcome.report).decode())
@@ -171,7 +170,7 @@ def _pi_pins() -> Any:
 def _verify(arguments: argparse.Namespace) -> int:
     content = arguments.verify.read_bytes()
     key = _key(arguments)
-    said: dict[str, object] = {"file": str(arguments.verify)}
+    answer: dict[str, object] = {"file": str(arguments.verify)}
     try:
         if arguments.verify.suffix == ".html":
             report = verify_page(content.decode(errors="replace"), key)
@@ -182,11 +181,11 @@ def _verify(arguments: argparse.Namespace) -> int:
         why = "a plain copy without a signature; check the .jws or the .html beside it" if plain else str(refused)
         print(f"{arguments.verify}: NOT genuine: {why}", file=sys.stderr)
         if arguments.json:
-            print(json.dumps(said | {"genuine": False, "why": why}))
+            print(json.dumps(answer | {"genuine": False, "why": why}))
         return EXIT_FAILED
     if arguments.json:
         of = f"{report.site}/{report.agent}"
-        print(json.dumps(said | {"genuine": True, "agent": of, "by": report.by, "verdict": report.verdict}))
+        print(json.dumps(answer | {"genuine": True, "agent": of, "by": report.by, "verdict": report.verdict}))
     else:
         print(f"{arguments.verify}: genuine; {report.site}/{report.agent}, walked by {report.by}: {report.verdict}")
     return EXIT_PASSED

@@ -1,7 +1,7 @@
-"""What an agent may not neglect while its doors are being tested: what is declared, and its panic button.
+"""Follows the declarations and the panic button while the doors are tested, for the agent, which does not run.
 
-The agent's own parts read the same files, so that what they promise is kept: a panic button pressed during a walk
-test is declared on the disk at once, and carried out and published when the agent is started again.
+It uses the agent's own parts and files: a panic button pressed during a walk test is declared on the disk at once,
+and the agent carries it out and publishes it when it is started again.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from edge_agent.declarations.held import Declarations, keyring
 from edge_agent.events.journal import Journal
 from edge_agent.events.outbox import Outbox
 from edge_agent.events.refusals import Refusals
-from edge_agent.host.clock import Clock
+from edge_agent.host.clock import AgentClock
 from edge_agent.policy.effective_mode import effective_mode
 from edge_agent.storage.state_db import Store
 from protocol import topics
-from protocol.messages import AgentConfig, DoorSettings
+from protocol.messages import DoorSettings
 from protocol.signing import Keyring
 from protocol.topics import TopicKind
 from protocol.words import DoorMode, EventKind, KeyRole
 
 
 class Duties:
-    """The agent's files. Make it on the running loop; raises OSError or DatabaseTooNew: the agent makes do with a
-    disk that refuses, but what this program does not put on the disk, the agent never hears of.
+    """The agent's files. Make it on the running loop. Raises OSError or DatabaseTooNew: unlike the agent it needs a
+    disk that can be written, for the agent learns of this program's declarations from the disk alone.
 
-    It takes no configuration up: a start counts against one on trial, and this is not the agent's.
+    It does not use a configuration: each start would count against one on trial.
     """
 
-    def __init__(self, config: AgentFile, clock: Clock) -> None:
+    def __init__(self, config: AgentFile, clock: AgentClock) -> None:
         self._site = config.site
         self._store = Store(config.data / "state.db")
         outbox = Outbox(config.data / "outbox.db")
@@ -43,7 +43,9 @@ class Duties:
                 f"{config.data} cannot be written: a panic button pressed meanwhile would be forgotten; see df"
             )
         self._journal = Journal(outbox, clock)
-        bundles = self._bundles(config)
+        # Those that the agent may use at its next start, the newest first.
+        topic = topics.of_agent(TopicKind.CONFIG, config.site, config.agent)
+        bundles = opened(self._store, Keyring(config.trust), topic)
         self._settings = [{one.door: one for one in bundle.doors} for bundle in bundles]
         self._declarations = Declarations(
             site=config.site,
@@ -59,13 +61,13 @@ class Duties:
         self._declarations.load(keyring(config.trust, trusted, own))
 
     def settings(self, door: str) -> DoorSettings:
-        """What central has said of a door last; what holds by default before it has."""
+        """The latest settings of a door from central; the defaults before the first."""
         known = (settings[door] for settings in self._settings if door in settings)
         return next(known, DoorSettings(door=door, name=door, perimeter=True))
 
     def secured_by(self, door: str) -> tuple[str, ...]:
-        """The ids of the declarations that secure a door: it may not be unlocked, not even to test it. Where a
-        configuration is on trial, those that do so by either."""
+        """The ids of the declarations that secure a door, which must then stay locked. While a configuration is on
+        trial, by either of the two."""
         found: set[str] = set()
         for settings in [known.get(door) for known in self._settings] or [None]:
             mode, declared = effective_mode(
@@ -79,13 +81,7 @@ class Duties:
                 found.update(declared)
         return tuple(sorted(found))
 
-    def _bundles(self, config: AgentFile) -> list[AgentConfig]:
-        """The bundles that bear on what the agent will do at its next start, the newest first."""
-        topic = topics.of_agent(TopicKind.CONFIG, config.site, config.agent)
-        return opened(self._store, Keyring(config.trust), topic)
-
     def panic(self) -> None:
-        """The panic button was pressed."""
         self._declarations.declare_panic()
 
     def note(self, kind: EventKind, data: Mapping[str, Any]) -> None:
@@ -93,6 +89,6 @@ class Duties:
         self._journal.add(kind, data)
 
     async def close(self) -> None:
-        """Have everything on the disk, and let go of the files."""
+        """Write everything to the disk, and close the files."""
         await self._journal.close()
         self._store.close()

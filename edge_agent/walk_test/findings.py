@@ -1,4 +1,4 @@
-"""What a finding means to the person at the door, what to look at, and which findings only follow from another.
+"""Explains findings to the person at the door: what is wrong, where to look, which one follows from another.
 
 Pure text and tables. `edge_agent.walk_test.judge` decides what is found.
 """
@@ -256,21 +256,21 @@ _NAMES: dict[str, str] = {
 
 
 def text(finding: Finding) -> Text:
-    """What to tell a person of a finding."""
+    """A finding in words."""
     found = TEXTS[finding.kind]
     words = {"about": _NAMES.get(finding.about, finding.about), **finding.detail}
     return Text(found.what.format_map(words), found.look_at)
 
 
 def is_hint(finding: Finding) -> bool:
-    """Whether a finding counts only if another step bears it out: two inputs that moved together once."""
+    """Whether a finding counts only if another step repeats it: two inputs that moved together once."""
     return finding.kind is K.TIED and int(finding.detail["times"]) < 2
 
 
 def root_causes(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """A door's findings, each once, less those that only follow from another of them."""
     once: dict[tuple[K, str], Finding] = {}
-    for finding in _borne_out(tuple(findings)):
+    for finding in _confirmed(tuple(findings)):
         once.setdefault((finding.kind, finding.about), finding)
     _name_the_inversion(once)
     kinds = {kind for kind, _ in once}
@@ -285,7 +285,7 @@ def root_causes(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(finding for finding in once.values() if finding.kind not in explained)
 
 
-def _borne_out(findings: tuple[Finding, ...]) -> Iterable[Finding]:
+def _confirmed(findings: tuple[Finding, ...]) -> Iterable[Finding]:
     hints = Counter(_tie(finding) for finding in findings if is_hint(finding))
     return (finding for finding in findings if not is_hint(finding) or hints[_tie(finding)] > 1)
 

@@ -1,7 +1,7 @@
-"""What the sensors' readings during a step mean: was it done, how did it come out, and what is wrong. Pure.
+"""Judges the sensors' readings during a step: whether it is done, and what is wrong. Pure.
 
-Somebody may leave by another door meanwhile, so a move elsewhere counts against a door only where its own input
-stayed still, or moved at the same instant.
+Somebody may leave by another door meanwhile, so a move elsewhere counts against a door only if its own input did not
+move, or moved at the same instant.
 """
 
 from __future__ import annotations
@@ -9,28 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edge_agent.walk_test.moves import Judgement, crossed, no_reading, tied, unexpected
-from edge_agent.walk_test.words import (
-    DoorFacts,
-    FindingKind,
-    NewsKind,
-    ReaderState,
-    Record,
-    Sensor,
-    Step,
-    StepKind,
-)
+from edge_agent.walk_test.words import DoorFacts, FindingKind, NewsKind, ReaderState, Record, Sensor, Step, StepKind
 
 KEYS = "123"
-"""What is to be pressed on a keypad: enough to tell crossed rows, too little for anybody's PIN."""
+"""The keys to press: enough to find crossed rows, too few for a PIN."""
 
 HEALTHY_SHARE = 0.75
-"""A bolt that needs more of its time than this is on its way to being called jammed."""
+"""A bolt that needs a larger share of its time is slow: the agent will soon call it jammed."""
 
 ELSEWHERE_MS = 2_000
-"""A badge that another reader read so long ago was held to that one."""
+"""If another reader read the badge this long ago, the person held it to that reader."""
 
 LETS_GO_MS = 1_000
-"""A magnet lets go this soon after the exit button."""
+"""A magnet must let go this soon after the exit button."""
 
 _READER_FAULTS = {
     ReaderState.SILENT: FindingKind.READER_SILENT,
@@ -47,7 +38,7 @@ def healthy_ms(facts: DoorFacts) -> int:
 
 
 def moves_ms(facts: DoorFacts) -> int:
-    """How long a bolt of this door is waited for: a slow one is to be measured."""
+    """How long to wait for a bolt of this door: long enough to measure a slow one."""
     return 2 * facts.bolt_ms + 1_000
 
 
@@ -55,7 +46,7 @@ def moves_ms(facts: DoorFacts) -> int:
 
 
 def complete(step: Step, record: Record, facts: DoorFacts) -> bool:
-    """Whether what the step waits for has come about, so that it need not be waited for any longer."""
+    """Whether the step need not wait any longer."""
     done = _DONE.get(step.kind)
     return record.said_done if done is None else done(step, record, facts)
 
@@ -81,7 +72,7 @@ def _closed(step: Step, record: Record, facts: DoorFacts) -> bool:
 
 
 def answers(record: Record, reader: str) -> bool:
-    """Whether a reader can be expected to read."""
+    """Whether a reader is able to read."""
     return record.readers.get(reader, ReaderState.UNKNOWABLE) not in _READER_FAULTS
 
 
@@ -162,7 +153,6 @@ def _inputs(_step: Step, record: Record, _facts: DoorFacts, out: Judgement) -> N
 
 
 def _rest(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
-    """Locked, shut, nobody near."""
     _proven_locked(step, record, facts, out, shut=True)
     if record.value((step.door, Sensor.REX)) is True:
         out.found(FindingKind.REX_STUCK)
@@ -181,7 +171,7 @@ def _proven_locked(step: Step, record: Record, facts: DoorFacts, out: Judgement,
 
 
 def _bolt(step: Step, record: Record, facts: DoorFacts, out: Judgement) -> None:
-    """The lock was commanded and nobody touched the door."""
+    """Judge the bolt after a command to the lock, with nobody at the door."""
     thrown = step.kind is StepKind.LOCK
     bolt = (step.door, Sensor.BOLT)
     if not facts.bolt_fitted:

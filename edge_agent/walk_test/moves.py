@@ -1,4 +1,4 @@
-"""What moved in a step though it should not: crossed cables, inputs that touch, lines without a reading. Pure."""
+"""Finds inputs that moved in a step though they should not: crossed cables, tied inputs, broken lines. Pure."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _MAY_MOVE: dict[StepKind, frozenset[Sensor]] = {
     StepKind.TAMPER: frozenset({Sensor.TAMPER, Sensor.REX}),
     StepKind.END: frozenset({Sensor.CONTACT, Sensor.BOLT, Sensor.REX}),
 }
-"""What of the door itself may move in a step. A motion sensor sees whoever stands inside."""
+"""Inputs of the door itself that may move in a step. A motion sensor (REX) sees people inside."""
 
 _LINE_FAULTS = {"cut": FindingKind.LINE_CUT, "short": FindingKind.LINE_SHORT}
 
 
 @dataclass(slots=True)
 class Judgement:
-    """What came of a step."""
+    """The outcome of a step."""
 
     findings: list[Finding] = field(default_factory=list)
     measured: dict[str, int] = field(default_factory=dict)
@@ -38,7 +38,6 @@ class Judgement:
     """Why the step shows nothing, if it does not."""
 
     def found(self, kind: FindingKind, about: str = "", **detail: str | int) -> None:
-        """Add a finding."""
         self.findings.append(Finding(kind, about, detail))
 
 
@@ -58,7 +57,7 @@ def crossed(wanted: InputName, step: Step, record: Record, out: Judgement) -> bo
 
 
 def tied(step: Step, wanted: InputName, record: Record, out: Judgement) -> None:
-    """Other inputs that moved whenever the wanted one did. Once may be somebody at another door: see `is_hint`."""
+    """Report inputs that moved whenever the wanted one did. Once may be somebody at another door: see `is_hint`."""
     may = _MAY_MOVE[step.kind]
     moves = record.of(wanted)
     others = {change.input for change in record.changes} - {wanted}
@@ -74,7 +73,7 @@ def tied(step: Step, wanted: InputName, record: Record, out: Judgement) -> None:
 
 
 def unexpected(step: Step, record: Record, out: Judgement) -> None:
-    """Inputs of the door itself that moved, or lost their reading, though nobody touched them."""
+    """Report inputs of the door itself that moved, or lost their reading, without cause."""
     named = {finding.detail.get("other_sensor") for finding in out.findings}
     if any(finding.kind is FindingKind.SWAPPED for finding in out.findings):
         named.add(Sensor.CONTACT)

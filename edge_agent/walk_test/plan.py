@@ -1,4 +1,4 @@
-"""Which steps a door's test has: what is fitted is tested, and nothing is asked for that is not there. Pure."""
+"""Plans the steps of a door's test: one for everything that is fitted, and no others. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_agent.walk_test.judge import moves_ms
 from edge_agent.walk_test.words import DoorFacts, Step, StepKind
 
 PERSON_MS = 60_000
-"""How long a person is waited for. They may be on a ladder at the other end of the corridor."""
+"""How long to wait for a person, who may be on a ladder at the other end of the corridor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +25,15 @@ class DoorReader:
 
 
 def door_readers(config: AgentFile) -> tuple[DoorReader, ...]:
-    """All readers of an agent."""
-    osdp = (DoorReader(one.reader, one.door) for line in config.reader_lines for one in line.readers)
-    wiegand = (
-        DoorReader(one.reader, one.door, keypad=one.keypad is not KeypadKind.NONE) for one in config.wiegand_readers
-    )
-    serial = (DoorReader(one.reader, one.door) for one in config.serial_readers)
-    return (*osdp, *wiegand, *serial)
+    keypads = {one.reader for one in config.wiegand_readers if one.keypad is not KeypadKind.NONE}
+    return tuple(DoorReader(one.reader, one.door, keypad=one.reader in keypads) for one in config.readers)
 
 
 def plan(wiring: DoorWiring, readers: Sequence[DoorReader], facts: DoorFacts) -> tuple[Step, ...]:
     """The steps of one door, in order.
 
-    The door is locked before and after each step but ``open``, so that it is never left unlocked by a person who
-    walks away.
+    The door is locked before and after each step but ``open``, so that it never stays unlocked when the person walks
+    away.
     """
     door, bolt_ms = wiring.door, moves_ms(facts)
     steps = [
@@ -64,7 +59,7 @@ def plan(wiring: DoorWiring, readers: Sequence[DoorReader], facts: DoorFacts) ->
 
 
 def facts_of(wiring: DoorWiring, *, bolt_ms: int) -> DoorFacts:
-    """What is known of a door before its test. ``bolt_ms``: the longest a bolt may take, of the door's settings."""
+    """The facts of a door before its test. ``bolt_ms``: the longest a bolt may take, from the door's settings."""
     return DoorFacts(
         maglock=wiring.lock.kind is LockKind.MAGLOCK, bolt_fitted=wiring.bolt is not None, bolt_ms=bolt_ms
     )

@@ -1,4 +1,4 @@
-"""What a walk test has found so far, kept on the disk after each step, so that it can be gone on with.
+"""Keeps on the disk, after each step, what a walk test has found, so that it can be resumed.
 
 One file, its owner's alone, replaced whole: a power cut leaves the one before.
 """
@@ -6,13 +6,13 @@ One file, its owner's alone, replaced whole: a power cut leaves the one before.
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from edge_agent.agent_yaml.config_file import AgentFile
+from edge_agent.storage.key_files import write_whole
 from edge_agent.walk_test.words import Step, StepResult, Verdict
 
 FILE = "walk-test.json"
@@ -31,20 +31,16 @@ class Progress:
     format: int = FORMAT
 
     def add(self, step: Step, result: StepResult) -> None:
-        """Note how a step came out."""
         self.doors.setdefault(step.door, {})[step.key] = result
 
-    def to_go_on(self) -> None:
-        """Forget what must be tested anew: what was skipped, and the whole of a door where something failed, whose
+    def forget_unfinished(self) -> None:
+        """Forget what must be tested again: what was skipped, and the whole of a door where something failed, whose
         mending may have disturbed what had passed."""
-        for door in list(self.doors):
-            verdicts = {result.verdict for result in self.doors[door].values()}
-            if Verdict.FAILED in verdicts:
-                del self.doors[door]
-                continue
-            self.doors[door] = {
-                key: result for key, result in self.doors[door].items() if result.verdict is Verdict.PASSED
-            }
+        self.doors = {
+            door: {key: result for key, result in results.items() if result.verdict is Verdict.PASSED}
+            for door, results in self.doors.items()
+            if all(result.verdict is not Verdict.FAILED for result in results.values())
+        }
 
     def result(self, step: Step) -> StepResult | None:
         """How a step came out, if it was done."""
@@ -52,7 +48,7 @@ class Progress:
 
 
 def wiring_digest(config: AgentFile) -> str:
-    """Names what a walk test has tested: doors, readers and inputs as they are wired. Keys do not show in it."""
+    """A digest of what a walk test tests: doors, readers and inputs as they are wired. Keys are not part of it."""
     keyless = [(line.device, line.baud, [_keyless(one) for one in line.readers]) for line in config.reader_lines]
     tested = (
         config.site,
@@ -81,24 +77,13 @@ def load(folder: Path) -> Progress | None:
     except FileNotFoundError:
         return None
     except msgspec.MsgspecError as error:
-        raise ValueError(f"{path}: cannot be read ({error}); start anew without --resume") from None
+        raise ValueError(f"{path}: cannot be read ({error}); start again without --resume") from None
     if kept.format != FORMAT:
-        raise ValueError(f"{path}: format {kept.format}, this program knows {FORMAT}; start anew without --resume")
+        raise ValueError(f"{path}: format {kept.format}, this program knows {FORMAT}; start again without --resume")
     return kept
 
 
 def save(folder: Path, progress: Progress) -> None:
-    """Replace what is kept. On the disk when it returns; raises OSError."""
+    """Replace the progress kept. On the disk when it returns; raises OSError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path, fresh = folder / FILE, folder / f"{FILE}.new"
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(progress))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    write_whole(folder / FILE, msgspec.json.encode(progress))

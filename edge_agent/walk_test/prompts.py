@@ -1,4 +1,4 @@
-"""What the person at the door is told, and what they may answer. Words only; a terminal or a script shows them."""
+"""The instructions for the person at the door, and their answers. Words only; a terminal or a script shows them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edge_agent.walk_test.words import Step, StepKind, StepResult
 
 
 class Answer(StrEnum):
-    """What a person may say at any time."""
+    """What a person may answer at any time."""
 
     DONE = "done"  # Enter
     SKIP = "skip"
@@ -19,25 +19,25 @@ class Answer(StrEnum):
 
 
 class Prompts(Protocol):
-    """Whoever stands between the walk test and the person. No method may wait."""
+    """Shows the walk test to the person: a terminal, a script. No method may wait."""
 
     def door(self, door: str, number: int, of: int) -> None:
-        """The test comes to a door: ``number`` from 1."""
+        """Show that the test of a door begins; ``number`` from 1."""
 
     def instruct(self, step: Step, text: str) -> None:
-        """Something is to be done, or happens by itself."""
+        """Show what the person must do, or what happens by itself."""
 
     def time_left(self, step: Step, seconds: int) -> None:
-        """How long the step is still waited for; told once a second."""
+        """Show the seconds left of the step; called once a second."""
 
     def result(self, step: Step, result: StepResult) -> None:
-        """How the step came out. After a failure an answer is waited for: go on (done), repeat or quit."""
+        """Show how the step came out. After a failure the walk waits for done (to go on), repeat or quit."""
 
     def say(self, text: str) -> None:
-        """Something else the person must know."""
+        """Show something else that the person must know."""
 
     def answer(self) -> Answer | None:
-        """What the person has said since last asked, if anything."""
+        """The person's next answer since the last call, if any."""
 
 
 TITLES: dict[StepKind, str] = {
@@ -78,5 +78,5 @@ SHUT_FIRST = "First shut the door. Press Enter if it is shut."
 
 
 def instruction(step: Step) -> str:
-    """What to tell the person of a step."""
+    """The instruction of a step."""
     return _INSTRUCTIONS[step.kind].format(reader=step.reader)

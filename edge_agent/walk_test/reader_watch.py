@@ -1,6 +1,6 @@
-"""All readers of an agent during a walk test: how each one is, and what it reads. Opens no door.
+"""Watches all readers of an agent during a walk test: the state of each, and what it reads. Opens no door.
 
-What is on a card or in a PIN goes no further than how many bits it had, but for the keys of a keypad's own test.
+Of a card it reports the number of bits alone; keys only for the keypad's own test.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from drivers.osdp import OfflineReason, OsdpEvent, PortDown, PortUp, ReaderOffli
 from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Show
 from drivers.wiegand import EdgeSource
 from edge_agent.agent_yaml.config_file import AgentFile
+from edge_agent.agent_yaml.wiring import ReaderWiring
 from edge_agent.readers.drivers import ReaderDrivers
 from edge_agent.walk_test.words import NewsKind, ReaderState
 
@@ -27,7 +28,7 @@ _OFFLINE = {
 class ReaderWatch:
     """The readers of all doors. ``on_news(reader, kind, detail)`` is called on the loop.
 
-    ``edges`` None: the kernel's, asked for only if a Wiegand reader is wired. Raises ValueError for a card format
+    ``edges`` None: the kernel's, opened only if a Wiegand reader is wired. Raises ValueError for a card format
     that is unknown or contradicts itself.
     """
 
@@ -40,22 +41,21 @@ class ReaderWatch:
     ) -> None:
         self._on_news = on_news
         self._drivers = ReaderDrivers(config, on_event=self._on_event, on_failed=self._failed, edges=edges)
-        self._states = {one.reader: ReaderState.STARTING for line in config.reader_lines for one in line.readers}
-        self._states.update({one.reader: ReaderState.UNKNOWABLE for one in config.wiegand_readers})
-        self._states.update({one.reader: ReaderState.UNKNOWABLE for one in config.serial_readers})
+        self._states = {
+            one.reader: ReaderState.STARTING if isinstance(one, ReaderWiring) else ReaderState.UNKNOWABLE
+            for one in config.readers
+        }
 
     def states(self) -> Mapping[str, ReaderState]:
-        """How each reader is."""
         buses = self._drivers.osdp.buses
         wrong = {reader: ReaderState.WRONG_KEY for reader, bus in buses.items() if bus.refuses_key(reader)}
         return {**self._states, **wrong}
 
     def start(self) -> None:
-        """Open lines, ports and pins; one that cannot be had is told as such. Call it on the running loop."""
+        """Open lines, ports and pins; the state of a reader shows if it failed. Call it on the running loop."""
         self._drivers.start()
 
     def stop(self) -> None:
-        """Close them."""
         self._drivers.stop()
 
     def _failed(self, reader: str, error: str) -> None:

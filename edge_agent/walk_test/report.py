@@ -1,7 +1,7 @@
-"""The report of a walk test: what passed, what did not, what to look at; signed with the agent's key.
+"""The report of a walk test: what passed, what failed, where to look; signed with the agent's key.
 
-The JWS is the document. The JSON beside it is its payload to be read by programs, and the HTML is made of it and of
-nothing else, so that both can be checked against it.
+The JWS is the document. The JSON beside it is its payload for programs, and the HTML is made from it alone, so that
+both can be checked against it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class ReportedFinding:
-    """Something that is wrong, in words."""
+    """A finding in words."""
 
     kind: str
     about: str
@@ -93,7 +93,7 @@ def make_report(
     clock_trusted: bool,
     software: str,
 ) -> Report:
-    """The report of some doors' plans from what was found. Times are UTC."""
+    """The report of some doors' plans and the progress of the walk. Times are UTC."""
     doors = tuple(_door(door, steps, progress, names, facts) for door, steps in plans)
     walked = {door.door for door in doors}
     return Report(
@@ -152,28 +152,23 @@ def _finding(finding: Finding) -> ReportedFinding:
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:
-    found = set(verdicts)
-    for verdict in (Verdict.FAILED, Verdict.NOT_REACHED, Verdict.SKIPPED):
-        if verdict in found:
-            return verdict
-    return Verdict.PASSED
+    order = (Verdict.FAILED, Verdict.NOT_REACHED, Verdict.SKIPPED, Verdict.PASSED)
+    return min(verdicts, key=order.index, default=Verdict.PASSED)
 
 
 # --- signed -----------------------------------------------------------------------------------------------------
 
 
 def encode(report: Report) -> bytes:
-    """The report as JSON."""
     return msgspec.json.format(msgspec.json.encode(report), indent=2)
 
 
 def sign(report: Report, key: SigningKey) -> bytes:
-    """The report as a compact JWS."""
     return key.sign_bytes(TYPE, encode(report))
 
 
 def verify(signed: bytes, key: TrustedKey) -> Report:
-    """The report of a JWS, if this key has signed it just so. Raises :class:`Refused`."""
+    """The report in a JWS that this key has signed. Raises :class:`Refused`."""
     payload = Keyring([key]).open_bytes(TYPE, signed.strip())
     try:
         report = msgspec.json.decode(payload, type=Report)

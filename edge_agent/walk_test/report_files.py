@@ -23,7 +23,7 @@ class Files:
 
 
 def write(folder: Path, report: Report, key: SigningKey) -> Files:
-    """Sign a report and write it: its owner's alone, for it says which doors are weak. Never over another.
+    """Sign a report and write it, mode 0600, for it says which doors are weak. Never replaces another.
 
     Raises OSError.
     """

@@ -1,6 +1,6 @@
 """The report as one HTML file: no script, nothing from elsewhere, made to be printed in black and white and signed.
 
-It carries the JWS it was made of, so that it can be checked: made anew from that, it must be the same to the byte.
+It carries the JWS it was made from, so that it can be checked: made again from that, it must be equal to the byte.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def render(signed: bytes, key: TrustedKey) -> str:
 
 
 def verify_page(page: str, key: TrustedKey) -> Report:
-    """The report of a page, if it shows what the key has signed and nothing else. Raises :class:`Refused`."""
+    """The report of a page that shows what the key has signed and nothing else. Raises :class:`Refused`."""
     found = re.search(r'<pre class="jws">([A-Za-z0-9_.-]+)</pre>', page)
     if found is None:
         raise Refused(Reason.NOT_SIGNED, "the page carries no signed report")
@@ -136,7 +136,7 @@ def _door(door: ReportedDoor) -> str:
 
 
 def _passed(doors: list[ReportedDoor]) -> str:
-    """Doors of which there is nothing to say but that all is well, a line each."""
+    """Doors that passed whole, a line each."""
     if not doors:
         return ""
     rows = "".join(

@@ -1,7 +1,7 @@
-"""The drivers of all doors while one is tested: records everything they say, and locks nobody in.
+"""Holds all doors while one is tested: records every input, and always lets people out.
 
 The runner commands the locks, and every command is an input of the door machine, as exit buttons and fire are: the
-machine decides, here as in the agent, that a test takes back no release for egress or fire. Judges nothing.
+machine decides, as in the agent, that a test takes back no release for egress or fire. Judges nothing.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from protocol.messages import DoorSettings
 from protocol.words import DoorMode
 
 REREAD_EVERY_MS = 500
-"""Every level is read again this often, as the agent does: it heals a lost edge."""
+"""Every level is read again this often, as in the agent, in case an edge was lost."""
 
 HEALTHY_LINES = frozenset({"normal", "active"})
 
 
 @dataclass(slots=True)
 class _Door:
-    """One door on the rig. Secured, but for the time of a release that the test commands."""
+    """One door on the rig. Secured, except while the test releases it."""
 
     hardware: DoorHardware
     profile: DoorProfile
@@ -52,8 +52,9 @@ class _Door:
 class Rig:
     """All doors of one agent, locked from the first instant. Call it on the loop, and ``tick`` it often.
 
-    ``settings`` of each door say how long an exit lasts and whether fire releases it. ``reader_states`` tells how
-    the readers are; ``on_panic`` is called when the panic button goes down. Raises what the pin factory raises.
+    ``settings`` of each door say how long an exit lasts and whether fire releases it. ``reader_states()``
+    gives the readers' states; ``on_panic`` is called when the panic button goes down. Raises what the pin factory
+    raises.
     """
 
     def __init__(
@@ -87,9 +88,9 @@ class Rig:
             )
             self._step(wiring.door, ModeSet(DoorMode.SECURED))
         self._drivers = {
-            (door, sensor): driver
+            (door, Sensor(name)): driver
             for door, hardware in self._hardware.doors.items()
-            for sensor, driver in _fitted(hardware)
+            for name, driver in hardware.sensors().items()
         }
         self._follow_fire()
         self._values = self._read()
@@ -97,7 +98,6 @@ class Rig:
     # --- for the runner -----------------------------------------------------------------------------------------
 
     def now_ms(self) -> int:
-        """Milliseconds of the timer."""
         return int(self._timer.now() * 1000)
 
     @property
@@ -106,11 +106,10 @@ class Rig:
         return self._fire
 
     def value(self, input_: InputName) -> bool | None:
-        """How an input reads now."""
         return self._values.get(input_)
 
     def released_by_fire(self, door: str) -> bool:
-        """Whether fire holds a door open: it cannot be tested then. Never of a step that has no door."""
+        """Whether fire holds a door open, which cannot be tested then. False for the agent itself ("")."""
         held = self._doors.get(door)
         return held is not None and fire_released(held.profile, held.state)
 
@@ -124,7 +123,7 @@ class Rig:
         return self._record
 
     def release(self, door: str, for_ms: int) -> None:
-        """Unlock a door for some time; its driver locks it again, whatever becomes of this program's loop."""
+        """Unlock a door for some time; its driver locks it again, even if this program's loop stops."""
         held = self._doors[door]
         self._step(door, ModeSet(DoorMode.CONTROLLED))
         self._step(door, Granted(), replace(held.profile, unlock_ms=for_ms))
@@ -135,13 +134,12 @@ class Rig:
             self._step(door, LockTested())
 
     def lock_all(self) -> None:
-        """Lock every door, with the same two exceptions."""
         for door in self._doors:
             self.lock(door)
 
     @property
     def letting_out(self) -> bool:
-        """Whether somebody is on the way out by a door whose lock its own timer will end."""
+        """Whether somebody is on the way out by any door."""
         return any(self.letting_out_by(door) for door in self._doors)
 
     def letting_out_by(self, door: str) -> bool:
@@ -150,18 +148,17 @@ class Rig:
         return held is not None and held.profile.rex_releases and held.state.rex_until_ms > self.now_ms()
 
     def released(self, door: str) -> bool:
-        """Whether its lock is commanded to release."""
         return self._doors[door].hardware.lock.released
 
     def tick(self) -> None:
-        """Read every input, and end what its time has ended."""
+        """Read every input, and let the doors follow the time."""
         now = self.now_ms()
         if now >= self._reread_due:
             self._reread_due = now + REREAD_EVERY_MS
             for held in self._doors.values():
                 held.hardware.sample()
         self._follow_fire()
-        self._look()
+        self._record_changes()
         for door in self._doors:
             asks = self._values.get((door, Sensor.REX)) is True
             self._step(door, RexPressed() if asks else Tick())
@@ -169,8 +166,7 @@ class Rig:
             self._record.readers = self._reader_states()
             self._record.now_ms = now
 
-    def reader_told(self, reader: str, kind: NewsKind, detail: str) -> None:
-        """A reader told something."""
+    def note_news(self, reader: str, kind: NewsKind, detail: str) -> None:
         if self._record is not None:
             self._record.news.append(ReaderNews(self.now_ms(), reader, kind, detail))
 
@@ -181,36 +177,33 @@ class Rig:
     # --- for the hardware ---------------------------------------------------------------------------------------
 
     def door_changed(self, door: str) -> None:
-        """A sensor of a door changed."""
-        del door  # all are looked at: what moves together is to be seen together
-        self._look()
+        del door  # read all inputs at once, so that the record shows which moved together
+        self._record_changes()
 
     def rex_pressed(self, door: str) -> None:
-        """Somebody asks to leave: a magnet lets go, whatever is being tested."""
-        self._look()
+        """Let go of the magnet, whatever is tested: somebody asks to leave."""
+        self._record_changes()
         self._step(door, RexPressed())
 
     def release_over(self, door: str) -> None:
-        """A lock's own timer has locked it: too early, if it is released for something else by now."""
+        """A lock's own timer has locked it: the machine releases it again if a release still runs."""
         self._step(door, ReleaseOver())
 
     def fire_changed(self) -> None:
-        """The fire input changed."""
         self._follow_fire()
 
     def _panic_pressed(self) -> None:
-        self._look()
+        self._record_changes()
         self._on_panic()
 
     def power_changed(self, mains: bool | None, battery: bool | None) -> None:
-        """The power supply told something of itself."""
         del mains, battery  # read with all the others
-        self._look()
+        self._record_changes()
 
-    # --- inside -------------------------------------------------------------------------------------------------
+    # --- steps and readings ---------------------------------------------------------------------------------------
 
     def _step(self, door: str, given: Input, profile: DoorProfile | None = None) -> bool:
-        """Whether the lock was commanded."""
+        """Step a door's machine; whether the lock was commanded."""
         held = self._doors.get(door)
         if held is None:
             return False
@@ -242,7 +235,7 @@ class Rig:
                 values["", Sensor.BATTERY] = battery
         return values
 
-    def _look(self) -> None:
+    def _record_changes(self) -> None:
         before, self._values = self._values, self._read()
         if self._record is None:
             return
@@ -260,13 +253,3 @@ class Rig:
             line = str(self._hardware.lines().get(sensor, "normal"))
         if self._record is not None and line not in HEALTHY_LINES:
             self._record.faults[input_] = line
-
-
-def _fitted(hardware: DoorHardware) -> list[tuple[Sensor, Any]]:
-    drivers: tuple[tuple[Sensor, Any], ...] = (
-        (Sensor.CONTACT, hardware.contact),
-        (Sensor.BOLT, hardware.bolt),
-        (Sensor.REX, hardware.rex),
-        (Sensor.TAMPER, hardware.tamper),
-    )
-    return [(sensor, driver) for sensor, driver in drivers if driver is not None]

@@ -1,6 +1,6 @@
-"""Walks the doors: gives the commands, waits for the person, has each step judged and kept.
+"""Walks the doors: commands the locks, waits for the person, judges and keeps each step.
 
-Whatever happens, the doors are locked when it is over, and exits and fire are served all the while by the rig.
+Whatever happens, the doors are locked at the end, and the rig serves exits and fire throughout.
 """
 
 from __future__ import annotations
@@ -22,19 +22,11 @@ from edge_agent.walk_test.prompts import (
     instruction,
 )
 from edge_agent.walk_test.rig import Rig
-from edge_agent.walk_test.words import (
-    DoorFacts,
-    Record,
-    Sensor,
-    Step,
-    StepKind,
-    StepResult,
-    Verdict,
-)
+from edge_agent.walk_test.words import DoorFacts, Record, Sensor, Step, StepKind, StepResult, Verdict
 
 TICK_S = 0.020
 QUIET_MS = 500
-"""Looked on for so long after a step is done: for what moves that should not."""
+"""How long to record after a step is done, to find inputs that move without cause."""
 
 REST_MS = 2_000
 READER_UP_MS = 4_000
@@ -47,13 +39,13 @@ BADGE_TRIES = 3
 """A badge is asked for so often if its reader's secure channel goes down each time."""
 
 DECIDE_MS = 600_000
-"""After a failure the person may be away for a tool; then the test is ended, to be resumed."""
+"""How long to wait for a decision after a failure: the person may fetch a tool. Then the walk ends, to be resumed."""
 
 LETTING_OUT_MS = 61_000
 """The longest a configured release lasts, and a moment."""
 
 _LEAVES_UNLOCKED = frozenset({StepKind.UNLOCK, StepKind.OPEN})
-"""The step after it locks the door, and watches it lock."""
+"""Steps after which the door stays unlocked: the next step watches it lock."""
 
 
 class Ending(StrEnum):
@@ -70,7 +62,7 @@ class _Ended(Exception):  # noqa: N818 - not an error
 
 
 class _Again(Exception):  # noqa: N818 - not an error
-    """The person wants the step once more."""
+    """The step must be done again."""
 
 
 class _Skipped(Exception):  # noqa: N818 - not an error
@@ -82,7 +74,7 @@ class Runner:
     """One walk over some doors.
 
     ``names`` are the doors' as on the wall. ``pause(seconds)`` lets time pass; ``keep(step, result)`` puts a result
-    on the disk before the next step begins; ``kept(step)`` is the result of an earlier walk that is gone on with.
+    on the disk before the next step begins; ``kept(step)`` is the result in the earlier walk that this one resumes.
     ``utc_ms`` stamps the results.
     """
 
@@ -106,17 +98,17 @@ class Runner:
         self._utc_ms = utc_ms
         self._keep = keep
         self._kept = kept
-        self._contact_unheard: set[str] = set()  # doors whose contact says nothing of the leaf
+        self._dead_contacts: set[str] = set()  # doors whose contact does not follow the leaf
         self._interrupted: Counter[str] = Counter()  # times a step's reader was lost, by the step's key
         self._panicked = False
 
     def panic(self) -> None:
-        """The panic button was pressed: lock everything, and stop."""
+        """Lock every door and stop: the panic button was pressed."""
         self._panicked = True
         self._rig.lock_all()
 
     async def run(self, plans: Iterable[tuple[str, tuple[Step, ...]]]) -> Ending:
-        """Walk (door, its steps) after another; door "" is the agent itself."""
+        """Walk the doors in order, each with its steps; door "" is the agent itself."""
         todo = list(plans)
         doors = [door for door, _ in todo if door]
         try:
@@ -153,7 +145,7 @@ class Runner:
                     self._rig.lock(step.door)
             self._keep(step, result)
             self._prompts.result(step, result)
-            if result.verdict is not Verdict.FAILED or await self._goes_on():
+            if result.verdict is not Verdict.FAILED or await self._goes_on(step):
                 return
 
     async def _once(self, step: Step) -> StepResult:
@@ -179,7 +171,7 @@ class Runner:
             self._facts[step.door] = replace(facts, shut=shut, locked=locked)
         out = judge(step, record, facts)
         if step.kind is StepKind.OPEN and out.findings and not record.of((step.door, Sensor.CONTACT)):
-            self._contact_unheard.add(step.door)
+            self._dead_contacts.add(step.door)
         if out.void:
             verdict = Verdict.SKIPPED
         else:
@@ -187,7 +179,7 @@ class Runner:
         return StepResult(step.key, verdict, tuple(out.findings), out.measured, out.void, self._utc_ms())
 
     async def _prepared(self, step: Step) -> None:
-        """What a step needs before it may begin."""
+        """Wait until a step can begin: fire over, people out, the door shut or open as it needs."""
         if self._rig.released_by_fire(step.door):
             self._prompts.say("FIRE ALARM: the doors flagged for it are released. The walk test waits for its end.")
             await self._wait(step, None, lambda: not self._rig.released_by_fire(step.door))
@@ -198,10 +190,10 @@ class Runner:
             await self._wait(step, moves_ms(facts), lambda: self._rig.value(bolt) in {facts.locked, None})
         match step.kind:
             case StepKind.LOCK if self._rig.value((step.door, Sensor.BOLT)) is True:
-                # Once more, or gone on with after a pause: there is nothing to watch of a lock that is locked.
+                # Repeated or resumed: release the lock first, or there is nothing to watch.
                 self._rig.release(step.door, step.limit_ms)
                 await self._wait(step, step.limit_ms, lambda: not self._rig.value((step.door, Sensor.BOLT)))
-            case StepKind.CLOSE if step.door not in self._contact_unheard and self._shut(step, facts):
+            case StepKind.CLOSE if step.door not in self._dead_contacts and self._shut(step, facts):
                 self._rig.release(step.door, step.limit_ms)
                 await self._asked(step, OPEN_FIRST, lambda: not self._shut(step, facts))
             case StepKind.CLOSE | StepKind.INPUTS | StepKind.REST:
@@ -214,7 +206,7 @@ class Runner:
             await self._reader_up(step, step.reader or "")
 
     async def _reader_up(self, step: Step, reader: str) -> None:
-        """A reader that does not answer is given some time, and the person is spared a badge if it never does."""
+        """Give a silent reader some time; if it never answers, do not ask the person for a badge."""
         record = self._rig.begin()
         if not answers(record, reader):
             self._prompts.say(READER_AWAITED)
@@ -242,21 +234,21 @@ class Runner:
     async def _wait(
         self, step: Step, limit_ms: int | None, done: Callable[[], bool], record: Record | None = None
     ) -> None:
-        """Let time pass until something is done or the time is up, with an ear for the person."""
+        """Wait until something is done or the time is up, and act on the person's answers."""
         began = self._rig.now_ms()
-        told = -1
+        shown = -1
         while not done():
             left_ms = None if limit_ms is None else began + limit_ms - self._rig.now_ms()
             if left_ms is not None and left_ms <= 0:
                 return
-            if step.person and left_ms is not None and (seconds := -(-left_ms // 1000)) != told:
-                told = seconds
+            if step.person and left_ms is not None and (seconds := -(-left_ms // 1000)) != shown:
+                shown = seconds
                 self._prompts.time_left(step, seconds)
-            self._heed(self._prompts.answer(), record)
+            self._act_on(self._prompts.answer(), record)
             await self._pause(TICK_S)
             self._rig.tick()
 
-    def _heed(self, answer: Answer | None, record: Record | None) -> None:
+    def _act_on(self, answer: Answer | None, record: Record | None) -> None:
         if self._panicked:
             raise _Ended(Ending.PANIC)
         match answer:
@@ -271,21 +263,15 @@ class Runner:
             case _:
                 pass
 
-    async def _goes_on(self) -> bool:
+    async def _goes_on(self, step: Step) -> bool:
         """After a failure: True to leave it so, False to do the step again."""
-        until = self._rig.now_ms() + DECIDE_MS
-        while self._rig.now_ms() < until:
-            if self._panicked:
-                raise _Ended(Ending.PANIC)
-            match self._prompts.answer():
-                case Answer.DONE | Answer.SKIP:
-                    return True
-                case Answer.REPEAT:
-                    return False
-                case Answer.QUIT:
-                    break
-                case _:
-                    pass
-            await self._pause(TICK_S)
-            self._rig.tick()
-        raise _Ended(Ending.QUIT)
+        record = self._rig.begin()
+        try:
+            await self._wait(replace(step, person=False), DECIDE_MS, lambda: record.said_done, record)
+        except _Skipped:
+            return True
+        except _Again:
+            return False
+        if not record.said_done:
+            raise _Ended(Ending.QUIT)
+        return True

@@ -1,6 +1,6 @@
-"""The walk test at a terminal: short sentences, the time left, one key to answer. Works over ssh and without colour.
+"""Shows the walk test at a terminal: short sentences, the time left, one key to answer. Works over ssh, uncoloured.
 
-Keys are taken one by one where standard input is a terminal, and line by line where it is not.
+Reads single keys where standard input is a terminal, and lines where it is not.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Terminal:
         self._single_keys = os.isatty(self._descriptor)
         self._is_terminal = self._out.isatty()
         self._count_shown = False
-        self._said: deque[Answer] = deque()
+        self._answers: deque[Answer] = deque()
 
     @contextlib.contextmanager
     def raw_keys(self) -> Iterator[None]:
-        """Take single keys without Enter, and give the terminal back as it was."""
+        """Read single keys without Enter, and restore the terminal at the end."""
         if not self._single_keys:
             yield
             return
@@ -56,17 +56,15 @@ class Terminal:
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, before)
 
     def door(self, door: str, number: int, of: int) -> None:
-        """A headline."""
         self._put(f"\n=== Door {number} of {of}: {door} ===")
         self._put(KEYS_LINE)
 
     def instruct(self, step: Step, text: str) -> None:
-        """What to do."""
         self._forget_typed_ahead()
         self._put(f"\n{TITLES[step.kind]}. {text}")
 
     def time_left(self, step: Step, seconds: int) -> None:
-        """A count in place; without a terminal, each ten seconds on a line of its own."""
+        """Count in place; without a terminal, write a line every ten seconds."""
         del step
         if self._is_terminal:
             self._out.write(f"\r   {seconds:3d} s left ")
@@ -76,7 +74,7 @@ class Terminal:
             self._put(f"   {seconds} s left")
 
     def result(self, step: Step, result: StepResult) -> None:
-        """The verdict, the bolt's time, and what to look at."""
+        """Show the verdict, the bolt's time, and where to look."""
         measured = "".join(f", {name.removesuffix('_ms')} {value} ms" for name, value in result.measured.items())
         self._put(f"{_VERDICTS[result.verdict]}{measured}{': ' if result.why else ''}{result.why}")
         for finding in result.findings:
@@ -88,37 +86,36 @@ class Terminal:
             self._put("   Enter: go on   r: repeat this step   q: stop, to go on later")
 
     def say(self, text: str) -> None:
-        """A line."""
         self._put(text)
 
     def answer(self) -> Answer | None:
-        """The next key that means something. The end of input means to stop."""
-        if not self._said and self._readable():
-            self._hear(os.read(self._descriptor, _CHUNK))
-        return self._said.popleft() if self._said else None
+        """The next key that has a meaning. The end of input means to stop."""
+        if not self._answers and self._readable():
+            self._queue(os.read(self._descriptor, _CHUNK))
+        return self._answers.popleft() if self._answers else None
 
     def _readable(self) -> bool:
         return bool(select.select([self._descriptor], [], [], 0)[0])
 
-    def _hear(self, data: bytes) -> None:
-        """Take up what was typed: each key of a terminal, else the first letter of each line."""
+    def _queue(self, data: bytes) -> None:
+        """Queue what was typed: each key of a terminal, else the first letter of each line."""
         if not data:
-            self._said.append(Answer.QUIT)
+            self._answers.append(Answer.QUIT)
             return
         typed = data.decode(errors="replace").lower()
         keys = typed if self._single_keys else [line[:1] or "\n" for line in typed.splitlines()]
-        self._said += [_ANSWERS[key] for key in keys if key in _ANSWERS]
+        self._answers += [_ANSWERS[key] for key in keys if key in _ANSWERS]
 
     def _forget_typed_ahead(self) -> None:
-        """What was typed before it was asked for means nothing, but for the wish to stop."""
+        """Drop what was typed before the question, except the wish to stop."""
         if not self._single_keys:
             return
-        while self._readable() and Answer.QUIT not in self._said:
-            self._hear(os.read(self._descriptor, _CHUNK))
-        stop = Answer.QUIT in self._said
-        self._said.clear()
+        while self._readable() and Answer.QUIT not in self._answers:
+            self._queue(os.read(self._descriptor, _CHUNK))
+        stop = Answer.QUIT in self._answers
+        self._answers.clear()
         if stop:
-            self._said.append(Answer.QUIT)
+            self._answers.append(Answer.QUIT)
 
     def _put(self, text: str) -> None:
         if self._count_shown:

@@ -1,7 +1,6 @@
-"""One walk test from beginning to end: takes the agent's place, walks, and says what was found.
+"""One walk test from beginning to end: takes the agent's place, walks, and reports what it found.
 
-Only what the rules of the house allow is begun: no walk beside a running agent, none that would unlock a door which
-a declaration secures.
+Refuses to walk beside a running agent, and doors that a declaration secures, for a walk unlocks them.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 from drivers.timed_outputs import TimedOutputs, Timer
 from drivers.wiegand import EdgeSource
 from edge_agent.agent_yaml.config_file import AgentFile
-from edge_agent.host.clock import Clock, SystemClock
+from edge_agent.host.clock import AgentClock, PiClock
 from edge_agent.storage.lock_file import Holding
 from edge_agent.walk_test import progress as kept
 from edge_agent.walk_test.duties import Duties
@@ -24,14 +23,11 @@ from edge_agent.walk_test.prompts import Prompts
 from edge_agent.walk_test.reader_watch import ReaderWatch
 from edge_agent.walk_test.report import Report, fingerprint, make_report, sign
 from edge_agent.walk_test.rig import Rig
-from edge_agent.walk_test.runner import TICK_S, Ending, Runner
+from edge_agent.walk_test.runner import LETTING_OUT_MS, TICK_S, Ending, Runner
 from edge_agent.walk_test.words import DoorFacts, NewsKind, Step, StepKind, StepResult
 from ground.loop_poster import poster
 from ground.version import VERSION
 from protocol.words import EventKind
-
-LETTING_OUT_S = 60.0
-"""The longest a configured release lasts."""
 
 Plans = list[tuple[str, tuple[Step, ...]]]
 
@@ -64,7 +60,7 @@ class Walk:
         by: str,
         doors: tuple[str, ...] = (),
         resume: bool = False,
-        clock: Clock | None = None,
+        clock: AgentClock | None = None,
         timer: Timer | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         edges: EdgeSource | None = None,
@@ -75,7 +71,7 @@ class Walk:
         self._by = by
         self._doors = doors
         self._resume = resume
-        self._clock = clock or SystemClock(require_sync=config.require_sync, kept_in=config.data, rtc=config.rtc)
+        self._clock = clock or PiClock(require_sync=config.require_sync, kept_in=config.data, rtc=config.rtc)
         self._own_timer: TimedOutputs | None = None
         if timer is None:
             timer = self._own_timer = TimedOutputs()
@@ -119,7 +115,7 @@ class Walk:
             raise CannotWalk(f"no door {unknown[0]!r} in this agent's file; it has: {', '.join(wired)}")
         wiring = kept.wiring_digest(self._config)
         if not self._resume:
-            began_ms = self._clock.utc_ns() // 1_000_000
+            began_ms = self._clock.utc_ms()
             return Progress(wiring=wiring, by=self._by, began_ms=began_ms, asked=list(self._doors) or wired)
         try:
             progress = kept.load(self._config.data)
@@ -128,15 +124,15 @@ class Walk:
         if progress is None:
             raise CannotWalk("there is no walk test to go on with; start one without --resume")
         if progress.wiring != wiring:
-            raise CannotWalk("the wiring in agent.yaml has changed since; start anew without --resume")
-        progress.to_go_on()
+            raise CannotWalk("the wiring in agent.yaml has changed since; start again without --resume")
+        progress.forget_unfinished()
         progress.asked += [door for door in self._doors if door not in progress.asked]
         if self._by not in progress.by.split(", "):
             progress.by = f"{progress.by}, {self._by}"
         return progress
 
     def _check_declarations(self, duties: Duties, doors: tuple[str, ...]) -> None:
-        """Other doors are only locked meanwhile, which no declaration minds."""
+        """Check the doors to be walked; the others only stay locked."""
         for door in doors:
             declared = duties.secured_by(door)
             if declared:
@@ -151,7 +147,7 @@ class Walk:
         settings = {wiring.door: duties.settings(wiring.door) for wiring in self._config.doors}
         names = {door: one.name for door, one in settings.items()}
         facts = {one.door: facts_of(one, bolt_ms=settings[one.door].bolt_ms) for one in self._config.doors}
-        readers = ReaderWatch(self._config, on_news=self._reader_told, edges=self._edges)
+        readers = ReaderWatch(self._config, on_news=self._note_news, edges=self._edges)
         runner: Runner | None = None
 
         def panic() -> None:
@@ -178,7 +174,7 @@ class Walk:
             facts=facts,
             names=names,
             pause=self._pause,
-            utc_ms=lambda: self._clock.utc_ns() // 1_000_000,
+            utc_ms=self._clock.utc_ms,
             keep=keep,
             kept=progress.result,
         )
@@ -194,7 +190,7 @@ class Walk:
             self._plans(tuple(progress.asked), facts),
             names=names,
             facts=facts,
-            ended_ms=self._clock.utc_ns() // 1_000_000,
+            ended_ms=self._clock.utc_ms(),
             clock_trusted=self._clock.trusted(),
             software=f"doorward {VERSION}",
         )
@@ -220,13 +216,13 @@ class Walk:
             plans.append(("", (Step(StepKind.INPUTS, ""),)))
         return plans + [(door, plan(wirings[door], readers, facts[door])) for door in doors]
 
-    def _reader_told(self, reader: str, kind: NewsKind, detail: str) -> None:
+    def _note_news(self, reader: str, kind: NewsKind, detail: str) -> None:
         if self._rig is not None:
-            self._rig.reader_told(reader, kind, detail)
+            self._rig.note_news(reader, kind, detail)
 
     async def _let_out(self, rig: Rig) -> None:
-        """Whoever is on the way out by a magnet is let out first: its own timer ends with the process."""
-        until = rig.now_ms() + LETTING_OUT_S * 1000
+        """Let out people who have just asked to leave, then lock: a lock's own timer ends with the process."""
+        until = rig.now_ms() + LETTING_OUT_MS
         while rig.letting_out and rig.now_ms() < until:
             await self._pause(TICK_S)
             rig.tick()

@@ -1,4 +1,4 @@
-"""The vocabulary of the walk test: steps, what was seen, what was found. Plain data, no rules.
+"""The vocabulary of the walk test: steps, records, findings. Plain data, no rules.
 
 Times are milliseconds of the rig's own clock, 0 or more.
 """
@@ -29,7 +29,7 @@ InputName: TypeAlias = tuple[str, Sensor]
 
 
 class StepKind(StrEnum):
-    """What is done at a door, in this order."""
+    """The steps at a door, in this order."""
 
     INPUTS = "inputs"  # the agent's own: fire, panic, power
     REST = "rest"
@@ -57,13 +57,12 @@ class Step:
 
     @property
     def key(self) -> str:
-        """Names the step within its door."""
         return self.kind if self.reader is None else f"{self.kind}:{self.reader}"
 
 
 @dataclass(frozen=True, slots=True)
 class DoorFacts:
-    """What a judge must know of a door beside what was seen."""
+    """What judging needs to know of a door beside the record."""
 
     maglock: bool = False
     bolt_fitted: bool = True
@@ -75,17 +74,17 @@ class DoorFacts:
 class ReaderState(StrEnum):
     """Whether a reader can be read."""
 
-    STARTING = "starting"  # not heard yet
+    STARTING = "starting"  # no answer yet
     ONLINE = "online"
     SILENT = "silent"
     UNSTEADY = "unsteady"  # answers, but its secure channel does not come up or stay up
     WRONG_KEY = "wrong_key"  # showed that it holds another key, or none
     PORT = "port"  # its serial port cannot be opened
-    UNKNOWABLE = "unknowable"  # a kind that says nothing until it reads a card
+    UNKNOWABLE = "unknowable"  # a kind that sends nothing until it reads a card
 
 
 class NewsKind(StrEnum):
-    """What a reader tells."""
+    """What a reader reports."""
 
     READ = "read"
     REFUSED = "refused"
@@ -95,7 +94,7 @@ class NewsKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReaderNews:
-    """A reader told something. ``detail``: how many bits, why refused, which keys; never what is on a card."""
+    """A report of a reader. ``detail``: how many bits, why refused, which keys; never what is on a card."""
 
     at_ms: int
     reader: str
@@ -114,13 +113,12 @@ class Change:
 
     @property
     def input(self) -> InputName:
-        """Which."""
         return self.door, self.sensor
 
 
 @dataclass(slots=True)
 class Record:
-    """What was seen during one step, of every door."""
+    """Every input and reader during one step, of all doors."""
 
     began_ms: int
     before: Mapping[InputName, bool | None]
@@ -133,22 +131,16 @@ class Record:
 
     @property
     def said_done(self) -> bool:
-        """Whether the person said that it is done."""
         return self.done_ms is not None
 
     def value(self, input_: InputName) -> bool | None:
-        """How an input reads at the end."""
-        for change in reversed(self.changes):
-            if change.input == input_:
-                return change.value
-        return self.before.get(input_)
+        changes = self.of(input_)
+        return changes[-1].value if changes else self.before.get(input_)
 
     def of(self, input_: InputName) -> list[Change]:
-        """Its changes, oldest first."""
         return [change for change in self.changes if change.input == input_]
 
     def first(self, input_: InputName, value: bool) -> Change | None:
-        """When it first changed to a value."""
         return next((change for change in self.of(input_) if change.value is value), None)
 
 

@@ -1,4 +1,4 @@
-"""What a scenario and the demo ask of central, over its HTTP API as anybody could. Knows no business rules."""
+"""What a scenario and the demo ask of central, over its public HTTP API. Knows no business rules."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class DistrictApi:
         self._http.headers["Authorization"] = f"Bearer {session['token']}"
 
     async def health(self) -> Any:
-        """Needs no sign-in."""
+        """Ask for central's health, without signing in."""
         return await self._ask("GET", "/api/health")
 
     async def create_user(self, username: str, role: str, password: str) -> None:
-        """An administrator's act."""
+        """Create an account, as an administrator."""
         await self._ask("POST", "/api/users", {"username": username, "role": role, "password": password})
 
     async def overview(self) -> Any:
@@ -52,7 +52,6 @@ class DistrictApi:
         return await self._ask("GET", f"/api/sites/{site}")
 
     async def door(self, site: str, door: str) -> Any:
-        """One door."""
         return await self._ask("GET", f"/api/sites/{site}/doors/{door}")
 
     async def declare(self, action: str, scope: dict[str, str], *, drill: bool, reason: str) -> Any:

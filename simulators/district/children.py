@@ -79,7 +79,7 @@ class Children:
     async def kill(self, name: str) -> None:
         """End one at once, as a power cut does: SIGKILL to its whole group. KeyError if it does not run.
 
-        Nobody is told of this death, and another may be started under its name.
+        ``died`` does not report this death, and another may be started under its name.
         """
         child, watch = next((pair for pair in self._running if pair[0].name == name), (None, None))
         if child is None or watch is None:

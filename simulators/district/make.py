@@ -23,9 +23,9 @@ from simulators.district.plan import (
     GROUPS,
     LOST_CARDS,
     AgentPlan,
+    CardholderGroup,
     DistrictSize,
     DoorPlan,
-    Group,
     SitePlan,
     plan,
     schedules,
@@ -55,7 +55,6 @@ class AgentFolder:
 
     @property
     def config(self) -> Path:
-        """Its agent.yaml."""
         return self.folder / "agent.yaml"
 
     @property
@@ -65,8 +64,8 @@ class AgentFolder:
 
 
 @dataclass(frozen=True, slots=True)
-class District:
-    """What was made."""
+class MadeDistrict:
+    """The folders and files that make_district wrote."""
 
     folder: Path
     agents: tuple[AgentFolder, ...]
@@ -84,7 +83,7 @@ class District:
 
     @property
     def doors(self) -> tuple[tuple[str, str], ...]:
-        """All (site, door)."""
+        """Every door, as (site, door)."""
         return tuple((agent.site, door) for agent in self.agents for door in agent.doors)
 
 
@@ -96,7 +95,7 @@ def make_district(
     timezone: str = "America/Chicago",
     round_the_clock: bool = False,
     seed: int = 0,
-) -> District:
+) -> MadeDistrict:
     """Write a district into an empty or new folder. ``seed`` shapes what is not secret: who holds which card number.
 
     FileExistsError where a district is already: keys are never overwritten.
@@ -123,7 +122,7 @@ def make_district(
             )
             _write_agent(place, agent, district_key, credential_key, broker_port)
             agents.append(place)
-    district = District(folder, tuple(agents), folder / "cards.json")
+    district = MadeDistrict(folder, tuple(agents), folder / "cards.json")
     save_cards(district.cards, cards)
     keys = {place.key: SigningKey.load(place.folder / "agent.jwk") for place in agents}
     content = {
@@ -256,7 +255,7 @@ def _cards(rng: random.Random) -> tuple[Card, ...]:
     return (*known, *lost)
 
 
-def _pins(rng: random.Random, group: Group) -> tuple[str, str] | tuple[()]:
+def _pins(rng: random.Random, group: CardholderGroup) -> tuple[str, str] | tuple[()]:
     """A PIN and the one for duress: the same, but for its last digit, which is one more."""
     if not group.pins:
         return ()

@@ -45,7 +45,7 @@ class DistrictSize:
 
 @dataclass(frozen=True, slots=True)
 class DoorPlan:
-    """One door."""
+    """A door and how it is fitted."""
 
     door: str
     name: str
@@ -59,7 +59,6 @@ class DoorPlan:
 
     @property
     def kind(self) -> LockKind:
-        """What locks it."""
         return LockKind.MAGLOCK if self.maglock else LockKind.STRIKE
 
     @property
@@ -79,7 +78,7 @@ class AgentPlan:
 
 @dataclass(frozen=True, slots=True)
 class SitePlan:
-    """One school."""
+    """A school and its agents."""
 
     site: str
     name: str
@@ -87,7 +86,7 @@ class SitePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class CardholderGroup:
     """Cardholders with the same rights: how many, and which doors of a site they pass, when."""
 
     group: str
@@ -99,15 +98,15 @@ class Group:
 
 
 GROUPS = (
-    Group("staff", 24, ("*",), "staff-hours", pins=True),
-    Group("kitchen", 4, ("cafeteria", "kitchen", "loading-dock"), "staff-hours", pins=True),
-    Group("coaches", 4, ("gym", "gym-outside"), "staff-hours"),
-    Group("students", 24, ("main-entrance", "gym", "cafeteria", "library"), "school-day"),
-    Group("responders", 4, ("*",), None, override=True),
+    CardholderGroup("staff", 24, ("*",), "staff-hours", pins=True),
+    CardholderGroup("kitchen", 4, ("cafeteria", "kitchen", "loading-dock"), "staff-hours", pins=True),
+    CardholderGroup("coaches", 4, ("gym", "gym-outside"), "staff-hours"),
+    CardholderGroup("students", 24, ("main-entrance", "gym", "cafeteria", "library"), "school-day"),
+    CardholderGroup("responders", 4, ("*",), None, override=True),
 )
 
 LOST_CARDS = 3
-"""Cards that somebody still holds and the district does not know."""
+"""Cards that are still held and that the district does not know."""
 
 _PLACES = ("Thistledown", "Larkmere", "Quillwater", "Fernhollow", "Ambervale", "Saltbrook", "Windlow", "Copperfen")
 _LEVELS = ("High", "Middle", "Elementary")

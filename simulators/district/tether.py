@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):
-        raise SystemExit("the parent is gone")  # it died before the kernel was told to tell us
+        raise SystemExit("the parent is gone")  # it died before prctl asked for the signal
     os.execv(command[0], command)  # noqa: S606 - what to run is the parent's to say, and no shell is wanted
 
 

@@ -1,7 +1,7 @@
 """A virtual MCP3008, bit by bit on mock pins, with a resistor network at each channel.
 
-Whoever clocks bits into it (drivers.soft_spi does) reads the voltage that the network makes. A supervised line is one
-pull-up, two end-of-line resistors and a switch; its wire can be cut, shorted, damp, or wired with a wrong resistor.
+A driver that clocks bits into it (drivers.soft_spi) reads the voltage that the network makes. A supervised line is
+one pull-up, two end-of-line resistors and a switch; its wire can be cut, shorted, damp, or have a wrong resistor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ANSWER_BITS = 12  # one to sample, the null bit, ten of the answer
 
 
 class AdcPin(MockPin):  # type: ignore[misc]
-    """An output that tells a chip of every level, as the copper does."""
+    """An output that passes every level on to its chips."""
 
     def __init__(self, factory: Any, info: Any) -> None:
         self.chips: list[VirtualAdc] = []
@@ -31,7 +31,7 @@ class AdcPin(MockPin):  # type: ignore[misc]
         if changed:
             for chip in self.chips:
                 chip.edge(self)
-        self.states.clear()  # what nobody looks at would grow for as long as the converter is read
+        self.states.clear()  # this history, which nothing reads, would grow for as long as the converter is read
         return changed
 
 

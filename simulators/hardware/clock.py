@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from edge_agent.host.clock import SystemClock
+from edge_agent.host.clock import PiClock
 
 
-class VirtualClock(SystemClock):
-    """Monotonic time is the machine's own; nobody can set that on a Pi either."""
+class VirtualClock(PiClock):
+    """Monotonic time is the machine's own; no program can set that on a Pi either."""
 
     def __init__(self, *, require_sync: bool) -> None:
         super().__init__(require_sync=require_sync)
         self._ahead_ns = 0
         self._distrusted = False
-
-    @property
-    def ahead_s(self) -> float:
-        """How many seconds it is ahead of the real one (below 0: behind)."""
-        return self._ahead_ns / 1e9
 
     def shift(self, seconds: float) -> None:
         """Set it so many seconds ahead of the real one; 0 sets it right."""
@@ -31,5 +26,5 @@ class VirtualClock(SystemClock):
         return super().utc_ns() + self._ahead_ns
 
     def trusted(self) -> bool:
-        """Whether it is to be believed."""
+        """Whether the agent may trust its time."""
         return not self._distrusted and super().trusted()

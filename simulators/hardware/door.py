@@ -2,7 +2,7 @@
 
 It has the physics that make door sensing hard: bolts take time, contacts bounce, latches jam or do not
 catch, doors are propped and forced. It reads its lock from the very pin the driver writes. Egress is
-mechanical, as in life: from inside the door always opens, whatever the lock is told.
+mechanical, as in life: from inside the door always opens, whatever the lock is commanded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from drivers.gpio import FailMode, LockKind
 from drivers.timed_outputs import Deadline, Timer
 from simulators.hardware.pins import LoadPin, WirePin
-from simulators.hardware.switch import VirtualSwitch, Wire, WireFault
+from simulators.hardware.switch import SwitchWire, VirtualSwitch, WireFault
 
 BOLT_TRAVEL_S = 0.3
 
@@ -31,15 +31,15 @@ class DoorInput(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class DoorWiring:
+class DoorPins:
     """Which pin (BCM), or which other wire, is what. Sensors switch to ground (use the board's pull-ups), as
     `drivers.sensors` expects."""
 
     lock: int
-    contact: int | Wire
-    rex: int | Wire
-    bolt: int | Wire | None = None
-    tamper: int | Wire | None = None
+    contact: int | SwitchWire
+    rex: int | SwitchWire
+    bolt: int | SwitchWire | None = None
+    tamper: int | SwitchWire | None = None
     kind: LockKind = LockKind.STRIKE
     fail_mode: FailMode = FailMode.FAIL_SECURE
     lock_active_high: bool = True
@@ -59,7 +59,7 @@ class VirtualDoor:
 
     def __init__(
         self,
-        wiring: DoorWiring,
+        wiring: DoorPins,
         *,
         pin_factory: Any,
         timer: Timer,
@@ -85,7 +85,7 @@ class VirtualDoor:
         self._lock: Any = pin_factory.pin(wiring.lock, pin_class=LoadPin)
         self._bolt_thrown = self._bolt_may_throw()
 
-        def switch(wire: int | Wire, *, closed: bool) -> VirtualSwitch:
+        def switch(wire: int | SwitchWire, *, closed: bool) -> VirtualSwitch:
             connected = pin_factory.pin(wire, pin_class=WirePin) if isinstance(wire, int) else wire
             return VirtualSwitch(connected, timer, closed=closed, bounce=bounce)
 
@@ -127,7 +127,7 @@ class VirtualDoor:
 
     @property
     def holds(self) -> bool:
-        """Whether somebody who pulls from outside stays outside."""
+        """Whether the door resists a person who pulls from outside."""
         with self._guard:
             return self._leaf_closed and not self.released and self._bolt_thrown
 
@@ -170,7 +170,7 @@ class VirtualDoor:
                 self._push_bolt_back()
             self._contact.move(closed=True)
             self._move_bolt()
-        self._tell()
+        self._notify()
 
     # --- trouble ---
 
@@ -206,22 +206,13 @@ class VirtualDoor:
         with self._guard:
             switch.set_fault(fault)
 
-    def wire_fault(self, which: DoorInput) -> WireFault:
-        """What is wrong with the wire of a switch."""
-        switch = self._switches[which]
-        return WireFault.NONE if switch is None else switch.fault
-
-    def disconnect_contact(self, on: bool = True) -> None:
-        """Cut the wire of the door contact: it reads open."""
-        self.break_wire(DoorInput.CONTACT, WireFault.CUT if on else WireFault.NONE)
-
     def weaken_bolt(self, travel_s: float) -> None:
         """From the next time on the bolt takes this long to be thrown: a worn spring. It is drawn as fast as ever."""
         with self._guard:
             self._throw_s = travel_s
 
     def kill_strike(self, on: bool = True) -> None:
-        """The bolt moves no more, whatever the lock is told: a broken solenoid, a lost wire."""
+        """The bolt moves no more, whatever the lock is commanded: a broken solenoid, a lost wire."""
         with self._guard:
             self._dead = on
             self._move_bolt()
@@ -281,7 +272,7 @@ class VirtualDoor:
             self._bolt_thrown = thrown
             if self._bolt is not None:
                 self._bolt.move(closed=thrown)
-        self._tell()
+        self._notify()
 
     def _open(self) -> None:
         if self._swing is not None:
@@ -290,12 +281,12 @@ class VirtualDoor:
         self._leaf_closed = False
         self._contact.move(closed=False)
         self._move_bolt()
-        self._tell()
+        self._notify()
 
     def _swing_shut(self) -> None:
         self._swing = None
         self.close()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self.on_move is not None:
             self.on_move()

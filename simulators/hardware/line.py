@@ -19,11 +19,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from drivers.osdp.frames import FrameReader
+
 BITS_PER_BYTE = 10  # start, eight, stop
 TICK_S = 0.05
 """A peripheral is stepped this often when nothing arrives: libosdp's time-outs count in steps."""
 
-_SOM = 0x53
 _LONGEST_READ = 4096
 
 
@@ -34,11 +35,9 @@ class Peripheral(Protocol):
 
     def receive(self, data: bytes) -> bytes:
         """Bytes from the panel arrived; return the reply's bytes, or nothing."""
-        ...
 
     def tick(self) -> bytes:
         """Time passed; return bytes to send, usually none."""
-        ...
 
 
 class VirtualLine:
@@ -61,13 +60,13 @@ class VirtualLine:
         self._on_panel_bytes = on_panel_bytes
         self._on_reader_bytes = on_reader_bytes
         self._peripherals: dict[int, Peripheral] = {}
-        self._scanner = _Commands()
+        self._commands = FrameReader(replies=False)
         self._cut = False
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._wire_free = 0.0
         self._master, self._slave = pty.openpty()
-        tty.setraw(self._slave)  # before anybody writes: a cooked pty mangles and echoes
+        tty.setraw(self._slave)  # before the first byte: a cooked pty mangles and echoes
         os.set_blocking(self._master, False)
         self.path = os.ttyname(self._slave)
         self._stop_read, self._stop_write = os.pipe()
@@ -152,8 +151,8 @@ class VirtualLine:
             self._on_panel_bytes(data)
         if self._cut:
             return
-        for address, frame in self._scanner.feed(data):
-            self._at(len(frame), partial(self._deliver, address, frame))
+        for frame in self._commands.feed(data):
+            self._at(len(frame.raw), partial(self._deliver, frame.address, frame.raw))
 
     def _deliver(self, address: int, frame: bytes) -> None:
         peripheral = self._peripherals.get(address)
@@ -175,26 +174,3 @@ class VirtualLine:
         """Do `action` once `size` bytes have passed the wire, which carries one thing at a time."""
         self._wire_free = max(self._wire_free, time.monotonic()) + size * self._byte_s
         heapq.heappush(self._due, (self._wire_free, next(self._order), action))
-
-
-class _Commands:
-    """Cuts the panel's stream into frames with their addresses."""
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-
-    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
-        held = self._held
-        held += data
-        found: list[tuple[int, bytes]] = []
-        while (start := held.find(_SOM)) >= 0:
-            del held[:start]
-            if len(held) < 5:
-                return found
-            length = held[2] | held[3] << 8
-            if len(held) < length:
-                return found
-            found.append((held[1] & 0x7F, bytes(held[: max(length, 1)])))
-            del held[: max(length, 1)]
-        held.clear()
-        return found

@@ -29,6 +29,6 @@ class LineTap:
 
     @property
     def tape(self) -> bytes:
-        """Everything heard."""
+        """All bytes heard since it was spliced in."""
         with self._guard:
             return bytes(self._tape)

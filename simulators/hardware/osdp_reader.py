@@ -39,7 +39,7 @@ _CAPABILITIES = (
 
 @dataclass(frozen=True, slots=True)
 class Led:
-    """The reader was told to light up."""
+    """The panel made the reader light up."""
 
     colour: str
     """dark, red, green, amber or blue."""
@@ -51,14 +51,14 @@ class Led:
 
 @dataclass(frozen=True, slots=True)
 class Buzzer:
-    """The reader was told to sound."""
+    """The panel made the reader sound."""
 
     times: int
     at: float
     """Monotonic seconds."""
 
 
-class _Channel:
+class _PeripheralChannel:
     """What libosdp reads and writes; the line carries it."""
 
     id = 1
@@ -122,13 +122,8 @@ class VirtualOsdpReader:
 
     @property
     def leds(self) -> list[str]:
-        """The colours it was told to show, oldest first."""
+        """The colours the panel made it show, oldest first."""
         return [shown.colour for shown in self.shown if isinstance(shown, Led)]
-
-    @property
-    def granted(self) -> bool:
-        """Whether it was ever told to show green."""
-        return "green" in self.leds
 
     @property
     def secure(self) -> bool:
@@ -211,7 +206,7 @@ class VirtualOsdpReader:
 
     def _power_up(self) -> None:
         osdp_sys.set_loglevel(osdp_sys.LOG_CRIT)
-        self._channel = _Channel()
+        self._channel = _PeripheralChannel()
         info: dict[str, Any] = {
             "name": self.name,
             "address": self.address,

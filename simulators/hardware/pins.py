@@ -1,6 +1,6 @@
-"""Mock pins with the outside world attached: a wire that holds a level, or a load that is told of power.
+"""Mock pins with the outside world attached: a wire that holds a level, or a load that notices power.
 
-gpiozero's own `MockPin` lets the pull resistor overrule what the world drives, and tells nobody about an
+gpiozero's own `MockPin` lets the pull resistor overrule what the world drives, and reports no change of an
 output. A virtual door makes its pins with these classes before the drivers claim them, as the cable is there
 before the program is.
 """
@@ -50,7 +50,7 @@ class WirePin(MockPin):  # type: ignore[misc]
 
 
 class LoadPin(MockPin):  # type: ignore[misc]
-    """An output with a load on it, which is told whenever its level may have changed."""
+    """An output with a load on it, whose ``watcher`` is called whenever its level may have changed."""
 
     def __init__(self, factory: Any, info: Any) -> None:
         self.watcher: Callable[[], None] | None = None
@@ -58,26 +58,26 @@ class LoadPin(MockPin):  # type: ignore[misc]
 
     @property
     def driven(self) -> bool | None:
-        """The level that is driven; None while nobody drives the pin (the program has ended)."""
+        """The level that is driven; None while no program drives the pin."""
         return bool(self._state) if self._function == "output" else None
 
     def _set_function(self, value: str) -> None:
         super()._set_function(value)
         if value == "input":
-            self._tell()
+            self._notify()
 
     def output_with_state(self, state: int) -> None:
         """Become an output with its level already on it, as lgpio does: one step and no glitch."""
         self._change_state(bool(state))
         super()._set_function("output")
-        self._tell()
+        self._notify()
 
     def _change_state(self, value: bool) -> bool:
         changed = bool(super()._change_state(value))
         if changed and self._function == "output":
-            self._tell()
+            self._notify()
         return changed
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self.watcher is not None:
             self.watcher()

@@ -12,7 +12,7 @@ from functools import reduce
 from operator import xor
 from pathlib import Path
 
-from drivers.serial.ascii_reader import FRAMINGS
+from drivers.serial.ascii_reader import CARD_BITS, FRAMINGS
 
 _NOISE_BYTES = (1, 40)
 _STX = 0x02
@@ -26,6 +26,8 @@ class VirtualSerialReader:
 
     def __init__(self, folder: Path, *, kind: str = "id-12", name: str = "serial", seed: int = 0) -> None:
         self.path = str(folder / name)
+        self.leds: list[str] = []
+        """It has no lamp."""
         self._framing = FRAMINGS[kind]
         self._dice = random.Random(seed)
         self._guard = threading.Lock()
@@ -39,9 +41,15 @@ class VirtualSerialReader:
     def __exit__(self, *_exc: object) -> None:
         self.unplug()
 
-    def swipe(self, data: bytes) -> None:
-        """Show a card: five bytes. Raises ValueError if it is not five."""
+    def swipe(self, bits: int, data: bytes) -> None:
+        """Present a card. ValueError for one that is not of 40 bits: a 125 kHz reader cannot see it."""
+        if bits != CARD_BITS:
+            raise ValueError(f"a 125 kHz reader sees cards of {CARD_BITS} bits; this one has {bits}")
         self.send(self.frame(data))
+
+    def press(self, keys: str) -> None:
+        """ValueError: it has no keys."""
+        raise ValueError(f"this reader has no keypad; {len(keys)} keys were not pressed")
 
     def hold(self, data: bytes, times: int = 5) -> None:
         """Keep a card before the reader: an RDM6300 says it again and again."""
@@ -55,12 +63,10 @@ class VirtualSerialReader:
             frame[place] = self._dice.choice([digit for digit in b"0123456789ABCDEF" if digit != frame[place]])
         self.send(bytes(frame))
 
-    def noise(self) -> None:
-        """Send bytes that are no frame."""
-        with self._guard:
-            count = self._dice.randint(*_NOISE_BYTES)
-            garbage = bytes(self._dice.choice([n for n in range(256) if n != _STX]) for _ in range(count))
-        self.send(garbage)
+    def noise(self, seed: int) -> None:
+        """Send bytes that are no frame; always the same for a seed."""
+        dice = random.Random(seed)
+        self.send(bytes(dice.choices([n for n in range(256) if n != _STX], k=dice.randint(*_NOISE_BYTES))))
 
     def frame(self, data: bytes) -> bytes:
         """The bytes of a card as this module sends them."""
@@ -70,7 +76,7 @@ class VirtualSerialReader:
         return bytes([_STX]) + digits + self._framing.tail
 
     def send(self, data: bytes) -> None:
-        """Send raw bytes. Unplugged, or with nobody listening for long, they go nowhere."""
+        """Send raw bytes. Unplugged, or with a full buffer, they are lost."""
         with self._guard, contextlib.suppress(BlockingIOError):
             if self._master is not None:
                 os.write(self._master, data)
@@ -89,7 +95,7 @@ class VirtualSerialReader:
             if self._master is not None:
                 return
             self._master, self._slave = pty.openpty()
-            tty.setraw(self._slave)  # before anybody writes: a cooked pty mangles and echoes
+            tty.setraw(self._slave)  # before the first byte: a cooked pty mangles and echoes
             os.set_blocking(self._master, False)
             Path(self.path).unlink(missing_ok=True)  # a process that was killed left it
             Path(self.path).symlink_to(os.ttyname(self._slave))

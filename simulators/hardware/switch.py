@@ -24,7 +24,7 @@ class WireFault(StrEnum):
     REVERSED = "reversed"  # the other contact of the switch was used: normally open for normally closed
 
 
-class Wire(Protocol):
+class SwitchWire(Protocol):
     """Where a switch is connected."""
 
     def drive(self, level: bool | None) -> None:
@@ -37,7 +37,7 @@ class Wire(Protocol):
 class VirtualSwitch:
     """One switch. Methods may be called from any thread that holds the lock of its door."""
 
-    def __init__(self, wire: Wire, timer: Timer, *, closed: bool, bounce: bool) -> None:
+    def __init__(self, wire: SwitchWire, timer: Timer, *, closed: bool, bounce: bool) -> None:
         self._wire = wire
         self._timer = timer
         self._bounce = bounce
@@ -50,11 +50,6 @@ class VirtualSwitch:
     def closed(self) -> bool:
         """Where the switch itself is, whatever its wire shows."""
         return self._closed
-
-    @property
-    def fault(self) -> WireFault:
-        """What is wrong with its wire."""
-        return self._fault
 
     def move(self, *, closed: bool) -> None:
         """Close or open it. It bounces, if it is one that does."""

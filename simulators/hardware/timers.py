@@ -23,7 +23,6 @@ class SteppedTimer:
         self._order = itertools.count()
 
     def now(self) -> float:
-        """Seconds."""
         return self._now
 
     def at(self, when: float, action: Callable[[], None]) -> Deadline:
@@ -54,7 +53,6 @@ class LoopTimer:
         self._thread = threading.get_ident()
 
     def now(self) -> float:
-        """Monotonic seconds."""
         return self._loop.time()
 
     def at(self, when: float, action: Callable[[], None]) -> Deadline:

@@ -16,9 +16,10 @@ from typing import Any
 
 from gpiozero.pins.mock import MockPin
 
-from drivers.wiegand.edges import Line
+from drivers.wiegand.edges import DataLine
 from drivers.wiegand.formats import from_bytes
 from drivers.wiegand.keypad import encode_key
+from simulators.hardware.pins import LoadPin
 
 SPACING_NS = 2_000_000
 """Between pulses: what most readers do."""
@@ -42,7 +43,7 @@ class WiegandPin(MockPin):  # type: ignore[misc]
     """A data line: high at rest, pulled low for a moment that the reader names."""
 
     def pulse(self, at_ns: int) -> None:
-        """Fall and rise; whoever watches is told that it fell at ``at_ns`` (monotonic)."""
+        """Fall and rise; a watcher of the pin gets ``at_ns`` (monotonic) as the moment it fell."""
         watched = self._when_changed is not None and self._edges in {"both", "falling"}
         if self.state and watched and self.function == "input":
             self._state, self._last_change = False, at_ns / 1e9
@@ -53,7 +54,8 @@ class WiegandPin(MockPin):  # type: ignore[misc]
 class VirtualWiegandReader:
     """One reader on two pins of a mock factory. Make it before the agent claims the pins. Any thread may call it.
 
-    ``keypad_bits`` is 0, 4 or 8. ``clock`` is monotonic nanoseconds.
+    ``keypad_bits`` is 0, 4 or 8. ``on_green`` is called when the lamp at pin ``led`` lights, on the thread that lit
+    it. ``clock`` is monotonic nanoseconds.
     """
 
     def __init__(
@@ -63,26 +65,36 @@ class VirtualWiegandReader:
         data0: int,
         data1: int,
         keypad_bits: int = 0,
+        led: int | None = None,
+        led_active_high: bool = False,
+        on_green: Callable[[], None] = lambda: None,
         seed: int = 0,
         clock: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._pins: dict[Line, WiegandPin] = {
-            Line.DATA0: pin_factory.pin(data0, pin_class=WiegandPin),
-            Line.DATA1: pin_factory.pin(data1, pin_class=WiegandPin),
+        self._pins: dict[DataLine, WiegandPin] = {
+            DataLine.DATA0: pin_factory.pin(data0, pin_class=WiegandPin),
+            DataLine.DATA1: pin_factory.pin(data1, pin_class=WiegandPin),
         }
         self._keypad_bits = keypad_bits
         self._dice = random.Random(seed)
         self._clock = clock
         self._guard = threading.Lock()
         self._free_ns = 0  # when the wires are free for the next frame
-        self._cut = False
+        self._unplugged = False
         self._faults: list[BitFault] = []
+        self.leds: list[str] = []
+        """The colours it was made to show, oldest first."""
+        self._on_green = on_green
+        self._led_active_high = led_active_high
+        if led is not None:
+            self._lamp: Any = pin_factory.pin(led, pin_class=LoadPin)
+            self._lamp.watcher = self._lamp_changed
 
     def swipe(self, bits: int, data: bytes) -> None:
         """Send a card: ``bits`` bits, left-aligned in ``data``. Raises ValueError if they do not fit."""
         self.send(from_bytes(data, bits), bits)
 
-    def type_keys(self, keys: str) -> None:
+    def press(self, keys: str) -> None:
         """Press keys (0-9, `*`, `#`), one frame each. Raises ValueError without a keypad or for another key."""
         if not self._keypad_bits:
             raise ValueError("this reader has no keypad")
@@ -92,7 +104,7 @@ class VirtualWiegandReader:
 
     def send(self, value: int, bits: int) -> None:
         """Send a frame, its first bit the highest of ``value``: whole, or with the faults that wait for it."""
-        lines = [Line(value >> (bits - 1 - n) & 1) for n in range(bits)]
+        lines = [DataLine(value >> (bits - 1 - n) & 1) for n in range(bits)]
         with self._guard:
             faults, self._faults = self._faults, []
             for fault in faults:
@@ -105,46 +117,53 @@ class VirtualWiegandReader:
         with self._guard:
             self._faults += faults
 
-    def noise(self) -> None:
-        """A burst on both wires, as from a motor beside the cable."""
+    def noise(self, seed: int) -> None:
+        """A burst on both wires, as from a motor beside the cable; always the same for a seed."""
+        dice = random.Random(seed)
         with self._guard:
-            dice = self._dice
             at = self._begin(0)
             edges = []
             for _ in range(dice.randint(*_BURST_EDGES)):
                 at += dice.randint(*_BURST_SPACING_NS)
-                edges.append((at, dice.choice(list(Line))))
+                edges.append((at, dice.choice(list(DataLine))))
             self._play(edges)
 
-    def play(self, edges: Sequence[tuple[int, Line]]) -> None:
+    def play(self, edges: Sequence[tuple[int, DataLine]]) -> None:
         """Pull the wires at moments of the caller's own choice (monotonic ns), in the order given."""
         with self._guard:
             self._play(edges)
 
-    def cut(self) -> None:
-        """Cut the cable: nothing the reader sends arrives. Wiegand has no way to notice."""
-        self._cut = True
+    def unplug(self) -> None:
+        """Pull its data wires: nothing the reader sends arrives. Wiegand has no way to notice."""
+        self._unplugged = True
 
-    def mend(self) -> None:
-        """Mend the cable."""
-        self._cut = False
+    def plug(self) -> None:
+        """Put the data wires back."""
+        self._unplugged = False
+
+    def _lamp_changed(self) -> None:
+        colour = "green" if self._lamp.driven is self._led_active_high else "red"
+        if self.leds[-1:] != [colour]:
+            self.leds.append(colour)
+            if colour == "green":
+                self._on_green()
 
     def _begin(self, lasts_ns: int) -> int:
         """When a frame that ends about now may begin: after a pause since the last."""
         return max(self._clock() - lasts_ns, self._free_ns + PAUSE_NS)
 
-    def _play(self, edges: Sequence[tuple[int, Line]]) -> None:
+    def _play(self, edges: Sequence[tuple[int, DataLine]]) -> None:
         for at_ns, line in edges:
-            if not self._cut:
+            if not self._unplugged:
                 self._pins[line].pulse(at_ns)
             self._free_ns = max(self._free_ns, at_ns)
 
-    def _spoil(self, lines: list[Line], fault: BitFault) -> None:
+    def _spoil(self, lines: list[DataLine], fault: BitFault) -> None:
         where = self._dice.randrange(len(lines)) if lines else 0
         match fault:
             case BitFault.FLIP if lines:
-                lines[where] = Line(1 - lines[where])
+                lines[where] = DataLine(1 - lines[where])
             case BitFault.MISS if lines:
                 del lines[where]
             case BitFault.EXTRA:
-                lines.insert(where, self._dice.choice(list(Line)))
+                lines.insert(where, self._dice.choice(list(DataLine)))

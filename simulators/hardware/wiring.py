@@ -1,4 +1,4 @@
-"""An agent's wiring, hung up: the virtual doors, switches and converters at the other end of its pins.
+"""The other side of an agent's wiring: the virtual doors, switches and converters at its pins.
 
 Shared by the site that a real agent runs in and the one that is walked. It moves nothing by itself.
 """
@@ -11,11 +11,10 @@ from typing import Any
 from drivers.timed_outputs import Timer
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.agent_yaml.wiring import DoorWiring, InputWiring, SwitchWiring
-from simulators.hardware import door as virtual_door
 from simulators.hardware.adc import VirtualAdc
-from simulators.hardware.door import VirtualDoor
+from simulators.hardware.door import DoorPins, VirtualDoor
 from simulators.hardware.pins import WirePin
-from simulators.hardware.switch import VirtualSwitch, Wire
+from simulators.hardware.switch import SwitchWire, VirtualSwitch
 
 COMPUTE_MODULE = "a020a0"  # its 46 pins are what agent.yaml may name
 BOLT_TRAVEL_S = (0.15, 0.4)
@@ -55,12 +54,20 @@ class VirtualWiring:
             )
             if wiring is not None
         }
-        """The agent's own inputs, by name."""
+        """The agent's own inputs, by name, each at rest to begin with."""
+        self._at_rest = {name: switch.closed for name, switch in self.switches.items()}
 
-    def _door(self, wiring: DoorWiring) -> virtual_door.DoorWiring:
+    def trip(self, name: str, on: bool) -> None:
+        """Work one of the agent's own inputs: ``fire``, ``panic``, ``mains`` (on: it has failed), ``battery`` (on: it
+        is low). ValueError if it is not wired."""
+        if name not in self.switches:
+            raise ValueError(f"this agent has no {name} input; it has: {', '.join(self.switches) or 'none'}")
+        self.switches[name].move(closed=self._at_rest[name] is not on)
+
+    def _door(self, wiring: DoorWiring) -> DoorPins:
         if wiring.rex is None:
             raise ValueError(f"door {wiring.door!r} has no rex; a virtual door needs one, add 'rex: {{pin: …}}'")
-        return virtual_door.DoorWiring(
+        return DoorPins(
             lock=wiring.lock.pin,
             contact=self._wire(wiring.contact),
             rex=self._wire(wiring.rex),
@@ -76,7 +83,7 @@ class VirtualWiring:
         connected = self._factory.pin(wire, pin_class=WirePin) if isinstance(wire, int) else wire
         return VirtualSwitch(connected, self._timer, closed=closed, bounce=False)
 
-    def _wire(self, wiring: InputWiring) -> int | Wire:
+    def _wire(self, wiring: InputWiring) -> int | SwitchWire:
         """Where a switch is connected: a pin's number, or a channel of a converter."""
         if isinstance(wiring, SwitchWiring):
             return wiring.pin

@@ -28,7 +28,7 @@ class FieldKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class OrderField:
     """One field of an order. Required unless it may be ``optional`` (then None) or has a default."""
 
     name: str
@@ -70,19 +70,19 @@ class Field:
             raise OrderRefused(f"{verb}: {self.name!r} is {text!r}; expected {self.kind}") from None
 
 
-def text(name: str, help_: str, default: Any = _ABSENT, choices: Iterable[str] = ()) -> Field:
+def text(name: str, help_: str, default: Any = _ABSENT, choices: Iterable[str] = ()) -> OrderField:
     """A field of text; with None as its default it may be left out."""
-    return Field(name, FieldKind.TEXT, help_, default, tuple(choices))
+    return OrderField(name, FieldKind.TEXT, help_, default, tuple(choices))
 
 
-def flag(name: str, help_: str, *, default: bool) -> Field:
+def flag(name: str, help_: str, *, default: bool) -> OrderField:
     """A field that is true or false."""
-    return Field(name, FieldKind.FLAG, help_, default)
+    return OrderField(name, FieldKind.FLAG, help_, default)
 
 
-def number(name: str, help_: str, default: float, *, signed: bool = False) -> Field:
+def number(name: str, help_: str, default: float, *, signed: bool = False) -> OrderField:
     """A field that holds a number; above 0 unless ``signed``."""
-    return Field(name, FieldKind.SIGNED if signed else FieldKind.NUMBER, help_, default)
+    return OrderField(name, FieldKind.SIGNED if signed else FieldKind.NUMBER, help_, default)
 
 
 DOOR = text("door", "the door's name in agent.yaml")
@@ -95,7 +95,7 @@ class Verb:
 
     name: str
     help: str
-    fields: tuple[Field, ...]
+    fields: tuple[OrderField, ...]
     act: Callable[..., Answer | None]
 
     def describe(self) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def order_from_words(orders: Iterable[dict[str, Any]], words: Iterable[str]) -> 
         if name not in fields:
             raise OrderRefused(f"{verb}: no such field: {name!r}{nearest(name, fields)}")
         kind = FieldKind[fields[name]["kind"].upper()]
-        order[name] = Field(name, kind, "").read(verb, value)
+        order[name] = OrderField(name, kind, "").read(verb, value)
     return order
 
 
@@ -184,7 +184,7 @@ def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _take(verb: Verb, field: Field, order: Order) -> Any:
+def _take(verb: Verb, field: OrderField, order: Order) -> Any:
     value = order.get(field.name)
     if value is not None:
         return field.check(verb.name, value)

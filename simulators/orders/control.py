@@ -114,7 +114,7 @@ def _bind(path: Path) -> socket.socket:
 
 
 def send_order(path: Path, order: Order, *, within_s: float = ANSWER_WITHIN_S) -> Answer:
-    """Send one order and wait for its answer. OSError if nobody answers there; :class:`OrderRefused`."""
+    """Send one order and wait for its answer. OSError if no site answers there; :class:`OrderRefused`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(within_s)
         with _short(path) as name:

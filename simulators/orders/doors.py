@@ -48,7 +48,7 @@ def door_verbs() -> tuple[Verb, ...]:
             (
                 DOOR,
                 number("hold_s", "seconds until it falls shut", WALK_THROUGH_S),
-                flag("from_inside", "whoever leaves is always let out", default=False),
+                flag("from_inside", "a person who leaves is always let out", default=False),
             ),
             on(_person_opens),
         ),
@@ -67,31 +67,31 @@ def door_verbs() -> tuple[Verb, ...]:
             "weak_bolt",
             "from now on the bolt takes this long to be thrown: a worn spring",
             (DOOR, number("travel_s", "seconds", 3.0)),
-            on(lambda door, travel_s: door.weaken_bolt(travel_s)),
+            on(VirtualDoor.weaken_bolt),
         ),
         Verb(
             "weak_latch",
             "the latch does not catch when the door falls shut by itself",
             (DOOR, off_mends),
-            on(lambda door, on: door.weaken_latch(on)),
+            on(VirtualDoor.weaken_latch),
         ),
         Verb(
             "dead_strike",
-            "the bolt stays where it is, whatever the lock is told",
+            "the bolt stays where it is, whatever the lock is commanded",
             (DOOR, off_mends),
-            on(lambda door, on: door.kill_strike(on)),
+            on(VirtualDoor.kill_strike),
         ),
         Verb(
             "lock_power",
             "the lock's own supply: off, a strike stays locked and a maglock lets go",
             (DOOR, flag("on", "unticked (false) takes the power away", default=True)),
-            on(lambda door, on: door.lock_power(on)),
+            on(VirtualDoor.lock_power),
         ),
         Verb(
             "tamper",
             "take the cover off",
             (DOOR, flag("on", "unticked (false) puts it back", default=True)),
-            on(lambda door, on: door.pull_tamper(on)),
+            on(VirtualDoor.pull_tamper),
         ),
         Verb("cut", "cut the wire of a switch", (DOOR, which, off_mends), on(partial(_break, WireFault.CUT))),
         Verb(
@@ -132,4 +132,6 @@ def _bounce(door: VirtualDoor) -> None:
     """Faster than any debouncing lets through."""
     loop = asyncio.get_running_loop()
     for turn in range(BOUNCES):
-        loop.call_later(turn * BOUNCE_EVERY_S, door.disconnect_contact, turn % 2 == 0)
+        loop.call_later(
+            turn * BOUNCE_EVERY_S, door.break_wire, DoorInput.CONTACT, WireFault.NONE if turn % 2 else WireFault.CUT
+        )

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from simulators.hardware.line import VirtualLine
 from simulators.hardware.line_tap import LineTap
 from simulators.hardware.osdp_reader import VirtualOsdpReader
+from simulators.hardware.readers import VirtualReader
 from simulators.orders.book import Verb, flag, nearest, number, text
 from simulators.orders.control import Answer, OrderRefused
 from simulators.orders.doors import find_door
-from simulators.school.site import VirtualReader
 from simulators.school.world import World
 
 LOST_CARD = "lost"
@@ -42,11 +45,16 @@ def reader_verbs() -> tuple[Verb, ...]:
             (*where, text("pin", "0-9, * clears, # enters"), flag("walk", "walk in on green", default=True)),
             _type_pin,
         ),
-        Verb("freeze_reader", "the reader hangs: it hears and says nothing", (*where, back), _freeze),
+        Verb("freeze_reader", "the reader hangs: it hears and says nothing", (*where, back), _on_osdp(_freeze)),
         Verb("unplug_reader", "pull the reader's data pair", (*where, back), _unplug),
-        Verb("restart_reader", "cut and restore the reader's power", where, _restart),
-        Verb("reader_tamper", "take the reader's cover off", (*where, back), _tamper),
-        Verb("reader_power", "the reader reports that its supply fails", (*where, back), _power),
+        Verb("restart_reader", "cut and restore the reader's power", where, _on_osdp(VirtualOsdpReader.restart)),
+        Verb("reader_tamper", "take the reader's cover off", (*where, back), _on_osdp(VirtualOsdpReader.tamper)),
+        Verb(
+            "reader_power",
+            "the reader reports that its supply fails",
+            (*where, back),
+            _on_osdp(VirtualOsdpReader.power_fault),
+        ),
         Verb("noise", "noise on the reader's wires", (*where, number("seed", "which noise", 1)), _noise),
         Verb("cut_line", "cut an RS-485 line", (line, back), _cut_line),
         Verb(
@@ -79,11 +87,14 @@ def _find(world: World, door: str | None, reader: str | None) -> tuple[str, Virt
     return door, site.readers[site.reader_of[door]]
 
 
-def _osdp(world: World, door: str | None, reader: str | None) -> VirtualOsdpReader:
-    _, found = _find(world, door, reader)
-    if not isinstance(found, VirtualOsdpReader):
-        raise OrderRefused("this is no OSDP reader: it cannot report that")
-    return found
+def _on_osdp(act: Callable[..., None]) -> Callable[..., None]:
+    def carry_out(world: World, door: str | None, reader: str | None, **fields: Any) -> None:
+        _, found = _find(world, door, reader)
+        if not isinstance(found, VirtualOsdpReader):
+            raise OrderRefused("this is no OSDP reader: it cannot report that")
+        act(found, **fields)
+
+    return carry_out
 
 
 def _swipe(world: World, *, door: str | None, reader: str | None, card: str, walk: bool, pin: str) -> Answer:
@@ -107,26 +118,13 @@ def _type_pin(world: World, door: str | None, reader: str | None, pin: str, walk
     return {}
 
 
-def _freeze(world: World, door: str | None, reader: str | None, on: bool) -> None:
-    found = _osdp(world, door, reader)
-    (found.freeze if on else found.thaw)()
+def _freeze(reader: VirtualOsdpReader, on: bool) -> None:
+    (reader.freeze if on else reader.thaw)()
 
 
 def _unplug(world: World, door: str | None, reader: str | None, on: bool) -> None:
     _, found = _find(world, door, reader)
     (found.unplug if on else found.plug)()
-
-
-def _restart(world: World, door: str | None, reader: str | None) -> None:
-    _osdp(world, door, reader).restart()
-
-
-def _tamper(world: World, door: str | None, reader: str | None, on: bool) -> None:
-    _osdp(world, door, reader).tamper(on)
-
-
-def _power(world: World, door: str | None, reader: str | None, on: bool) -> None:
-    _osdp(world, door, reader).power_fault(on)
 
 
 def _noise(world: World, door: str | None, reader: str | None, seed: float) -> None:

@@ -50,11 +50,21 @@ def _site_verbs() -> tuple[Verb, ...]:
     own = text("input", "which of the agent's own inputs", choices=("fire", "panic", "mains", "battery"))
     faults = [str(fault) for fault in WireFault]
     return (
-        Verb("fire", "the fire alarm panel opens its relay", (off_ends,), _fire),
-        Verb("panic", "somebody presses the panic button", (), lambda world: world.site.panic()),
-        Verb("mains", "the mains fail", (flag("fail", "unticked (false): they are back", default=True),), _mains),
         Verb(
-            "battery", "the battery runs low", (flag("low", "unticked (false): it is good", default=True),), _battery
+            "fire", "the fire alarm panel opens its relay", (off_ends,), lambda world, on: world.site.trip("fire", on)
+        ),
+        Verb("panic", "somebody presses the panic button", (), lambda world: world.site.panic()),
+        Verb(
+            "mains",
+            "the mains fail",
+            (flag("fail", "unticked (false): they are back", default=True),),
+            lambda world, fail: world.site.trip("mains", fail),
+        ),
+        Verb(
+            "battery",
+            "the battery runs low",
+            (flag("low", "unticked (false): it is good", default=True),),
+            lambda world, low: world.site.trip("battery", low),
         ),
         Verb(
             "input_wire",
@@ -92,18 +102,6 @@ def _site_verbs() -> tuple[Verb, ...]:
         ),
         Verb("state", "the truth about every door, whatever its sensors say", (), _state),
     )
-
-
-def _fire(world: World, on: bool) -> None:
-    world.site.trip("fire", on)
-
-
-def _mains(world: World, fail: bool) -> None:
-    world.site.trip("mains", fail)
-
-
-def _battery(world: World, low: bool) -> None:
-    world.site.trip("battery", low)
 
 
 def _input_wire(world: World, **fields: Any) -> None:

@@ -29,13 +29,13 @@ from simulators.scenario.steps import (
     ExpectEvents,
     ExpectMode,
     ExpectSeen,
+    MovePeople,
     Never,
-    People,
     Power,
     Release,
     Scenario,
+    ScenarioStep,
     SiteOrder,
-    Step,
     Wait,
 )
 from simulators.school.rhythm import DAY_BEGINS, time_of_day
@@ -90,7 +90,7 @@ class StepForm(Struct, kw_only=True):
     after: Seconds | None = None
 
 
-class DoorForm(Struct, kw_only=True):
+class BrokenDoorForm(Struct, kw_only=True):
     """A door of the district."""
 
     site: Name
@@ -103,7 +103,7 @@ class PeopleForm(StepForm, kw_only=True):
     on: bool = True
 
 
-class PowerForm(StepForm, kw_only=True):
+class PowerStepForm(StepForm, kw_only=True):
     """``do: power_cut`` and ``do: power_back``"""
 
     site: Name
@@ -212,8 +212,8 @@ _FORMS: dict[str, dict[str, type[Struct]]] = {
     | {
         "wait": StepForm,
         "people": PeopleForm,
-        "power_cut": PowerForm,
-        "power_back": PowerForm,
+        "power_cut": PowerStepForm,
+        "power_back": PowerStepForm,
         "declare": DeclareForm,
         "release": ReleaseForm,
     },
@@ -240,7 +240,7 @@ class ScenarioForm(Struct, kw_only=True):
     starts: Minute = DAY_BEGINS
     speed: Annotated[int, Meta(ge=1, le=600)] = 60
     leaves_broken: bool = False
-    breaks: tuple[DoorForm, ...] = ()
+    breaks: tuple[BrokenDoorForm, ...] = ()
 
 
 # --- from forms to steps ----------------------------------------------------------------------------------------
@@ -266,6 +266,19 @@ def load_scenario(path: Path) -> Scenario:
     )
 
 
+_WHEN = ("at", "after", "within")
+_PLAIN_STEPS: dict[type[StepForm], Callable[..., ScenarioStep]] = {
+    PeopleForm: MovePeople,
+    EventsForm: ExpectEvents,
+    ExpectForm: ExpectSeen,
+    ConditionForm: ExpectDoor,
+    ModeForm: ExpectMode,
+    AlarmForm: ExpectAlarm,
+    NeverForm: Never,
+}
+"""Forms whose fields are the step's own."""
+
+
 class _Steps:
     """Makes the steps in their order. What no form can say goes to the report."""
 
@@ -274,7 +287,7 @@ class _Steps:
         self._declared: set[str] = set()
         self._all_known = True
 
-    def step(self, verb: str, form: Any, at: str) -> Step | None:  # noqa: PLR0911 - one a form
+    def step(self, verb: str, form: Any, at: str) -> ScenarioStep | None:  # noqa: PLR0911 - one a form
         """One step; None where its kind is not known. Of use only if the report has no errors."""
         if form is None:
             self._all_known = False
@@ -284,10 +297,10 @@ class _Steps:
         when = {"at": form.at, "after_s": form.after or 0.0, "fault": self._fault(at)}
         if isinstance(form, ExpectForm):
             when["within_s"] = form.within
+        if type(form) in _PLAIN_STEPS:
+            return _plain_step(form, when)
         match form:
-            case PeopleForm():
-                return People(on=form.on, **when)
-            case PowerForm():
+            case PowerStepForm():
                 return Power(site=form.site, agent=form.agent, on=verb == "power_back", **when)
             case DeclareForm():
                 return self._declare(form, at, when)
@@ -295,19 +308,12 @@ class _Steps:
                 return Release(name=self._known(form.name, at), by=form.by, **when)
             case ProvenForm():
                 return ExpectClosure(name=self._known(form.name, at), **when)
-            case EventsForm():
-                kind = str(form.kind)
-                return ExpectEvents(site=form.site, door=form.door, kind=kind, at_least=form.at_least, **when)
-            case AtDoorForm() | NeverForm():
-                return _of_door(form, when)
-            case ExpectForm():
-                return ExpectSeen(**when)
         return Wait(**when) if verb == "wait" else self._order(verb, form, at, when)
 
     def _fault(self, at: str) -> Callable[[str], ConfigError]:
         def fault(problem: str) -> ConfigError:
-            told = Problem(self._report.file, self._report.line(at), at, problem, "")
-            return ConfigError(str(told), (told,))
+            found = Problem(self._report.file, self._report.line(at), at, problem, "")
+            return ConfigError(str(found), (found,))
 
         return fault
 
@@ -350,15 +356,9 @@ class _Steps:
         return SiteOrder(site=site, agent=agent, order={"do": verb, **order}, **when)
 
 
-def _of_door(form: AtDoorForm | NeverForm, when: dict[str, Any]) -> Step:
-    door = DoorRef(form.site, form.door)
-    match form:
-        case ModeForm():
-            return ExpectMode(door=door, mode=form.mode, **when)
-        case AlarmForm():
-            return ExpectAlarm(door=door, alarm=form.alarm, on=form.on, **when)
-        case NeverForm():
-            return Never(door=door, condition=form.condition, **when)
-        case ConditionForm():
-            return ExpectDoor(door=door, condition=form.condition, **when)
-    raise TypeError(form)
+def _plain_step(form: StepForm, when: dict[str, Any]) -> ScenarioStep:
+    """The step with the form's own fields; site and door of an expectation of one door make its DoorRef."""
+    given = {name: value for name, value in msgspec.structs.asdict(form).items() if name not in _WHEN}
+    if isinstance(form, AtDoorForm | NeverForm):
+        given["door"] = DoorRef(given.pop("site"), given["door"])
+    return _PLAIN_STEPS[type(form)](**given, **when)

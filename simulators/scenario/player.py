@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,13 +25,13 @@ from simulators.scenario.steps import (
     ExpectDoor,
     ExpectEvents,
     ExpectMode,
+    MovePeople,
     Never,
-    People,
     Power,
     Release,
     Scenario,
+    ScenarioStep,
     SiteOrder,
-    Step,
     Wait,
 )
 from simulators.school.rhythm import DayClock, shown
@@ -79,28 +79,14 @@ class Result:
         """One object: the declaration, every door, and the sums."""
         return {
             "declaration_id": self.declaration_id,
-            "doors": [
-                {
-                    "site": door.site,
-                    "agent": door.agent,
-                    "door": door.door,
-                    "condition": door.condition,
-                    "evidence": dict(door.evidence),
-                    "proven_ms": door.proven_ms,
-                }
-                for door in self.doors
-            ],
-            "summary": {
-                "proven": self.count("proven"),
-                "pending": self.count("pending"),
-                "failed": self.count("failed"),
-                "slowest_ms": self.slowest_ms,
-            },
+            "doors": [{k: v for k, v in asdict(door).items() if k != "state"} for door in self.doors],
+            "summary": {state: self.count(state) for state in ("proven", "pending", "failed")}
+            | {"slowest_ms": self.slowest_ms},
         }
 
 
 class Machines(Protocol):
-    """Who can take the power from an agent's machine, in the middle of whatever it does, and give it back."""
+    """Takes the power from an agent's machine, without a warning, and gives it back."""
 
     async def cut_power(self, agent: AgentFolder) -> None:
         """Nothing of the program is left when it returns."""
@@ -138,9 +124,9 @@ class ScenarioPlayer:
         self._declared: dict[str, str] = {}
         self._latest: str | None = None
         self._failures: list[str] = []
-        self._steps: dict[type[Step], Callable[[Any], Awaitable[None]]] = {
+        self._steps: dict[type[ScenarioStep], Callable[[Any], Awaitable[None]]] = {
             Wait: self._wait,
-            People: self._people,
+            MovePeople: self._people,
             SiteOrder: self._site_order,
             Declare: self._declare,
             Release: self._release,
@@ -175,9 +161,9 @@ class ScenarioPlayer:
                     break
 
     async def _rest(self) -> None:
-        """Nobody walks about any more, whoever the next scenario is about."""
+        """Let all people rest: the next scenario begins without them."""
         for agent in self._agents:
-            # One that has no power has nobody, either.
+            # An agent without power has no people, either.
             with contextlib.suppress(OrderRefused, OSError):
                 await asyncio.to_thread(send_order, agent.control, {"do": "people", "on": False})
 
@@ -201,7 +187,7 @@ class ScenarioPlayer:
     def _elapsed(self) -> float:
         return asyncio.get_running_loop().time() - self._began
 
-    async def _until_due(self, step: Step) -> None:
+    async def _until_due(self, step: ScenarioStep) -> None:
         wait_s = step.after_s if step.at is None else self._clock.seconds_until(step.at, self._elapsed())
         await asyncio.sleep(wait_s)
 
@@ -213,7 +199,7 @@ class ScenarioPlayer:
     async def _wait(self, _step: Wait) -> None:
         return
 
-    async def _people(self, step: People) -> None:
+    async def _people(self, step: MovePeople) -> None:
         self._say("the school day goes on" if step.on else "everybody rests")
         order: Order = {"do": "people", "on": False}
         if step.on:
@@ -239,7 +225,7 @@ class ScenarioPlayer:
         view = await self._users[step.by].release(self._declared[step.name])
         self._say(f"{step.by} releases {step.name}: {view['state']}")
 
-    async def _send(self, control: Path, order: Order, step: Step) -> None:
+    async def _send(self, control: Path, order: Order, step: ScenarioStep) -> None:
         try:
             await asyncio.to_thread(send_order, control, order)
         except (OrderRefused, OSError) as error:
@@ -247,13 +233,13 @@ class ScenarioPlayer:
 
     # --- expectations ---
 
-    async def _expect(self, step: Step) -> None:
-        self._told(step, await self._expectations.check(step))
+    async def _expect(self, step: ScenarioStep) -> None:
+        self._report(step, await self._expectations.check(step))
 
     async def _expect_closure(self, step: ExpectClosure) -> None:
-        self._told(step, await self._expectations.closure(step, self._declared[step.name]))
+        self._report(step, await self._expectations.closure(step, self._declared[step.name]))
 
-    def _told(self, step: Step, failure: str | None) -> None:
+    def _report(self, step: ScenarioStep, failure: str | None) -> None:
         if failure is not None:
             self._fail(failure)
         else:
@@ -261,7 +247,7 @@ class ScenarioPlayer:
 
     @contextlib.asynccontextmanager
     async def _watching(self, step: Never) -> Any:
-        """Look at a door until the scenario ends; note if it is ever shown as it must not be."""
+        """Watch a door until the scenario ends; fail once it is shown as it must not be."""
 
         async def watch() -> None:
             while True:
@@ -291,13 +277,13 @@ class ScenarioPlayer:
             return self._find(DoorRef(step.site, step.order["door"]), step).control
         return self._agent(step.site, step.agent, step).control
 
-    def _agent(self, site: str, agent: str, step: Step) -> AgentFolder:
+    def _agent(self, site: str, agent: str, step: ScenarioStep) -> AgentFolder:
         for known in self._agents:
             if (known.site, known.agent) == (site, agent):
                 return known
         raise step.fault(f"there is no agent {site}/{agent} in this district")
 
-    def _find(self, door: DoorRef, step: Step) -> AgentFolder:
+    def _find(self, door: DoorRef, step: ScenarioStep) -> AgentFolder:
         for agent in self._agents:
             if agent.site == door.site and door.door in agent.doors:
                 return agent
@@ -309,12 +295,7 @@ class ScenarioPlayer:
             rows = (await self._observer.declaration(self._latest))["doors"]
         doors = tuple(
             DoorResult(
-                site=row["site"],
-                agent=row["agent"],
-                door=row["door"],
-                state=row["state"],
-                condition=row["condition"],
-                evidence=row["evidence"],
+                **{part: row[part] for part in ("site", "agent", "door", "state", "condition", "evidence")},
                 proven_ms=row["proven_ms"] if row["state"] == "proven" else None,
             )
             for row in rows

@@ -25,7 +25,7 @@ class DoorRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ScenarioStep:
     """When a step begins: at a minute of the school day, or some seconds after the step before."""
 
     at: int | None = None
@@ -34,26 +34,26 @@ class Step:
 
     @property
     def said(self) -> str:
-        """The step in a few words, for whoever watches it played."""
+        """The step in a few words, for the log."""
         unsaid = ("at", "after_s", "fault", "within_s")
         given = [getattr(self, part.name) for part in fields(self) if part.name not in unsaid]
         return " ".join(str(value) for value in given if value is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wait(Step):
-    """Nothing but time."""
+class Wait(ScenarioStep):
+    """A step that only lets time pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class People(Step):
+class MovePeople(ScenarioStep):
     """Everybody begins the day, or rests."""
 
     on: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SiteOrder(Step):
+class SiteOrder(ScenarioStep):
     """An order to a virtual school, as simulators.orders.site has them. ``agent``, or the one that has ``door``."""
 
     site: str
@@ -62,8 +62,8 @@ class SiteOrder(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Power(Step):
-    """An agent's machine loses its power in the middle of whatever it does, or has it again."""
+class Power(ScenarioStep):
+    """An agent's machine loses its power without a warning, or has it again."""
 
     site: str
     agent: str
@@ -71,7 +71,7 @@ class Power(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declare(Step):
+class Declare(ScenarioStep):
     """Somebody declares an SRP action. ``name`` is what later steps call it."""
 
     name: str
@@ -83,7 +83,7 @@ class Declare(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Release(Step):
+class Release(ScenarioStep):
     """Somebody asks for the end of a declaration, or is the second to."""
 
     name: str
@@ -91,7 +91,7 @@ class Release(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectDoor(Step):
+class ExpectDoor(ScenarioStep):
     """Central shows a door in a condition."""
 
     door: DoorRef
@@ -100,7 +100,7 @@ class ExpectDoor(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectMode(Step):
+class ExpectMode(ScenarioStep):
     """Central shows a door in a mode."""
 
     door: DoorRef
@@ -109,7 +109,7 @@ class ExpectMode(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectAlarm(Step):
+class ExpectAlarm(ScenarioStep):
     """Central lists an alarm with a door; or, with ``on`` false, lists it no more."""
 
     door: DoorRef
@@ -119,12 +119,11 @@ class ExpectAlarm(Step):
 
     @property
     def said(self) -> str:
-        """The step in a few words."""
         return f"{self.door} shows {'the alarm' if self.on else 'no alarm'} {self.alarm}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectEvents(Step):
+class ExpectEvents(ScenarioStep):
     """Central has at least so many events of a kind from a school (or one door of it) since the scenario began."""
 
     site: str
@@ -135,12 +134,11 @@ class ExpectEvents(Step):
 
     @property
     def said(self) -> str:
-        """The step in a few words."""
         return f"{self.site} {self.door or ''} has at least {self.at_least} {self.kind} events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectClosure(Step):
+class ExpectClosure(ScenarioStep):
     """Of a declaration's doors, all but those broken on purpose are proven, at one and the same time."""
 
     name: str
@@ -148,14 +146,14 @@ class ExpectClosure(Step):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectSeen(Step):
+class ExpectSeen(ScenarioStep):
     """Every door of the district is shown with fresh evidence."""
 
     within_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Never(Step):
+class Never(ScenarioStep):
     """From here to the end central does not show a door in a condition."""
 
     door: DoorRef
@@ -164,7 +162,7 @@ class Never(Step):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A parsed scenario. ``breaks``: the doors it breaks on purpose, which nobody expects to be proven.
+    """A parsed scenario. ``breaks``: the doors it breaks on purpose, which are not expected to be proven.
 
     ``leaves_broken``: they are broken still at its end, so it is the last to be played in a district.
     """
@@ -175,10 +173,10 @@ class Scenario:
     speed: float
     breaks: frozenset[DoorRef]
     leaves_broken: bool
-    steps: tuple[Step, ...]
+    steps: tuple[ScenarioStep, ...]
 
     @property
     def moves_people(self) -> bool:
         """Whether people walk about in it of their own accord."""
         orders = [step.order["do"] for step in self.steps if isinstance(step, SiteOrder)]
-        return "rush" in orders or any(isinstance(step, People) for step in self.steps)
+        return "rush" in orders or any(isinstance(step, MovePeople) for step in self.steps)

@@ -12,7 +12,7 @@ from functools import partial
 
 from protocol.words import DoorMode
 from simulators.school.cards import Card
-from simulators.school.rhythm import Act, ActKind, DayClock, Rhythm
+from simulators.school.rhythm import ActKind, DayClock, DoorAct, Rhythm
 from simulators.school.site import VirtualSite
 
 log = logging.getLogger(__name__)
@@ -86,14 +86,14 @@ class People:
                     loop.call_later(act.after_ms / 1000 / clock.speed, self._do, act)
             await asyncio.sleep(min(SLEEP_S, 60 / clock.speed))
 
-    def _do(self, act: Act) -> None:
+    def _do(self, act: DoorAct) -> None:
         if self._day is None:
             return
         door = self._site.doors[act.door]
         if act.kind is ActKind.BADGE and act.card is not None:
             self._hold_up(act.door, self._cards[act.card])
         elif self._site.mode(act.door) is DoorMode.SECURED:
-            return  # locks, lights, out of sight: nobody walks about
+            return  # locks, lights, out of sight: people stay in their rooms
         elif act.kind is ActKind.LEAVE:
             door.press_rex()
             loop = asyncio.get_running_loop()
@@ -108,7 +108,7 @@ class People:
             self._site.doors[door].person_opens(WALK_THROUGH_S)
 
     def _amber(self, door: str) -> None:
-        """Whoever waits types their PIN, and waits on."""
+        """The person who waits there types their PIN, and waits on."""
         until, pin = self._waiting.get(door, (0.0, None))
         if pin is None or asyncio.get_running_loop().time() > until:
             return

@@ -27,7 +27,7 @@ class ActKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class DoorAct:
     """One thing somebody does. ``card`` is a place in the list of cards, None where none is held up."""
 
     after_ms: int  # school time, since the minute began
@@ -62,7 +62,7 @@ class Rhythm:
         self._entrances = tuple(entrances)
         self._cards = cards
 
-    def acts(self, minute: int) -> tuple[Act, ...]:
+    def acts(self, minute: int) -> tuple[DoorAct, ...]:
         """The acts of one minute (minutes since midnight, school time), in order."""
         hour = _hour(minute)
         # Python's own hash of a tuple differs between processes; a text seeds alike everywhere.
@@ -75,18 +75,18 @@ class Rhythm:
             acts.append(self._act(kind, rng))
         return tuple(sorted(acts, key=lambda act: act.after_ms))
 
-    def _act(self, kind: ActKind, rng: random.Random) -> Act:
+    def _act(self, kind: ActKind, rng: random.Random) -> DoorAct:
         after_ms = rng.randrange(MINUTE_MS)
         if kind is ActKind.BADGE:
-            return Act(after_ms, kind, rng.choice(self._entrances), rng.randrange(self._cards))
-        return Act(after_ms, kind, rng.choice(self._doors))
+            return DoorAct(after_ms, kind, rng.choice(self._entrances), rng.randrange(self._cards))
+        return DoorAct(after_ms, kind, rng.choice(self._doors))
 
 
 @dataclass(frozen=True, slots=True)
 class DayClock:
     """School time: ``starts`` (minutes since midnight) at moment 0, ``speed`` times as fast as the world's.
 
-    After the school day the next one begins at once: nobody watches a demonstration of the night.
+    After the school day the next one begins at once: a demonstration of the night shows nothing.
     """
 
     starts: float = DAY_BEGINS

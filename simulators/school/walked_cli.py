@@ -1,6 +1,6 @@
 """``doorward simulate walk-test``: watch a walk test of a virtual school, with faults by lot, and read its report.
 
-For whoever is to walk real doors next week: a scripted person does what is asked, the words are the real ones, and
+For people who will walk real doors: a scripted person does what is asked, the words are the real ones, and
 the report is signed with the key of the file. Nothing of the agent's own data is touched.
 """
 
@@ -66,7 +66,7 @@ async def _walk(config: AgentFile, arguments: argparse.Namespace) -> int:
         planted = {name: rng.choice(list(_FAULTS)) for name in rng.sample(sorted(site.doors), arguments.faults)}
         for name, fault in planted.items():
             _FAULTS[fault](site.doors[name])
-        person = _Shown(site, no_keys, seed=arguments.seed)
+        person = _WatchedWalker(site, no_keys, seed=arguments.seed)
         walk = Walk(site.config, prompts=person, by="a scripted person", **site.options)
         try:
             outcome = await walk.run()
@@ -78,7 +78,7 @@ async def _walk(config: AgentFile, arguments: argparse.Namespace) -> int:
     return code
 
 
-class _Shown(Walker):
+class _WatchedWalker(Walker):
     """A scripted person, and a terminal to watch them at."""
 
     def __init__(self, site: WalkedSite, no_keys: TextIO, *, seed: int) -> None:
@@ -86,21 +86,17 @@ class _Shown(Walker):
         self._terminal = Terminal(no_keys)
 
     def door(self, door: str, number: int, of: int) -> None:
-        """Shown, and done."""
         self._terminal.door(door, number, of)
         super().door(door, number, of)
 
     def instruct(self, step: Step, text: str) -> None:
-        """Shown, and done."""
         self._terminal.instruct(step, text)
         super().instruct(step, text)
 
     def result(self, step: Step, result: StepResult) -> None:
-        """Shown, and done."""
         self._terminal.result(step, result)
         super().result(step, result)
 
     def say(self, text: str) -> None:
-        """Shown, and done."""
         self._terminal.say(text)
         super().say(text)

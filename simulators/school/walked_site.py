@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Mapping
-from contextlib import ExitStack
 from typing import Any, Self
 
 from gpiozero.pins.mock import MockFactory
@@ -17,12 +16,10 @@ from gpiozero.pins.mock import MockFactory
 from drivers.timed_outputs import TimedOutputs
 from drivers.wiegand.edges import PinEdges
 from edge_agent.agent_yaml.config_file import AgentFile
-from simulators.hardware.line import VirtualLine
 from simulators.hardware.osdp_reader import VirtualOsdpReader
-from simulators.hardware.readers_at_doors import SerialAtDoor, WiegandAtDoor, serial_readers
+from simulators.hardware.readers import VirtualReaders
 from simulators.hardware.timers import SteppedTimer
 from simulators.hardware.wiring import COMPUTE_MODULE, VirtualWiring
-from simulators.school.site import VirtualReader
 
 READING_PACE = 0.05
 """Real seconds a second of a fast walk takes while a reader is tested: its line must be able to keep up."""
@@ -52,7 +49,6 @@ class WalkedSite:
         least_pace: float = 0.0,
     ) -> None:
         rng = random.Random(f"walk/{seed}/{config.site}/{config.agent}")
-        self._stack = ExitStack()
         self.factory = MockFactory(revision=COMPUTE_MODULE)
         self._steps = None if real_time else SteppedTimer()
         self.timer: SteppedTimer | TimedOutputs = self._steps or TimedOutputs()
@@ -60,15 +56,19 @@ class WalkedSite:
         self.adcs = wiring.adcs
         self.doors = wiring.doors
         self.switches = wiring.switches
-        """The agent's own inputs, by name, each at rest to begin with."""
-        self.readers: dict[str, VirtualReader] = {}
-        self._living: list[VirtualOsdpReader] = []
+        self.trip = wiring.trip
+        self._readers = VirtualReaders(config, pin_factory=self.factory)
+        self.readers = self._readers.by_name
+        osdp = [one for one in self.readers.values() if isinstance(one, VirtualOsdpReader)]
+        for one in osdp:
+            if one.name in dead_readers:
+                one.freeze()
+        self._living = [one for one in osdp if one.name not in dead_readers]
         self.pace = 0.0
         """How many real seconds a second of a fast walk takes now; never less than ``least_pace``."""
         # A supervised line is read at its own pace on a thread: its readings must not look old.
         self._least_pace = max(least_pace, 1.0) if config.adcs else least_pace
-        devices = self._string_lines(config, dead_readers)
-        self.config = config.with_devices(devices)
+        self.config = config.with_devices(self._readers.devices)
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -80,7 +80,7 @@ class WalkedSite:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._stack.close()
+        self._readers.close()
         if isinstance(self.timer, TimedOutputs):
             self.timer.close()
         self.factory.reset()
@@ -89,7 +89,7 @@ class WalkedSite:
         """Let fast time pass at the doors. The first time, wait for the readers that live."""
         assert self._steps is not None
         async with asyncio.timeout(READERS_UP_S):
-            while not all(reader.secure for reader in self._living):  # noqa: ASYNC110 - libosdp tells nobody
+            while not all(reader.secure for reader in self._living):  # noqa: ASYNC110 - libosdp has no event for it
                 await asyncio.sleep(LOOK_S)
         self._living.clear()
         self._steps.advance(seconds)
@@ -98,30 +98,3 @@ class WalkedSite:
     def expect_silent(self, reader: str) -> None:
         """Do not wait for this reader's secure channel: it will not come up."""
         self._living = [one for one in self._living if one.name != reader]
-
-    def trip(self, name: str, on: bool) -> None:
-        """Work one of the agent's own inputs: fire, panic, mains or battery. KeyError if it is not wired."""
-        at_rest = name != "panic"
-        self.switches[name].move(closed=at_rest is not on)
-
-    def _string_lines(self, config: AgentFile, dead: frozenset[str]) -> dict[str, str]:
-        """Hang up all readers; device of the file -> device to open."""
-        devices: dict[str, str] = {}
-        for wired in config.reader_lines:
-            line = VirtualLine(baud=wired.baud)
-            self._stack.callback(line.close)
-            devices[wired.device] = line.path
-            for one in wired.readers:
-                reader = VirtualOsdpReader(line, address=one.address, key=one.key, name=one.reader)
-                self.readers[one.reader] = reader
-                if one.reader in dead:
-                    reader.freeze()
-                else:
-                    self._living.append(reader)
-        for wiegand in config.wiegand_readers:
-            self.readers[wiegand.reader] = WiegandAtDoor(self.factory, wiegand, on_green=lambda: None)
-        modules = serial_readers(config.serial_readers, self._stack)
-        for serial in config.serial_readers:
-            self.readers[serial.reader] = SerialAtDoor(modules[serial.reader])
-            devices[serial.device] = modules[serial.reader].path
-        return devices

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from drivers.serial.ascii_reader import CARD_BITS
 from drivers.wiegand.formats import CardFormat, to_bytes
 from edge_agent.readers.wiegand_serial import known_formats
 from edge_agent.walk_test.judge import KEYS
@@ -12,7 +13,7 @@ from edge_agent.walk_test.prompts import OPEN_FIRST, READER_AWAITED, SHUT_FIRST,
 from edge_agent.walk_test.words import Step, StepKind, StepResult, Verdict
 from simulators.hardware.door import VirtualDoor
 from simulators.hardware.osdp_reader import VirtualOsdpReader
-from simulators.hardware.readers_at_doors import SERIAL_CARD_BITS, SerialAtDoor
+from simulators.hardware.serial_reader import VirtualSerialReader
 from simulators.school.walked_site import AWAITING_PACE, READING_PACE, WalkedSite
 
 OSDP_PATIENCE_S = 40.0
@@ -32,7 +33,7 @@ class Walker:
 
     def __init__(self, site: WalkedSite, *, seed: int | str = 0) -> None:
         self.heard: list[str] = []
-        """Everything they were told, oldest first."""
+        """Everything the walk test said, oldest first."""
         self.results: list[tuple[Step, StepResult]] = []
         self.on_step: Callable[[Step], None] = lambda _step: None
         self.next_answer: Answer | None = None
@@ -45,11 +46,11 @@ class Walker:
         self._step: Step | None = None
 
     def door(self, door: str, number: int, of: int) -> None:
-        """They walk to it."""
+        """Walk to the door."""
         self.heard.append(f"door {number} of {of}: {door}")
 
     def instruct(self, step: Step, text: str) -> None:
-        """They do it, and say so a while after."""
+        """Do it, and confirm it a while after."""
         self.heard.append(text)
         self._step = step
         self.on_step(step)
@@ -67,22 +68,22 @@ class Walker:
         self._done_at = now + after_s + patience_s
 
     def time_left(self, step: Step, seconds: int) -> None:
-        """They know."""
+        """Ignore it: a script does not hurry."""
 
     def result(self, step: Step, result: StepResult) -> None:
-        """They note it."""
+        """Note the result, and go on after a failure."""
         self.results.append((step, result))
         self._step = None
         self._done_at = self._site.timer.now() if result.verdict is Verdict.FAILED else None
 
     def say(self, text: str) -> None:
-        """They hear it. A reader that is waited for takes the time it takes."""
+        """Hear it. While the test waits for a reader, time passes more slowly."""
         self.heard.append(text)
         if text == READER_AWAITED:
             self._site.pace = AWAITING_PACE
 
     def answer(self) -> Answer | None:
-        """Enter, when they are through."""
+        """Enter, once the step is done."""
         if self.next_answer is not None:
             answer, self.next_answer = self.next_answer, None
             return answer
@@ -122,8 +123,8 @@ class Walker:
             if not held.secure:
                 self._site.timer.at(now + HOLDS_AGAIN_S, lambda: self._swipe(reader, step))
                 return
-        bits, data = SERIAL_CARD_BITS, self._rng.randbytes(SERIAL_CARD_BITS // 8)
-        if not isinstance(held, SerialAtDoor):
+        bits, data = CARD_BITS, self._rng.randbytes(CARD_BITS // 8)
+        if not isinstance(held, VirtualSerialReader):
             card = self._format_of(reader)
             bits, data = card.bits, to_bytes(card.encode(self._rng.randrange(1 << 16)), card.bits)
         held.swipe(bits, data)

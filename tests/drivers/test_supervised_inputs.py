@@ -50,7 +50,7 @@ class Bench:
         self.sampler.connect(self.adc, FIRE, self.fire)
         for _ in range(SAMPLES):
             self.sampler.sweep()
-        self.contact.tell()
+        self.contact.report()
 
     @property
     def wire(self) -> SupervisedWire:

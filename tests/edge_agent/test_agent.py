@@ -130,7 +130,7 @@ async def test_a_badge_at_a_real_reader_opens_its_door_and_shows_it(tmp_path: Pa
             await until(lambda: agent.readers.buses["door-0-in"].online("door-0-in"), "the secure channel")
             reader.swipe(*CARD)
             await until(lambda: pi.doors["door-0"].released, "the release")
-            await until(lambda: reader.granted, "the green light")
+            await until(lambda: "green" in reader.leds, "the green light")
             await until(lambda: pi.doors["door-0"].holds, "the relock")
             agent.declarations.accept_set(DISTRICT, district.declare(DISTRICT, 1, lockdown()))
             reader.swipe(*CARD)
@@ -216,7 +216,7 @@ async def test_a_bundle_that_cannot_be_used_is_refused_and_one_kept_is_not_used(
     signed = district.config(pi)
     opened = AgentConfig(audience="", version=1, timezone="UTC", doors=(), trusted_keys=(NO_KEY,))
     async with pi.running() as agent:
-        agent.store.save_config(1, signed)
+        agent.store.confirm_trial(1, signed)
     # As a program kept it that had a weaker pattern for keys.
     monkeypatch.setattr(Keyring, "open", lambda *_: opened)
     async with pi.running() as agent:

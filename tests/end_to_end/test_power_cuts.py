@@ -12,7 +12,7 @@ import pytest
 
 from edge_agent.events.journal import Journal
 from edge_agent.events.outbox import Outbox
-from edge_agent.host.clock import SystemClock
+from edge_agent.host.clock import PiClock
 from edge_agent.link.event_sender import EventSender
 from protocol import codec, topics
 from protocol.messages import EventAck
@@ -95,7 +95,7 @@ class LoadedOutbox(threading.Thread):
     async def _run(self) -> None:
         outbox = Outbox(self._folder / "outbox.db")
         self.stream = outbox.stream
-        journal = Journal(outbox, SystemClock(require_sync=False))
+        journal = Journal(outbox, PiClock(require_sync=False))
         topic = topics.of_agent(TopicKind.EVENTS, self._site, self._agent)
         ack_topic = topics.of_agent(TopicKind.EVENTS_ACK, self._site, self._agent)
 

@@ -245,7 +245,7 @@ async def test_a_link_can_be_cancelled_at_every_wait_and_leaves_no_connection(
         assert task.cancelled(), f"cancelled {moment} at wait {at}: {task!r}"
         if up:
             break
-    assert at > 2
+    assert at >= 2, "there was next to nothing to cancel"
     await until(lambda: not connections_to(broker.port), "the end of every connection", DEADLINE_S)
 
 

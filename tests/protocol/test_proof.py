@@ -1,9 +1,9 @@
 import msgspec
 import pytest
 
-from protocol.messages import DoorState, Evidence
-from protocol.proof import FRESH_MS, proves_secure, shown_condition
-from protocol.words import Bolt, Condition, Contact, DoorMode
+from protocol.messages import Evidence
+from protocol.proof import FRESH_MS, proves_secure
+from protocol.words import Bolt, Contact
 
 PROVEN = Evidence(contact=Contact.CLOSED, bolt=Bolt.THROWN, bolt_fitted=True, age_ms=10, locked_ms=10)
 
@@ -28,11 +28,3 @@ def test_each_missing_part_of_the_proof_breaks_it(change: dict[str, object]) -> 
 
 def test_a_door_without_a_bolt_monitor_is_proven_by_its_contact() -> None:
     assert proves_secure(msgspec.structs.replace(PROVEN, bolt=None, bolt_fitted=False))
-
-
-def test_an_agents_word_alone_never_shows_a_door_secure() -> None:
-    stale = msgspec.structs.replace(PROVEN, age_ms=None)
-    door = DoorState(door="d", mode=DoorMode.SECURED, condition=Condition.SECURE, released=False, evidence=stale)
-    assert shown_condition(door) is Condition.UNKNOWN
-    assert shown_condition(msgspec.structs.replace(door, evidence=PROVEN)) is Condition.SECURE
-    assert shown_condition(msgspec.structs.replace(door, condition=Condition.JAMMED)) is Condition.JAMMED

@@ -17,7 +17,7 @@ from gpiozero.pins.mock import MockFactory
 from drivers.gpio import FailMode, LockKind
 from edge_agent.agent import Agent
 from edge_agent.agent_yaml.config_file import AgentFile, load
-from edge_agent.host.clock import SystemClock
+from edge_agent.host.clock import PiClock
 from protocol import topics
 from protocol.messages import (
     AccessRule,
@@ -33,7 +33,7 @@ from protocol.messages import (
 from protocol.signing import SigningKey
 from protocol.topics import TopicKind
 from protocol.words import KeyRole, ScopeKind
-from simulators.hardware.door import DoorWiring, VirtualDoor
+from simulators.hardware.door import DoorPins, VirtualDoor
 from simulators.hardware.pins import WirePin
 from simulators.hardware.timers import LoopTimer
 from tests.support.waiting import until
@@ -42,7 +42,7 @@ COMPUTE_MODULE = "a020a0"  # 46 pins: room for more doors than a 40-pin header h
 FIRE_PIN, PANIC_PIN = 44, 45
 
 
-class SettableClock(SystemClock):
+class SettableClock(PiClock):
     """The machine's clock, with the UTC and the trust in it as a test wants them."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ class TestDistrict:
         return self.key.sign(AgentConfig(audience=pi.topic(TopicKind.CONFIG), version=version, **fields))
 
     def command(self, pi: "Pi", kind: str, door: str, **fields: Any) -> bytes:
-        now = SystemClock(require_sync=False).utc_ns() // 1_000_000
+        now = PiClock(require_sync=False).utc_ms()
         fields = {"id": secrets.token_hex(8), "by": "officer", "issued_ms": now, "expires_ms": now + 10_000} | fields
         return self.key.sign(Command(audience=pi.topic(TopicKind.COMMAND), kind=kind, door=door, **fields))
 
@@ -198,10 +198,10 @@ def cardholder(token: str, *, override: bool = False) -> dict[str, Any]:
     }
 
 
-def _wiring(number: int, *, maglock: bool) -> DoorWiring:
+def _wiring(number: int, *, maglock: bool) -> DoorPins:
     kinds = (LockKind.MAGLOCK, FailMode.FAIL_SAFE) if maglock else (LockKind.STRIKE, FailMode.FAIL_SECURE)
     lock, contact, bolt, rex = range(4 * number, 4 * number + 4)
-    return DoorWiring(lock=lock, contact=contact, bolt=bolt, rex=rex, kind=kinds[0], fail_mode=kinds[1])
+    return DoorPins(lock=lock, contact=contact, bolt=bolt, rex=rex, kind=kinds[0], fail_mode=kinds[1])
 
 
 def _secret(path: Path, key: bytes) -> None:

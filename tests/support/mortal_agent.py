@@ -20,7 +20,7 @@ from gpiozero.pins.mock import MockFactory
 from edge_agent.agent import Agent
 from edge_agent.agent_yaml.config_file import AgentFile, load
 from edge_agent.bundle import trial as config_trial
-from simulators.hardware.door import DoorWiring, VirtualDoor
+from simulators.hardware.door import DoorPins, VirtualDoor
 from simulators.hardware.pins import WirePin
 from simulators.hardware.timers import LoopTimer
 from tests.support.agents import COMPUTE_MODULE, FIRE_PIN, PANIC_PIN
@@ -52,7 +52,7 @@ async def live(config: AgentFile) -> None:
     timer = LoopTimer(asyncio.get_running_loop())
     for door in config.doors:
         first = door.lock.pin
-        wiring = DoorWiring(
+        wiring = DoorPins(
             lock=first,
             contact=first + 1,
             bolt=first + 2,

@@ -26,7 +26,7 @@ from central.records.engine import open_records
 from central.settings import database_in
 from ground.clock import SystemClock
 from ground.free_port import free_port
-from simulators.district.make import AgentFolder, District, make_district
+from simulators.district.make import AgentFolder, MadeDistrict, make_district
 from simulators.district.plan import DistrictSize
 from simulators.orders.control import send_order
 from tests.support.brokers import HOST, RunningBroker, embedded
@@ -149,7 +149,7 @@ class Api:
 class RunningDistrict:
     """What runs, and where to reach it."""
 
-    district: District
+    district: MadeDistrict
     broker: RunningBroker
     central: Program
     address: str

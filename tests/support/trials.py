@@ -5,12 +5,12 @@ import pytest
 from edge_agent.agent import Agent
 from edge_agent.bundle.trial import HEALTHY_AFTER_MS
 from edge_agent.events.outbox import NewEvent
-from edge_agent.host.clock import SystemClock
+from edge_agent.host.clock import PiClock
 from protocol.words import EventKind
 from tests.support.agents import Pi
 
 
-class HurriedClock(SystemClock):
+class HurriedClock(PiClock):
     """A monotonic clock that a test may put ahead."""
 
     ahead_ms = 0

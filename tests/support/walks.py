@@ -10,7 +10,7 @@ from typing import Any
 from drivers.gpio import FailMode, LockKind
 from edge_agent.agent_yaml.config_file import AgentFile
 from edge_agent.agent_yaml.wiring import DoorWiring, LockWiring, ReaderLine, ReaderWiring, SwitchWiring
-from edge_agent.host.clock import SystemClock
+from edge_agent.host.clock import PiClock
 from edge_agent.walk_test.walk import Outcome, Walk
 from protocol.messages import TrustedKey
 from protocol.mqtt import BrokerAddress
@@ -85,7 +85,7 @@ async def walk(site: WalkedSite, walker: Walker, *, locked_at_the_end: bool = Tr
         site.config,
         prompts=walker,
         by="facilities",
-        clock=SystemClock(require_sync=False),
+        clock=PiClock(require_sync=False),
         **site.options,
         **options,
     )

@@ -1,4 +1,4 @@
-"""How Alembic runs the migrations: on the connection, and within the transaction, that open_records made."""
+"""Runs Alembic's migrations on the connection, and within the transaction, of open_records."""
 
 from alembic import context
 from sqlalchemy import Connection

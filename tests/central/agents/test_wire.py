@@ -10,7 +10,7 @@ import paho.mqtt.client as mqtt
 import pytest
 
 from central.agents.wire import ACKS_IN_FLIGHT, Wire
-from central.events.ingest import Ingest
+from central.events.ingest import Commit, Ingest
 from central.fleet.fleet import Fleet
 from central.records.engine import open_records
 from ground.clock import SystemClock
@@ -47,21 +47,19 @@ class Central:
         self.clock = SystemClock()
         self.fleet = Fleet([("lincoln", "east", ["front", "gym"])], self.clock)
         self.engine = open_records(sqlite_url(records))
-        self.ingest = Ingest(self.engine, acknowledge=self._acknowledge)
+        self.ingest = Ingest(self.engine)
         self.documents: dict[str, bytes] = {}
-        self.adopted: list[tuple[str, str, str, bytes, bool]] = []
+        self.adopted: list[tuple[str, str, str, bytes]] = []
         self.wire = Wire(
             BrokerAddress(broker.host, broker.port),
             self.fleet,
             self.ingest,
             self.clock,
-            on_agent_declarations=lambda *said: self.adopted.append(said),
-            retained_documents=lambda: list(self.documents.items()),
         )
+        self.wire.listen(lambda *said: self.adopted.append(said))
+        self.wire.remember(lambda: list(self.documents.items()))
+        self.ingest.listen(self.wire.acknowledge)
         self.ingest.start()
-
-    def _acknowledge(self, site: str, agent: str, ack: EventAck) -> None:
-        self.wire.acknowledge(site, agent, ack)
 
 
 class Agent:
@@ -154,7 +152,7 @@ async def test_a_panic_set_is_handed_on_as_it_came(central: Central, agent: Agen
     await agent.say(TopicKind.DECLARATIONS, b"a.b.c", retain=True)
     await until(lambda: central.adopted, "the set")
     topic = topics.of_agent(TopicKind.DECLARATIONS, "lincoln", "east")
-    assert central.adopted == [("lincoln", "east", topic, b"a.b.c", False)]
+    assert central.adopted == [("lincoln", "east", topic, b"a.b.c")]
 
 
 async def test_bad_input_is_counted_by_reason_and_the_rest_goes_on(central: Central, agent: Agent) -> None:
@@ -218,7 +216,7 @@ async def test_a_document_published_while_greeting_is_not_overwritten_by_its_eld
     central = Central(broker, tmp_path)
     topic = topics.site_declarations("lincoln")
     older = [(topics.site_declarations(f"s{number}"), b"x") for number in range(200)] + [(topic, b"old")]
-    central.wire._retained_documents = lambda: older
+    central.wire.remember(lambda: older)
     async with running(central.wire.run()):
         await central.wire.wait_connected()
         await asyncio.sleep(0)  # the greeting has begun
@@ -263,15 +261,13 @@ def test_acknowledging_before_the_wire_runs_is_no_fault(tmp_path: Path) -> None:
     clock = HandClock()
     fleet = Fleet([], clock)
     engine = open_records(sqlite_url(tmp_path))
-    ingest = Ingest(engine, acknowledge=lambda *_: None)
+    ingest = Ingest(engine)
     wire = Wire(
         BrokerAddress(),
         fleet,
         ingest,
         clock,
-        on_agent_declarations=lambda *_: None,
-        retained_documents=list,
     )
-    wire.acknowledge("lincoln", "east", EventAck(stream="s", committed=1))
+    wire.acknowledge(Commit({("lincoln", "east", "s"): 1}))
     assert not wire.connected
     engine.dispose()

@@ -75,7 +75,7 @@ async def test_a_broker_that_is_late_once_hears_every_document_on_the_same_link_
         broker.freeze()  # connected and subscribed, and no answer from now on
         return [*((page, b"page") for page in PAGES), (CONFIG, b"config"), (DECLARED, b"declared")]
 
-    central.wire._retained_documents = documents
+    central.wire.remember(documents)
     async with running(hearer.link.run()):
         await hearer.link.wait_connected()
         async with running(central.wire.run()):
@@ -100,7 +100,7 @@ async def test_what_was_published_meanwhile_is_not_overwritten_by_a_late_elder_s
         broker.freeze()
         return [(DECLARED, b"old"), (CONFIG, b"config")]
 
-    central.wire._retained_documents = documents
+    central.wire.remember(documents)
     async with running(hearer.link.run()):
         await hearer.link.wait_connected()
         async with running(central.wire.run()):

@@ -101,7 +101,7 @@ async def test_every_revision_is_higher_and_in_the_records_before_an_agent_sees_
             published.append((document.revision, stored_revision(running, topic)))
             return await publish(topic, jws)
 
-        running.central.wire.publish_document = watched  # type: ignore[method-assign]
+        running.central.declarations._publish = watched
         for _ in range(3):
             made = await running.declare("olive", drill=True)
             await running.release("olive", made["id"])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central.declarations import records as rows
-from central.declarations.records import DeclarationRecord, Origin, State
+from central.declarations.records import DeclarationRecord, DeclarationState, Origin
 from central.declarations.release import ReleaseRefused, agree, withdraw
 from central.declarations.sets import ENDED_KEPT_MS, MOST_ALIKE, MOST_ENDED, make_set
 from central.records.engine import open_records, writing
@@ -61,7 +61,8 @@ def test_the_largest_set_fits_its_limit_on_the_wire(tmp_path: Path) -> None:
     long = {"reason": "\N{WARNING SIGN}" * 500, "by": "o" * 48}
     active = [record(f"{number:036}", drill=number % 2 == 0, **long) for number in range(2 * MOST_ALIKE)]
     ended = [
-        panic(f"e{number:035}", state=State.ENDED, ended_at_ms=NOW_MS, **long) for number in range(MOST_ENDED + 10)
+        panic(f"e{number:035}", state=DeclarationState.ENDED, ended_at_ms=NOW_MS, **long)
+        for number in range(MOST_ENDED + 10)
     ]
     document = made_set(tmp_path, active + ended)
     assert len(document.declarations) == 2 * MOST_ALIKE
@@ -72,7 +73,9 @@ def test_a_flood_of_agents_own_keeps_no_one_of_centrals_out_and_fits(tmp_path: P
     long = {"reason": "\N{WARNING SIGN}" * 500, "by": "o" * 48}
     own = [record(f"{number:036}", drill=number % 2 == 0, **long) for number in range(2 * MOST_ALIKE)]
     flood = [panic(f"p{number:0199}", at_ms=NOW_MS - 9, **long) for number in range(600)]
-    ended = [panic(f"e{number:0199}", state=State.ENDED, ended_at_ms=NOW_MS) for number in range(MOST_ENDED)]
+    ended = [
+        panic(f"e{number:0199}", state=DeclarationState.ENDED, ended_at_ms=NOW_MS) for number in range(MOST_ENDED)
+    ]
     document = made_set(tmp_path, flood + own + ended)
     ids = {one.id for one in document.declarations}
     assert {one.id for one in own} <= ids
@@ -80,7 +83,7 @@ def test_a_flood_of_agents_own_keeps_no_one_of_centrals_out_and_fits(tmp_path: P
 
 
 def test_a_panic_is_carried_once_its_agent_lists_it_no_more(tmp_path: Path) -> None:
-    records = [panic("listed"), panic("dropped"), record("ours"), record("over", state=State.ENDED)]
+    records = [panic("listed"), panic("dropped"), record("ours"), record("over", state=DeclarationState.ENDED)]
     document = made_set(tmp_path, records, frozenset({"listed"}))
     assert {one.id for one in document.declarations} == {"dropped", "ours"}
 
@@ -88,10 +91,10 @@ def test_a_panic_is_carried_once_its_agent_lists_it_no_more(tmp_path: Path) -> N
 def test_an_ended_panic_is_named_while_listed_and_for_a_summer(tmp_path: Path) -> None:
     old = NOW_MS - ENDED_KEPT_MS - 1
     records = [
-        panic("old-listed", state=State.ENDED, ended_at_ms=old),
-        panic("old", state=State.ENDED, ended_at_ms=old),
-        panic("new", state=State.ENDED, ended_at_ms=NOW_MS - 1),
-        record("ours", state=State.ENDED, ended_at_ms=NOW_MS - 1),
+        panic("old-listed", state=DeclarationState.ENDED, ended_at_ms=old),
+        panic("old", state=DeclarationState.ENDED, ended_at_ms=old),
+        panic("new", state=DeclarationState.ENDED, ended_at_ms=NOW_MS - 1),
+        record("ours", state=DeclarationState.ENDED, ended_at_ms=NOW_MS - 1),
     ]
     document = made_set(tmp_path, records, frozenset({"old-listed"}))
     assert set(document.ended) == {"old-listed", "new"}
@@ -114,7 +117,7 @@ def test_no_order_of_acts_lets_one_person_end_a_real_declaration(drill: bool, ac
             assert declaration is before
             continue
         asked = asked | {who} if act == "agree" else set()
-        if declaration.state is State.ENDED:
+        if declaration.state is DeclarationState.ENDED:
             assert drill or len(asked) >= 2
             break
     else:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from central.events.history import AgentPoint, DoorPoint, History
-from central.events.history_buckets import BadRange, Buckets, Change, lasted, overlaid
+from central.events.history_buckets import BadRange, Buckets, Since, lasted, overlaid
 from central.events.ingest import Ingest
 from central.records.engine import open_records
 from protocol import codec
@@ -28,7 +28,7 @@ class Bench:
     def __init__(self, directory: Path) -> None:
         self.engine: Engine = open_records(sqlite_url(directory))
         self.history = History(self.engine)
-        self.ingest = Ingest(self.engine, acknowledge=lambda *_: None)
+        self.ingest = Ingest(self.engine)
         self.ingest.start()
         self.last: dict[tuple[str, str], int] = {}
 
@@ -183,14 +183,14 @@ def test_a_range_that_cannot_be_served_is_answered_with_what_would_do(
         Buckets(from_ms, to_ms, resolution_ms)
 
 
-CHANGES = st.lists(st.builds(Change, at_ms=st.integers(0, 30_000), value=st.sampled_from("abc")), max_size=12).map(
+CHANGES = st.lists(st.builds(Since, at_ms=st.integers(0, 30_000), value=st.sampled_from("abc")), max_size=12).map(
     lambda changes: sorted(changes, key=lambda change: change.at_ms)
 )
 
 
 @given(CHANGES, st.integers(0, 10_000), st.integers(1, 20_000), st.integers(0, 40_000))
 def test_buckets_agree_with_asking_every_moment(
-    changes: list[Change[str]], from_ms: int, length_ms: int, until_ms: int
+    changes: list[Since[str]], from_ms: int, length_ms: int, until_ms: int
 ) -> None:
     buckets = Buckets(from_ms, from_ms + length_ms, 1_000)
 
@@ -210,8 +210,8 @@ def test_buckets_agree_with_asking_every_moment(
 
 
 def test_a_span_covers_what_was_said_within_it_and_gives_it_back_after() -> None:
-    changes = [Change(1, "a"), Change(5, "b"), Change(8, "c")]
-    assert overlaid("i", changes, [(3, 6)], "x") == [Change(1, "a"), Change(3, "x"), Change(6, "b"), Change(8, "c")]
+    changes = [Since(1, "a"), Since(5, "b"), Since(8, "c")]
+    assert overlaid("i", changes, [(3, 6)], "x") == [Since(1, "a"), Since(3, "x"), Since(6, "b"), Since(8, "c")]
     assert overlaid("i", changes, [(0, 1), (8, 9)], "x") == [
-        Change(0, "x"), Change(1, "i"), Change(1, "a"), Change(5, "b"), Change(8, "x"), Change(9, "c"),
+        Since(0, "x"), Since(1, "i"), Since(1, "a"), Since(5, "b"), Since(8, "x"), Since(9, "c"),
     ]  # fmt: skip

@@ -33,7 +33,7 @@ class Bench:
 
     def __init__(self, directory: Path) -> None:
         self.engine: Engine = open_records(sqlite_url(directory))
-        self.ingest = Ingest(self.engine, acknowledge=lambda *_: None)
+        self.ingest = Ingest(self.engine)
         self.ingest.start()
         self.feeds: list[InfluxFeed] = []
         self.last = 0

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, event, select, text
 
-from central.events.ingest import CommittedEvent, Ingest
+from central.events.ingest import Commit, CommittedEvent, Ingest
 from central.events.ingest_batch import take
 from central.records.engine import open_records
 from central.records.schema import agent_presence, events, stream_cursors, stream_gaps
@@ -44,12 +44,16 @@ class Bench:
         self.engine = engine
         self.acks: list[tuple[str, str, EventAck]] = []
         self.committed: list[CommittedEvent] = []
-        self.ingest = Ingest(
-            engine,
-            acknowledge=lambda site, agent, ack: self.acks.append((site, agent, ack)),
-            on_committed=self.committed.extend,
-        )
+        self.ingest = Ingest(engine)
+        self.ingest.listen(self._hear)
         self.ingest.start()
+
+    def _hear(self, commit: Commit) -> None:
+        self.acks += [
+            (site, agent, EventAck(stream=stream, committed=committed))
+            for (site, agent, stream), committed in commit.cursors.items()
+        ]
+        self.committed += commit.events
 
     def offer(self, payload: bytes) -> int:
         """Offer a batch, wait, and say the cursor of the last acknowledgement."""
@@ -176,7 +180,7 @@ def test_batches_of_many_agents_share_a_commit_and_each_gets_its_own_answer(benc
     commits: list[None] = []
     event.listen(bench.engine, "commit", lambda _connection: commits.append(None))
     blocker = threading.Event()
-    bench.ingest._on_committed = lambda _events: blocker.wait(20) or None  # the writer is busy with the first
+    bench.ingest.listen(lambda _: blocker.wait(20) and None)  # the writer is busy with the first
     bench.ingest.offer("lincoln", "east", batch([1]))
     wait_until(lambda: len(bench.acks) == 1, "the first acknowledgement")
     for number in range(30):
@@ -213,9 +217,9 @@ def test_a_listener_that_fails_stops_neither_acks_nor_records(bench: Bench) -> N
     def fails(*_: object) -> None:
         raise ZeroDivisionError
 
-    bench.ingest._on_committed = fails
+    bench.ingest._listeners.insert(0, fails)
     assert bench.offer(batch([1])) == 1
-    bench.ingest._acknowledge = fails
+    bench.ingest._listeners[:] = [fails]
     bench.ingest.offer("lincoln", "east", batch([2]))
     assert bench.ingest.flush(20)
     assert bench.stored() == [1, 2]

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from central.events.ingest import Ingest
 from central.records.engine import open_records
 from central.records.schema import events
-from protocol.messages import EventAck
 from tests.central.databases import sqlite_url
 from tests.central.event_batches import batch
 
@@ -31,13 +30,15 @@ url, moment = sys.argv[1:]
 engine = open_records(url)
 acks = []
 
-def acknowledge(site, agent, ack):
-    if ack.committed == 30 and moment == "after the commit":
+def acknowledge(commit):
+    (committed,) = commit.cursors.values()
+    if committed == 30 and moment == "after the commit":
         die()
-    acks.append(ack.committed)
-    print(ack.committed, flush=True)
+    acks.append(committed)
+    print(committed, flush=True)
 
-ingest = Ingest(engine, acknowledge=acknowledge)
+ingest = Ingest(engine)
+ingest.listen(acknowledge)
 ingest.start()
 for first in (1, 11):
     ingest.offer("lincoln", "east", batch(range(first, first + 10)))
@@ -67,13 +68,14 @@ def test_a_crash_around_the_commit_loses_and_repeats_nothing(tmp_path: Path, mom
     engine = open_records(url)
     with engine.connect() as connection:
         assert list(connection.execute(select(events.c.seq)).scalars()) == list(range(1, on_disk + 1))
-    acks: list[EventAck] = []
-    ingest = Ingest(engine, acknowledge=lambda _site, _agent, ack: acks.append(ack))
+    acks: list[int] = []
+    ingest = Ingest(engine)
+    ingest.listen(lambda commit: acks.extend(commit.cursors.values()))
     ingest.start()
     ingest.offer("lincoln", "east", batch(range(acknowledged + 1, acknowledged + 16)))  # the agent sends again
     assert ingest.flush(20)
     ingest.close()
-    assert acks[-1].committed == 35
+    assert acks[-1] == 35
     assert ingest.health().duplicates == on_disk - 20
     with engine.connect() as connection:
         assert list(connection.execute(select(events.c.seq).order_by(events.c.id)).scalars()) == list(range(1, 36))

@@ -15,7 +15,7 @@ from tests.central.fleets import District, Speaker
 
 def test_an_agent_that_comes_falls_silent_and_comes_again_is_three_rows(tmp_path: Path) -> None:
     engine = open_records(sqlite_url(tmp_path))
-    ingest = Ingest(engine, acknowledge=lambda *_: None)
+    ingest = Ingest(engine)
     ingest.start()
     district = District()
     record_presence(district.fleet, ingest)

@@ -11,7 +11,7 @@ import tty
 from collections.abc import Callable
 
 from drivers.osdp import open_serial
-from drivers.osdp.frames import Block, Command, Frame, FrameReader, Reply, build
+from drivers.osdp.frames import Block, CommandCode, Frame, FrameReader, ReplyCode, build
 from drivers.serial.port import SerialLine
 from simulators.hardware.line import VirtualLine
 
@@ -43,13 +43,13 @@ class PlainReader:
         return b""
 
     def _answer(self, command: Frame) -> bytes:
-        code, data = Reply.NAK, b"\x03"
-        if command.code == Command.ID:
-            code, data = Reply.PDID, bytes(12)
-        elif command.code == Command.CAP:
-            code, data = Reply.PDCAP, b"\x03\x01\x00\x08\x01\x00"  # card data, CRC; no word of a secure channel
-        elif command.code == Command.POLL:
-            code, data = (Reply.RAW, self._cards.pop(0)) if self._cards else (Reply.ACK, b"")
+        code, data = ReplyCode.NAK, b"\x03"
+        if command.code == CommandCode.ID:
+            code, data = ReplyCode.PDID, bytes(12)
+        elif command.code == CommandCode.CAP:
+            code, data = ReplyCode.PDCAP, b"\x03\x01\x00\x08\x01\x00"  # card data, CRC; no word of a secure channel
+        elif command.code == CommandCode.POLL:
+            code, data = (ReplyCode.RAW, self._cards.pop(0)) if self._cards else (ReplyCode.ACK, b"")
         return build(self.address, code, data, sequence=command.sequence, reply=True)
 
 

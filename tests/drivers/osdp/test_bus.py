@@ -357,9 +357,9 @@ async def test_a_readers_address_is_not_its_place_in_the_list(until: Until) -> N
         await until(rig.all_online)
         rig.readers[0].swipe(26, CARD)
         rig.bus.show("reader-126", Show.GRANTED)
-        await until(lambda: rig.cards and rig.readers[1].granted)
+        await until(lambda: rig.cards and "green" in rig.readers[1].leds)
         assert rig.cards[0].reader == "reader-125"
-        assert not rig.readers[0].granted
+        assert "green" not in rig.readers[0].leds
 
 
 @pytest.mark.parametrize(("bits", "data"), [(0, b""), (513, bytes(65)), (26, bytes(3)), (26, bytes(5))])

@@ -122,22 +122,22 @@ async def test_every_handshake_has_a_nonce_of_its_own(until: Until) -> None:
 FIRST_NONCE = """
 import sys
 from drivers.osdp import OsdpReaderConfig
-from drivers.osdp.panel import Channel, Panel
-from drivers.osdp.frames import Command, Frame, FrameReader, Reply, build
+from drivers.osdp.panel import Panel, PanelChannel
+from drivers.osdp.frames import CommandCode, Frame, FrameReader, ReplyCode, build
 
 class Wire:
     def __init__(self): self.sent = b""
     def write(self, data): self.sent = data; return len(data)
 
 wire = Wire()
-channel = Channel(wire)
+channel = PanelChannel(wire)
 panel = Panel([OsdpReaderConfig("r", 10, bytes.fromhex("8f1c0a5be2774d9630c4a8f35d1e62b9"))], channel)
 while True:
     panel.run(channel)
     (command,) = FrameReader(replies=False).feed(wire.sent)
-    if command.code == Command.CHLNG:
+    if command.code == CommandCode.CHLNG:
         break
-    answer = (Reply.PDID, bytes(12)) if command.code == Command.ID else (Reply.PDCAP, bytes([9, 1, 1]))
+    answer = (ReplyCode.PDID, bytes(12)) if command.code == CommandCode.ID else (ReplyCode.PDCAP, bytes([9, 1, 1]))
     channel.received += build(10, *answer, sequence=command.sequence, reply=True)
 print(command.data.hex())
 """

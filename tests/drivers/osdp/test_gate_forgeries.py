@@ -7,7 +7,7 @@ import secrets
 import pytest
 
 from drivers.osdp import Forged, KeyKept, KeySet, LineRestored, LineSilent, ReaderOffline, ReplyRefused
-from drivers.osdp.frames import Block, Command, Frame, Reply, build
+from drivers.osdp.frames import Block, CommandCode, Frame, ReplyCode, build
 from simulators.hardware.line import VirtualLine
 from simulators.hardware.osdp_reader import VirtualOsdpReader
 from tests.conftest import Until
@@ -25,7 +25,7 @@ LOOK_S = 0.25
 def raw(card: bytes, *, answers: Frame, block: bytes = b"") -> bytes:
     """A card reply of an attacker, who has no key: the sequence number is all that he must get right."""
     data = bytes([0, 1, 26, 0]) + card
-    return build(ADDRESS, Reply.RAW, data, sequence=answers.sequence, reply=True, block=block)
+    return build(ADDRESS, ReplyCode.RAW, data, sequence=answers.sequence, reply=True, block=block)
 
 
 async def outcome(until: Until, victim: Victim, *, succeeds: bool) -> None:
@@ -86,25 +86,25 @@ async def test_a_reader_made_to_say_that_it_has_no_secure_channel_is_not_spoken_
     key = secrets.token_bytes(16)
 
     def downgrade(reply: Frame) -> bytes:
-        if reply.code != Reply.PDCAP:
+        if reply.code != ReplyCode.PDCAP:
             return reply.raw
         entries = [reply.data[at : at + 3] for at in range(0, len(reply.data), 3)]
         without = b"".join(bytes([9, 0, 0]) if entry[0] == 9 else entry for entry in entries)
-        return build(ADDRESS, Reply.PDCAP, without, sequence=reply.sequence, reply=True)
+        return build(ADDRESS, ReplyCode.PDCAP, without, sequence=reply.sequence, reply=True)
 
     with VirtualLine() as line:
         VirtualOsdpReader(line, address=ADDRESS, key=key)
         with Middle(line.path, on_reply=downgrade) as middle:
 
             def answer_polls(command: Frame) -> bytes | None:
-                if command.code == Command.POLL and not command.block:
+                if command.code == CommandCode.POLL and not command.block:
                     middle.to_panel(raw(ROGUE, answers=command))
                     return None
                 return command.raw
 
             middle.on_command = answer_polls
             with make(middle.path, ADDRESS, key) as victim:
-                await until(lambda: any(reply.code == Reply.PDCAP for reply in middle.replies))
+                await until(lambda: any(reply.code == ReplyCode.PDCAP for reply in middle.replies))
                 await outcome(until, victim, succeeds=succeeds)
 
 
@@ -129,13 +129,13 @@ async def test_a_rogue_reader_in_install_mode_is_neither_believed_nor_given_the_
     with VirtualLine() as line:
         rogue = VirtualOsdpReader(line, address=ADDRESS, key=None)
         with Middle(line.path) as middle, make(middle.path, ADDRESS, key) as victim:
-            await until(lambda: any(command.code == Command.CHLNG for command in middle.commands))
+            await until(lambda: any(command.code == CommandCode.CHLNG for command in middle.commands))
             if succeeds:
                 await until(lambda: rogue.key == key)
                 rogue.swipe(26, ROGUE)
             await outcome(until, victim, succeeds=succeeds)
             assert (rogue.key == key) is succeeds
-            challenges = [command for command in middle.commands if command.code == Command.CHLNG]
+            challenges = [command for command in middle.commands if command.code == CommandCode.CHLNG]
             with_default_key = [command for command in challenges if command.block[2] == 0]
             assert bool(with_default_key) is succeeds
             assert not any(key in command.raw for command in middle.commands)
@@ -147,18 +147,18 @@ async def test_a_card_changed_on_its_way_is_not_believed(until: Until, make: Mak
     key = secrets.token_bytes(16)
 
     def change(reply: Frame) -> bytes:
-        if reply.code != Reply.RAW:
+        if reply.code != ReplyCode.RAW:
             return reply.raw
         data = bytes(a ^ b for a, b in zip(reply.data[4:8], _difference(), strict=True))
         changed = reply.data[:4] + data + reply.data[8:]
-        return build(ADDRESS, Reply.RAW, changed, sequence=reply.sequence, reply=True, block=reply.block)
+        return build(ADDRESS, ReplyCode.RAW, changed, sequence=reply.sequence, reply=True, block=reply.block)
 
     with VirtualLine() as line:
         reader = VirtualOsdpReader(line, address=ADDRESS, key=key) if not succeeds else PlainReader(line, ADDRESS)
         with Middle(line.path, on_reply=change) as middle, make(middle.path, ADDRESS, key) as victim:
             await until(lambda: victim.online)
             reader.swipe(26, CARD)
-            await until(lambda: any(reply.code == Reply.RAW for reply in middle.replies))
+            await until(lambda: any(reply.code == ReplyCode.RAW for reply in middle.replies))
             await hold(lambda: succeeds or not victim.cards, seconds=LOOK_S)
             assert victim.cards == ([ROGUE] if succeeds else [])
 
@@ -179,7 +179,7 @@ async def test_a_reply_recorded_and_played_again_within_the_session_opens_nothin
             await until(lambda: victim.online)
             reader.swipe(26, CARD)
             await until(lambda: victim.cards)
-            recorded = next(reply for reply in middle.replies if reply.code == Reply.RAW)
+            recorded = next(reply for reply in middle.replies if reply.code == ReplyCode.RAW)
             played: list[Frame] = []
 
             def play(reply: Frame) -> bytes:
@@ -237,7 +237,7 @@ async def test_a_cut_line_on_which_an_attacker_answers_busy_is_silent_all_the_sa
         VirtualOsdpReader(line, address=ADDRESS, key=key)
         with Middle(line.path) as middle, Ours(middle.path, ADDRESS, key) as victim:
             await until(lambda: victim.online)
-            middle.on_command = lambda _command: middle.to_panel(build(ADDRESS, Reply.BUSY, reply=True))
+            middle.on_command = lambda _command: middle.to_panel(build(ADDRESS, ReplyCode.BUSY, reply=True))
             await until(lambda: victim.of(LineSilent), within=5)
             assert not victim.online
 
@@ -270,10 +270,10 @@ async def test_a_key_acknowledged_by_an_attacker_does_not_lose_the_reader(until:
             stolen: list[Frame] = []
 
             def acknowledge(command: Frame) -> bytes | None:
-                if stolen or command.code != Command.KEYSET:
+                if stolen or command.code != CommandCode.KEYSET:
                     return command.raw
                 stolen.append(command)
-                middle.to_panel(build(ADDRESS, Reply.ACK, sequence=command.sequence, reply=True))
+                middle.to_panel(build(ADDRESS, ReplyCode.ACK, sequence=command.sequence, reply=True))
                 return None
 
             middle.on_command = acknowledge

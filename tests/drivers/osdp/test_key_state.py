@@ -7,7 +7,7 @@ import pytest
 
 from drivers.osdp import KeyKept, KeySet, LineSilent, OfflineReason, OsdpBus, ReaderOffline, WeakKey, open_serial
 from drivers.osdp.config import DEFAULT_KEY
-from drivers.osdp.frames import Reply
+from drivers.osdp.frames import ReplyCode
 from drivers.osdp.key_state import FIRST_SWAP_S, LONGEST_SWAP_S, KeyState
 from tests.conftest import Until
 from tests.drivers.osdp.attacker import Middle, passed
@@ -70,7 +70,7 @@ async def test_a_reader_whose_acknowledgement_is_lost_is_found_with_its_new_key(
             await until(rig.all_online)
             new = secrets.token_bytes(16)
             middle.on_reply = lambda reply: (
-                None if reply.code == Reply.ACK and rig.readers[0].key == new else reply.raw
+                None if reply.code == ReplyCode.ACK and rig.readers[0].key == new else reply.raw
             )
             assert rig.bus.set_key("reader-10", new)
             await until(lambda: rig.of(ReaderOffline), within=5)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import osdp_sys
 
 from drivers.osdp import OsdpBus, OsdpEvent, OsdpReaderConfig, open_serial
-from drivers.osdp.panel import Channel
+from drivers.osdp.panel import PanelChannel
 from drivers.readers import CardRead
 
 TICK_S = 0.005
@@ -80,7 +80,7 @@ class Naive:
     def __init__(self, path: str, address: int, key: bytes, *, secure: bool = True, seeded: bool = True) -> None:
         self.cards: list[bytes] = []
         self._line = open_serial(path)
-        self._channel = Channel(self._line)
+        self._channel = PanelChannel(self._line)
         ctypes.CDLL(None).srand(ctypes.c_uint(secrets.randbits(32) if seeded else 1))
         self._cp: Any = osdp_sys.ControlPanel([{
             "name": "r", "address": address, "flags": osdp_sys.FLAG_ENFORCE_SECURE if secure else 0, "scbk": key,

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.osdp.events import PortDown, PortUp
-from drivers.readers import CardRead, ReaderEvent, ReadRefused, Refusal
+from drivers.readers import CardRead, ReaderEvent, ReadRefused, RefusalReason
 from drivers.serial.ascii_reader import FRAMINGS, FrameDecoder, SerialReader
 from drivers.serial.port import open_serial
+from drivers.serial.port_keeper import PortDown, PortUp
 from simulators.hardware.serial_reader import VirtualSerialReader
 from tests.support.waiting import until
 
@@ -49,7 +49,7 @@ class Rig:
         """Everything sent so far has been read: a last card says so."""
         self.now += 1
         mark = random.randbytes(5)
-        self.outside.swipe(mark)
+        self.outside.swipe(40, mark)
         await until(lambda: self.cards and self.cards[-1] == mark, "the last card")
 
 
@@ -62,7 +62,7 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
 
 
 async def test_a_card_arrives_as_forty_bits(rig: Rig) -> None:
-    rig.outside.swipe(CARD)
+    rig.outside.swipe(40, CARD)
     await until(lambda: rig.cards, "the card")
     (card,) = (event for event in rig.events if isinstance(event, CardRead))
     assert (card.reader, card.bits, card.data, card.at) == ("office-in", 40, CARD, 1000.0)
@@ -75,22 +75,22 @@ async def test_a_card_with_one_digit_wrong_is_refused_and_counted_every_time(rig
         rig.outside.spoil(n.to_bytes(5, "big"))
     await rig.settled()
     assert len(rig.cards) == 1
-    assert rig.reader.refused == {Refusal.CHECKSUM: 100}
+    assert rig.reader.refused == {RefusalReason.CHECKSUM: 100}
 
 
 async def test_noise_between_frames_costs_no_card_and_makes_none(rig: Rig) -> None:
     cards = [n.to_bytes(5, "big") for n in range(50)]
-    for card in cards:
-        rig.outside.noise()
-        rig.outside.swipe(card)
+    for n, card in enumerate(cards):
+        rig.outside.noise(n)
+        rig.outside.swipe(40, card)
     await until(lambda: len(rig.cards) == len(cards), "the cards")
     assert rig.cards == cards
-    assert set(rig.reader.refused) <= {Refusal.NOISE}
-    assert rig.reader.refused[Refusal.NOISE] > 40
+    assert set(rig.reader.refused) <= {RefusalReason.NOISE}
+    assert rig.reader.refused[RefusalReason.NOISE] > 40
 
 
 async def test_a_port_that_vanishes_is_told_once_and_reads_again_when_it_is_back(rig: Rig) -> None:
-    rig.outside.swipe(CARD)
+    rig.outside.swipe(40, CARD)
     await until(lambda: rig.cards, "the card")
     rig.outside.send(rig.outside.frame(CARD)[:6])
     rig.outside.unplug()
@@ -99,7 +99,7 @@ async def test_a_port_that_vanishes_is_told_once_and_reads_again_when_it_is_back
     rig.outside.plug()
     await until(lambda: rig.reader.listening, "the port again")
     rig.now += 1
-    rig.outside.swipe(CARD)
+    rig.outside.swipe(40, CARD)
     await until(lambda: len(rig.cards) == 2, "the card again")
     assert rig.ports == [PortUp, PortDown, PortUp]
 
@@ -115,10 +115,10 @@ async def test_a_port_that_is_not_there_is_told_and_waited_for(tmp_path: Path) -
     assert [type(event) for event in events] == [PortDown]
     outside.plug()
     await until(lambda: reader.listening, "the port")
-    outside.swipe(CARD)
+    outside.swipe(40, CARD)
     await until(lambda: len(events) == 3, "the card")
     reader.stop()
-    outside.swipe(CARD)
+    outside.swipe(40, CARD)
     await asyncio.sleep(0)
     assert len(events) == 3
     outside.unplug()
@@ -134,7 +134,7 @@ async def test_a_module_that_repeats_a_held_card_reads_once_until_it_is_taken_aw
 
 
 async def test_a_card_that_may_have_waited_while_the_loop_was_held_off_is_as_old_as_it_can_be(rig: Rig) -> None:
-    rig.outside.swipe(CARD)
+    rig.outside.swipe(40, CARD)
     rig.now += 5  # without a turn of the loop
     await until(lambda: rig.cards, "the card")
     assert rig.events[-1].at == 1000.0
@@ -155,9 +155,9 @@ def test_a_module_that_does_not_repeat_may_see_the_same_card_twice_at_once() -> 
 def test_half_a_frame_and_what_comes_long_after_it_are_not_put_together() -> None:
     decoder = FrameDecoder(FRAMINGS["rdm6300"])
     assert decoder.feed(b"\x024F00A1", 0.0) == []
-    assert decoder.feed(b"B2C39F\x03", 0.25) == [Refusal.FRAMING, Refusal.NOISE]
+    assert decoder.feed(b"B2C39F\x03", 0.25) == [RefusalReason.FRAMING, RefusalReason.NOISE]
     assert decoder.feed(b"\x024F00A1", 1.0) == []
-    assert decoder.feed(b"\x024F00A1B2C39F\x03", 1.01) == [Refusal.FRAMING, CARD]
+    assert decoder.feed(b"\x024F00A1B2C39F\x03", 1.01) == [RefusalReason.FRAMING, CARD]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_half_a_frame_and_what_comes_long_after_it_are_not_put_together() -> Non
 )
 def test_what_is_not_the_familys_frame_is_refused_once(broken: bytes) -> None:
     decoder = FrameDecoder(FRAMINGS["rdm6300"])
-    assert decoder.feed(broken, 0.0) == [Refusal.FRAMING]
+    assert decoder.feed(broken, 0.0) == [RefusalReason.FRAMING]
     assert decoder.feed(b"\x024F00A1B2C39F\x03", 0.0) == [CARD]
 
 
@@ -205,7 +205,7 @@ def test_cards_arrive_whole_however_the_bytes_are_split_and_whatever_is_between(
         found += decoder.feed(bytes(stream[:size]), at)
         del stream[:size]
         at += 0.001
-    assert [item for item in found if not isinstance(item, Refusal)] == cards
+    assert [item for item in found if not isinstance(item, RefusalReason)] == cards
 
 
 async def test_every_refusal_is_an_event_with_its_reason(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ async def test_every_refusal_is_an_event_with_its_reason(tmp_path: Path) -> None
     rig.outside.send(b"\x02Q")
     await rig.settled()
     reasons = [event.reason for event in rig.events if isinstance(event, ReadRefused)]
-    assert reasons == [Refusal.NOISE, Refusal.CHECKSUM, Refusal.FRAMING]
+    assert reasons == [RefusalReason.NOISE, RefusalReason.CHECKSUM, RefusalReason.FRAMING]
     rig.reader.stop()
     rig.outside.unplug()
 
@@ -223,7 +223,7 @@ async def test_every_refusal_is_an_event_with_its_reason(tmp_path: Path) -> None
 async def test_what_a_module_said_while_nobody_listened_is_not_read_later(tmp_path: Path) -> None:
     outside = VirtualSerialReader(tmp_path, kind="id-12")
     for _ in range(1000):
-        outside.swipe(CARD)
+        outside.swipe(40, CARD)
     cards: list[bytes] = []
     reader = SerialReader(
         "office-in",
@@ -232,7 +232,7 @@ async def test_what_a_module_said_while_nobody_listened_is_not_read_later(tmp_pa
         on_event=lambda event: cards.append(event.data) if isinstance(event, CardRead) else None,
     )
     reader.start()
-    outside.swipe(bytes(5))
+    outside.swipe(40, bytes(5))
     await until(lambda: cards, "the card of somebody who is there")
     assert cards == [bytes(5)]
     reader.stop()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drivers.readers import Refusal
+from drivers.readers import RefusalReason
 from drivers.wiegand.formats import FORMATS, CardFormat, Parity, check_together, decode, from_bytes, to_bytes
 from drivers.wiegand.keypad import decode_key, encode_key
 
@@ -138,10 +138,10 @@ def test_every_key_is_read_as_it_was_pressed(bits: int) -> None:
 
 def test_an_8_bit_key_with_any_one_bit_flipped_is_no_key() -> None:
     for key, bit in itertools.product("0123456789*#", range(8)):
-        assert decode_key(encode_key(key, 8) ^ 1 << bit, 8) is Refusal.PARITY
+        assert decode_key(encode_key(key, 8) ^ 1 << bit, 8) is RefusalReason.PARITY
 
 
 def test_codes_no_keypad_has_are_no_keys() -> None:
-    assert {decode_key(code, 4) for code in range(12, 16)} == {Refusal.UNKNOWN_KEY}
+    assert {decode_key(code, 4) for code in range(12, 16)} == {RefusalReason.UNKNOWN_KEY}
     with pytest.raises(ValueError, match="not 'A'"):
         encode_key("A", 4)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, Refusal
-from drivers.wiegand import FORMATS, KernelEdges, Line, PinEdges, WiegandReader
+from drivers.readers import CardRead, KeyPress, ReaderEvent, ReadRefused, RefusalReason
+from drivers.wiegand import FORMATS, DataLine, KernelEdges, PinEdges, WiegandReader
 from drivers.wiegand.formats import to_bytes
 from drivers.wiegand.kernel_edges import Gaps, header_chip
 from drivers.wiegand.reader import MAX_PENDING
@@ -58,7 +58,7 @@ class Rig:
         return "".join(event.keys for event in self.events if isinstance(event, KeyPress))
 
     @property
-    def refusals(self) -> list[Refusal]:
+    def refusals(self) -> list[RefusalReason]:
         return [event.reason for event in self.events if isinstance(event, ReadRefused)]
 
     async def told(self, count: int) -> None:
@@ -95,14 +95,14 @@ async def test_a_thousand_corrupted_frames_are_each_refused_and_counted_and_none
             await rig.told(n)
     assert not rig.cards
     assert rig.reader.refused.total() == len(rig.refusals) == 1000
-    assert set(rig.refusals) == {Refusal.PARITY, Refusal.TOO_FEW_BITS, Refusal.TOO_MANY_BITS}
+    assert set(rig.refusals) == {RefusalReason.PARITY, RefusalReason.TOO_FEW_BITS, RefusalReason.TOO_MANY_BITS}
     rig.outside.send(H10301.encode(1, 1), 26)
     await until(lambda: len(rig.cards) == 1, "a good card after them all")
 
 
 async def test_bursts_of_noise_are_refused_and_a_card_after_them_is_read(rig: Rig) -> None:
-    for _ in range(50):
-        rig.outside.noise()
+    for n in range(50):
+        rig.outside.noise(n)
     rig.outside.send(H10301.encode(99, 9), 26)
     await until(lambda: bool(rig.cards), "the card")
     assert rig.cards == [to_bytes(H10301.encode(99, 9), 26)]
@@ -114,7 +114,7 @@ async def test_a_card_of_a_format_that_is_not_configured_is_refused_by_its_lengt
     rig.outside.send(FORMATS["h10306"].encode(1, 1), 34)
     rig.outside.send(FORMATS["corporate-1000-48"].encode(1, 1), 48)
     await rig.told(2)
-    assert rig.refusals == [Refusal.UNKNOWN_LENGTH, Refusal.TOO_MANY_BITS]
+    assert rig.refusals == [RefusalReason.UNKNOWN_LENGTH, RefusalReason.TOO_MANY_BITS]
     rig.reader.stop()
 
 
@@ -123,16 +123,16 @@ async def test_a_frame_torn_by_a_long_gap_is_no_card(rig: Rig) -> None:
     for cut in range(1, 26):
         begin += 1_000 * MS
         rig.outside.play(
-            [(begin + n * 2 * MS + (26 * MS if n >= cut else 0), Line(frame >> (25 - n) & 1)) for n in range(26)]
+            [(begin + n * 2 * MS + (26 * MS if n >= cut else 0), DataLine(frame >> (25 - n) & 1)) for n in range(26)]
         )
     await rig.told(50)
-    assert set(rig.refusals) == {Refusal.TOO_FEW_BITS}
+    assert set(rig.refusals) == {RefusalReason.TOO_FEW_BITS}
     assert len(rig.refusals) == 50
 
 
 async def test_edges_told_out_of_order_are_put_in_the_order_of_their_times(rig: Rig) -> None:
     frame = H10301.encode(4567, 123)
-    told = [(1_000 * MS + n * 2 * MS, Line(frame >> (25 - n) & 1)) for n in range(26)]
+    told = [(1_000 * MS + n * 2 * MS, DataLine(frame >> (25 - n) & 1)) for n in range(26)]
     random.Random(5).shuffle(told)
     rig.outside.play(told)
     await rig.told(1)
@@ -142,9 +142,9 @@ async def test_edges_told_out_of_order_are_put_in_the_order_of_their_times(rig: 
 @pytest.mark.parametrize("bits", [4, 8])
 async def test_a_pin_is_typed_beside_cards_on_the_same_wires(bits: int) -> None:
     rig = Rig(MockFactory(), keypad_bits=bits)
-    rig.outside.type_keys("12*")
+    rig.outside.press("12*")
     rig.outside.send(H10301.encode(5, 5), 26)
-    rig.outside.type_keys("3450987#")
+    rig.outside.press("3450987#")
     await rig.told(12)
     assert rig.keys == "12*3450987#"
     assert len(rig.cards) == 1
@@ -156,10 +156,10 @@ async def test_an_8_bit_key_that_lost_or_changed_a_bit_is_no_key() -> None:
     rig = Rig(MockFactory(), keypad_bits=8)
     for fault in list(BitFault) * 10:
         rig.outside.spoil_next(fault)
-        rig.outside.type_keys("7")
+        rig.outside.press("7")
     await rig.told(30)
     assert not rig.keys
-    assert set(rig.refusals) == {Refusal.PARITY, Refusal.TOO_FEW_BITS, Refusal.UNKNOWN_LENGTH}
+    assert set(rig.refusals) == {RefusalReason.PARITY, RefusalReason.TOO_FEW_BITS, RefusalReason.UNKNOWN_LENGTH}
     rig.reader.stop()
 
 
@@ -189,17 +189,17 @@ async def test_two_readers_that_speak_at_the_same_moment_do_not_mix() -> None:
 
 
 async def test_a_line_that_never_falls_silent_is_told_once_and_fills_no_memory(rig: Rig) -> None:
-    rig.outside.play([(n * MS, Line.DATA0) for n in range(2 * MAX_PENDING)])
+    rig.outside.play([(n * MS, DataLine.DATA0) for n in range(2 * MAX_PENDING)])
     assert len(rig.reader._pending) == MAX_PENDING
     await rig.told(1)
-    assert rig.refusals == [Refusal.TOO_MANY_BITS]
+    assert rig.refusals == [RefusalReason.TOO_MANY_BITS]
     rig.outside.send(H10301.encode(1, 1), 26)
     await until(lambda: bool(rig.cards), "a card once it is quiet")
-    assert rig.refusals == [Refusal.TOO_MANY_BITS]
+    assert rig.refusals == [RefusalReason.TOO_MANY_BITS]
 
 
 async def test_a_read_carries_the_time_of_its_last_edge_not_of_its_handling(rig: Rig) -> None:
-    told = [(1_000 * MS + n * 2 * MS, Line(H10301.encode(1, 1) >> (25 - n) & 1)) for n in range(26)]
+    told = [(1_000 * MS + n * 2 * MS, DataLine(H10301.encode(1, 1) >> (25 - n) & 1)) for n in range(26)]
     rig.outside.play(told)
     await rig.told(1)
     assert rig.events[0].at == pytest.approx(told[-1][0] / 1e9)
@@ -216,9 +216,9 @@ async def test_a_stopped_reader_gives_its_pins_back_and_may_be_started_again(rig
 
 
 async def test_a_cut_cable_is_silence_and_a_mended_one_reads_again(rig: Rig) -> None:
-    rig.outside.cut()
+    rig.outside.unplug()
     rig.outside.swipe(26, to_bytes(H10301.encode(1, 1), 26))
-    rig.outside.mend()
+    rig.outside.plug()
     rig.outside.swipe(26, to_bytes(H10301.encode(2, 1), 26))
     await rig.told(1)
     assert rig.cards == [to_bytes(H10301.encode(2, 1), 26)]

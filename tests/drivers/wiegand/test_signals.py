@@ -4,7 +4,7 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from drivers.readers import Show
-from drivers.wiegand.signals import MEANINGS, ReaderSignals
+from drivers.wiegand.signals import SIGNALS, ReaderSignals
 from simulators.hardware.timers import SteppedTimer
 
 LED, BUZZER = 23, 24
@@ -110,7 +110,7 @@ def test_a_lamp_without_a_buzzer_and_neither_are_fine() -> None:
     ReaderSignals(LED, None, pin_factory=factory, timer=timer).show(Show.DENIED)
     for signal in Show:
         ReaderSignals(None, None, pin_factory=factory, timer=timer).show(signal)
-    assert set(MEANINGS) == set(Show)
+    assert set(SIGNALS) == set(Show)
 
 
 def test_closed_it_is_dark_and_nothing_wakes_it() -> None:

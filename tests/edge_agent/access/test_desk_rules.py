@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from drivers.readers import ReadRefused, Refusal, Show
+from drivers.readers import ReadRefused, RefusalReason, Show
 from edge_agent.doors.happenings import FireAlarm, RulesChanged
 from edge_agent.policy.credentials import MemoryCredentials
 from protocol.messages import Clearance, Period
@@ -362,9 +362,9 @@ def test_a_power_cut_in_a_lockdown_keeps_no_responder_out_and_the_event_tells_th
 def test_what_a_reader_sends_that_is_no_read_is_told_once_a_minute_with_its_count(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     for _ in range(1_000):
-        desk.desk.hear_reader(ReadRefused("front-in", Refusal.PARITY, 0))
-    desk.desk.hear_reader(ReadRefused("front-in", Refusal.UNKNOWN_LENGTH, 0, bits=27))
-    desk.desk.hear_reader(ReadRefused("back-in", Refusal.NOISE, 0))
+        desk.desk.hear_reader(ReadRefused("front-in", RefusalReason.PARITY, 0))
+    desk.desk.hear_reader(ReadRefused("front-in", RefusalReason.UNKNOWN_LENGTH, 0, bits=27))
+    desk.desk.hear_reader(ReadRefused("back-in", RefusalReason.NOISE, 0))
     told = desk.of(EventKind.CARD_READ_REFUSED)
     assert [(event["reader"], event["count"]) for event in told] == [("front-in", 1), ("back-in", 1)]
     desk.later(60_000)

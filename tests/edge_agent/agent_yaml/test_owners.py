@@ -58,7 +58,7 @@ def test_a_key_that_root_makes_is_the_owners_of_its_folder(folder: Path) -> None
     command = [sys.executable, "-m", "doorward.main", "agent", "keygen", str(folder)]
     subprocess.run(command, check=True, capture_output=True)
     SigningKey.generate("district").save(folder / "district.jwk")
-    write_whole(folder / "reader1.key.new", "00" * 16)
+    write_whole(folder / "reader1.key.new", b"00" * 16)
     for name in ("agent.jwk", "district.jwk", "reader1.key.new"):
         assert owner(folder / name) == (AGENT, AGENT)
         assert (folder / name).stat().st_mode & 0o777 == 0o600

@@ -173,6 +173,6 @@ def test_a_door_stays_in_the_zones_and_the_perimeter_of_what_was_rolled_back(pi:
 
 async def test_a_configuration_kept_by_an_older_version_is_the_last_good_one(pi: Pi, district: TestDistrict) -> None:
     async with pi.running() as agent:
-        agent.store.save_config(4, district.config(pi, 4))
+        agent.store.confirm_trial(4, district.config(pi, 4))
     async with pi.running() as agent:
         assert (agent.configuration.rules.version, agent.configuration.trial) == (4, None)

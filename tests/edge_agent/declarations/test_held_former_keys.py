@@ -171,7 +171,7 @@ async def test_an_agents_own_panic_is_signed_anew_once_its_key_was_replaced(pi: 
         assert (now.declarations, now.revision > before.revision) == (before.declarations, True)
         signed = agent.declarations.own_signed
         assert signed is not None
-        assert agent.declarations._keyring.open(DeclarationSet, own, signed) == now
+        assert agent.declarations.keyring.open(DeclarationSet, own, signed) == now
 
 
 async def test_it_holds_by_the_key_of_the_last_good_configuration_while_a_newer_one_is_on_trial(

@@ -8,7 +8,7 @@ import pytest
 
 from edge_agent.events.journal import EventsWritten, Journal
 from edge_agent.events.outbox import NewEvent, Outbox
-from edge_agent.host.clock import SystemClock
+from edge_agent.host.clock import PiClock
 from edge_agent.storage.disk_watch import Disk
 from protocol.words import EventKind
 from tests.support.waiting import until
@@ -17,7 +17,7 @@ from tests.support.waiting import until
 def made(folder: Path, disk: Disk | None = None) -> tuple[Journal, list[int]]:
     written: list[int] = []
     outbox = Outbox(folder / "outbox.db", disk)
-    journal = Journal(outbox, SystemClock(require_sync=False))
+    journal = Journal(outbox, PiClock(require_sync=False))
     journal.when(EventsWritten, lambda: written.append(outbox.last_seq))
     return journal, written
 

@@ -8,7 +8,7 @@ import yaml
 
 from edge_agent.agent import Agent
 from edge_agent.host import clock as clock_module
-from edge_agent.host.clock import ASK_BATTERY_EVERY_MS, ASK_EVERY_MS, HOLD_OVER_MS, SET_BY_MS, SystemClock
+from edge_agent.host.clock import ASK_BATTERY_EVERY_MS, ASK_EVERY_MS, HOLD_OVER_MS, SET_BY_MS, PiClock
 from edge_agent.host.clock_memory import FILE, KEEP_EVERY_MS
 from tests.support.agents import Pi, TestDistrict
 from tests.support.waiting import until
@@ -16,7 +16,7 @@ from tests.support.waiting import until
 HOUR_MS = 3_600_000
 
 
-class HeldClock(SystemClock):
+class HeldClock(PiClock):
     """The machine's clock with its hands held."""
 
     def __init__(self, boot: str = "boot-1", **options: Any) -> None:

@@ -55,7 +55,8 @@ async def test_a_lockdown_is_proven_in_a_snapshot_and_its_events_committed(
             return snapshot is not None and all(
                 door.mode is DoorMode.SECURED
                 and door.declarations == ("lockdown-1",)
-                and proof.shown_condition(door) is Condition.SECURE
+                and door.condition is Condition.SECURE
+                and proof.proves_secure(door.evidence)
                 for door in snapshot.doors
             )
 

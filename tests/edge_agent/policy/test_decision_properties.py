@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.access import throttle
-from edge_agent.access.throttle import Tries
+from edge_agent.access import keypad_rest
+from edge_agent.access.keypad_rest import WrongPins
 from edge_agent.agent_yaml.wiring import Passage
 from edge_agent.doors import interlock
 from edge_agent.doors.state import DoorState
@@ -134,25 +134,25 @@ def test_a_clock_that_is_not_trusted_opens_nothing_but_to_responders_that_a_trus
     ),
     st.lists(st.integers(0, 3_000), max_size=40),
 )
-def test_a_throttle_never_forgets_early_and_never_looks_at_more_pins_than_it_may(
+def test_a_keypads_rest_never_forgets_early_and_never_compares_more_pins_than_it_may(
     policy: PinPolicy, gaps: list[int]
 ) -> None:
-    tries, now = Tries(), 0
-    looked_at: list[int] = []
+    pins, now = WrongPins(), 0
+    compared: list[int] = []
     rested_from: int | None = None
     for gap in gaps:
         now += gap
-        if tries.resting(now):
+        if pins.resting(now):
             assert rested_from is not None
             continue
         assert rested_from is None or now >= rested_from + policy.lockout_ms
-        if tries.forgotten(policy, now):
-            tries = Tries()
-        looked_at.append(now)
-        tries = throttle.wrong(tries, policy, now)
-        rested_from = now if tries.resting(now) else None
-    for first in looked_at:
-        window = [at for at in looked_at if first <= at < first + min(policy.within_ms, policy.lockout_ms)]
+        if pins.forgotten(policy, now):
+            pins = WrongPins()
+        compared.append(now)
+        pins = keypad_rest.after_wrong_pin(pins, policy, now)
+        rested_from = now if pins.resting(now) else None
+    for first in compared:
+        window = [at for at in compared if first <= at < first + min(policy.within_ms, policy.lockout_ms)]
         assert len(window) <= policy.attempts
 
 

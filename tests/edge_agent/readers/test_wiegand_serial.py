@@ -15,8 +15,8 @@ from gpiozero.pins.mock import MockFactory
 from drivers.wiegand import FORMATS, PinEdges
 from drivers.wiegand.formats import to_bytes
 from edge_agent.agent import Agent
+from edge_agent.agent_yaml.cards import card_format
 from edge_agent.agent_yaml.wiring import WiegandFormatWiring
-from edge_agent.readers.wiegand_serial import card_format
 from protocol import credentials, topics
 from protocol.words import EventKind
 from simulators.hardware.serial_reader import VirtualSerialReader
@@ -113,7 +113,7 @@ async def test_a_serial_port_that_vanishes_is_an_alarm_until_it_is_back(
             reader.plug()
             await until(lambda: not reader_alarms(agent, "door-1"), "the end of the alarm")
             allow(agent, pi, district, 40, TAG)
-            reader.swipe(TAG)
+            reader.swipe(40, TAG)
             await until(lambda: pi.doors["door-1"].released, "the release")
 
 
@@ -132,13 +132,13 @@ async def test_a_card_and_its_pin_typed_at_a_wiegand_keypad_open_the_door(
     async with pi.running(edges=PinEdges(pi.factory)) as agent:
         agent.configuration.receive(district.config(pi, doors=(door, pi.settings("door-1")), **fields))
         reader.swipe(*CARD)
-        reader.type_keys("4712#")
+        reader.press("4712#")
         (denied,) = await events(agent, EventKind.ACCESS_DENIED)
         assert denied["reason"] == "wrong_pin"
         assert pi.doors["door-0"].holds
         reader.swipe(*CARD)
         await until(lambda: lit(pi, LED), "the asking for a PIN")
-        reader.type_keys("99*4711#")
+        reader.press("99*4711#")
         await until(lambda: pi.doors["door-0"].released, "the release")
 
 

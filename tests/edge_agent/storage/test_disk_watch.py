@@ -341,7 +341,7 @@ def test_a_file_of_an_older_program_is_read_from_a_disk_that_refuses(tmp_path: P
     assert kept.config() == b"\x02"
     assert kept.trial() is None
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        kept.save_config(5, b"five")
+        kept.confirm_trial(5, b"five")
     assert kept.try_again()
-    kept.save_config(5, b"five")
+    kept.confirm_trial(5, b"five")
     kept.close()

@@ -17,7 +17,7 @@ def test_declarations_and_configuration_are_there_after_a_restart(tmp_path: Path
     store.save_declarations(StoredSet("a", 1, b"one"))
     store.save_declarations(StoredSet("a", 3, b"three"))
     store.save_declarations(StoredSet("b", 7, b"seven"))
-    store.save_config(4, b"config")
+    store.confirm_trial(4, b"config")
     store.close()
     again = Store(tmp_path / "state.db")
     assert again.declarations() == [StoredSet("a", 3, b"three"), StoredSet("b", 7, b"seven")]
@@ -55,7 +55,7 @@ def test_used_commands_are_forgotten_a_day_after_they_expired(tmp_path: Path) ->
 
 def test_a_commit_waits_for_the_disk_and_nobody_else_may_read_the_files(tmp_path: Path) -> None:
     store = Store(tmp_path / "data" / "state.db")
-    store.save_config(1, b"config")
+    store.confirm_trial(1, b"config")
     full = 2
     assert store._db.execute("PRAGMA synchronous").fetchone() == (full,)
     assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -92,7 +92,7 @@ def test_a_file_with_one_damaged_page_is_set_aside_and_what_can_be_read_is_taken
     store = Store(path)
     for number in range(40):
         store.save_declarations(StoredSet(f"topic-{number:02}", number + 1, bytes([number]) * 3_000))
-    store.save_config(4, b"config")
+    store.confirm_trial(4, b"config")
     store.close()
     content = bytearray(path.read_bytes())
     last = len(content) // 4096 - 1
@@ -111,7 +111,7 @@ def test_a_file_with_one_damaged_page_is_set_aside_and_what_can_be_read_is_taken
 def test_damage_elsewhere_costs_no_trial_and_lets_no_command_through_twice(tmp_path: Path, damaged: str) -> None:
     path = tmp_path / "state.db"
     store = Store(path)
-    store.save_config(1, b"good")
+    store.confirm_trial(1, b"good")
     store.save_declarations(StoredSet("a", 1, b"one"))
     store.save_trial(2, b"on trial", "boot")
     store.trial_runs(1, "boot")

@@ -44,7 +44,7 @@ def configure(school: School, *doors: DoorSettings) -> None:
         AgentConfig(audience=topic, version=1, timezone="America/Chicago", doors=tuple(doors))
     )
     store = Store(school.config.data / "state.db")
-    store.save_config(1, signed)
+    store.confirm_trial(1, signed)
     store.close()
 
 

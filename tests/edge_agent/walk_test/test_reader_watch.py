@@ -27,8 +27,8 @@ from edge_agent.walk_test.words import DoorFacts, Step, StepKind, Verdict
 from protocol.messages import DoorSettings
 from simulators.hardware.door import DoorInput
 from simulators.hardware.osdp_reader import VirtualOsdpReader
-from simulators.hardware.readers_at_doors import WiegandAtDoor
 from simulators.hardware.switch import WireFault
+from simulators.hardware.wiegand_reader import VirtualWiegandReader
 from simulators.school.walked_site import WalkedSite
 from simulators.school.walker import Walker
 from tests.support.waiting import until
@@ -60,7 +60,7 @@ async def test_a_wiegand_reader_that_is_cut_reads_nothing_and_one_with_noise_is_
         assert found(await walk(site, Walker(site))) == {(DOOR, "badge_not_read"), (DOOR, "keypad_silent")}
     with WalkedSite(with_wired_readers(tmp_path)) as site:
         reader = site.readers["wiegand-in"]
-        assert isinstance(reader, WiegandAtDoor)
+        assert isinstance(reader, VirtualWiegandReader)
         reader.swipe = lambda bits, data: reader.noise(3)  # type: ignore[method-assign]
         assert found(await walk(site, Walker(site))) == {(DOOR, "badge_garbled")}
 

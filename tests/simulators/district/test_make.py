@@ -9,14 +9,14 @@ import yaml
 from edge_agent.agent_yaml import config_file
 from protocol.credentials import token
 from protocol.words import KeyRole
-from simulators.district.make import District, make_district
+from simulators.district.make import MadeDistrict, make_district
 from simulators.district.plan import MOST_DOORS, DistrictSize
 from simulators.school.cards import load_cards, wiegand_26
 
 SMALL = DistrictSize(sites=1, agents=2, doors=3, readers=1)
 
 
-def made(folder: Path, size: DistrictSize | None = None) -> District:
+def made(folder: Path, size: DistrictSize | None = None) -> MadeDistrict:
     return make_district(folder / "d", broker_port=18830, size=size)
 
 

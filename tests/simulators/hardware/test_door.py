@@ -9,10 +9,11 @@ from gpiozero.pins.mock import MockFactory
 
 from drivers.gpio import FailMode, LockKind, LockOutput
 from drivers.sensors import BoltMonitor, DoorContact, RequestToExit, TamperSwitch
-from simulators.hardware.door import DoorWiring, VirtualDoor
+from simulators.hardware.door import DoorInput, DoorPins, VirtualDoor
+from simulators.hardware.switch import WireFault
 from simulators.hardware.timers import LoopTimer, SteppedTimer
 
-WIRING = DoorWiring(lock=17, contact=4, rex=5, bolt=6, tamper=7)
+WIRING = DoorPins(lock=17, contact=4, rex=5, bolt=6, tamper=7)
 SETTLE_S = 0.4  # bolt travel and debouncing
 
 
@@ -24,7 +25,7 @@ class Opening:
     ) -> None:
         self.pins = MockFactory()
         self.time = SteppedTimer()
-        self.wiring = DoorWiring(lock=17, contact=4, rex=5, bolt=6, tamper=7, kind=kind, fail_mode=fail_mode)
+        self.wiring = DoorPins(lock=17, contact=4, rex=5, bolt=6, tamper=7, kind=kind, fail_mode=fail_mode)
         self.door = VirtualDoor(self.wiring, pin_factory=self.pins, timer=self.time, **door)
         self.told: list[tuple[str, bool | None]] = []
         self.lock = self.claim_lock()
@@ -46,7 +47,7 @@ class Opening:
     def reads(self) -> tuple[bool | None, bool | None]:
         """Closed and thrown, as the drivers have it once everything has come to rest."""
         self.time.advance(SETTLE_S)
-        return self.contact.closed, self.bolt.thrown
+        return self.contact.value, self.bolt.value
 
 
 @pytest.fixture
@@ -93,9 +94,9 @@ def test_from_inside_the_door_opens_in_every_state(
     assert opening.door.person_opens(1, from_inside=True)
     assert not opening.door.leaf_closed
     opening.time.advance(0.1)
-    assert opening.rex.pressed is True
+    assert opening.rex.value is True
     opening.time.advance(2)
-    assert opening.rex.pressed is False
+    assert opening.rex.value is False
 
 
 def test_the_bolt_takes_its_time(opening: Opening) -> None:
@@ -109,7 +110,7 @@ def test_the_bolt_takes_its_time(opening: Opening) -> None:
 def test_a_relock_while_the_bolt_draws_back_leaves_it_thrown(opening: Opening) -> None:
     opening.lock.release()
     opening.time.advance(0.05)
-    assert not opening.bolt.thrown, "the monitor knows the fully thrown bolt only"
+    assert not opening.bolt.value, "the monitor knows the fully thrown bolt only"
     assert opening.door.bolt_thrown
     opening.lock.lock()
     opening.time.advance(0.1)
@@ -128,7 +129,7 @@ def test_a_person_lets_the_door_fall_shut_and_the_bolt_throws_again(opening: Ope
     opening.time.advance(1)
     assert opening.door.person_opens(hold_s=3)
     opening.time.advance(2.9)
-    assert opening.contact.closed is False
+    assert opening.contact.value is False
     opening.time.advance(0.1)
     assert opening.reads == (True, True)
 
@@ -194,20 +195,20 @@ def test_a_weak_latch_does_not_catch_until_the_door_is_shut_firmly(opening: Open
 
 
 def test_a_disconnected_contact_reads_open_while_the_door_is_shut(opening: Opening) -> None:
-    opening.door.disconnect_contact()
+    opening.door.break_wire(DoorInput.CONTACT, WireFault.CUT)
     assert opening.reads[0] is False
     assert opening.door.leaf_closed
-    opening.door.disconnect_contact(False)
+    opening.door.break_wire(DoorInput.CONTACT, WireFault.NONE)
     assert opening.reads[0] is True
 
 
 def test_a_pulled_cover_is_tampering(opening: Opening) -> None:
     opening.door.pull_tamper()
     opening.time.advance(0.1)
-    assert opening.tamper.tampered is True
+    assert opening.tamper.value is True
     opening.door.pull_tamper(False)
     opening.time.advance(0.1)
-    assert opening.tamper.tampered is False
+    assert opening.tamper.value is False
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,7 @@ def test_when_the_program_ends_the_lock_loses_its_current_and_the_next_one_finds
 
 def test_a_door_without_bolt_or_tamper_switch_is_a_door() -> None:
     pins, stepped = MockFactory(), SteppedTimer()
-    door = VirtualDoor(DoorWiring(lock=17, contact=4, rex=5), pin_factory=pins, timer=stepped)
+    door = VirtualDoor(DoorPins(lock=17, contact=4, rex=5), pin_factory=pins, timer=stepped)
     assert door.holds
     with pytest.raises(ValueError, match="no tamper"):
         door.pull_tamper()
@@ -253,7 +254,7 @@ def test_a_door_without_bolt_or_tamper_switch_is_a_door() -> None:
 
 def test_two_things_cannot_share_a_pin() -> None:
     with pytest.raises(ValueError, match="one pin"):
-        DoorWiring(lock=17, contact=4, rex=4)
+        DoorPins(lock=17, contact=4, rex=4)
 
 
 async def test_a_door_also_lives_on_the_loops_time() -> None:

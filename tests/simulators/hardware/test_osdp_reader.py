@@ -76,9 +76,9 @@ async def test_it_remembers_that_it_showed_a_grant(until: Until) -> None:
         bus = listen(line, [])
         bus.start()
         await until(lambda: bus.online("r"))
-        assert not reader.granted
+        assert "green" not in reader.leds
         bus.show("r", Show.GRANTED)
-        await until(lambda: reader.granted)
+        await until(lambda: "green" in reader.leds)
         await until(lambda: len(shown) == 2)
         assert shown == reader.shown
         bus.stop()

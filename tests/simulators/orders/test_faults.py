@@ -11,7 +11,7 @@ from edge_agent.agent_yaml.config_file import load
 from edge_agent.policy.rules import Rules, compile_rules
 from protocol.messages import AgentConfig, DoorSettings
 from protocol.words import Alarm, Condition
-from simulators.district.make import District, make_district
+from simulators.district.make import MadeDistrict, make_district
 from simulators.district.plan import DistrictSize
 from simulators.orders.site import SiteOrders
 from simulators.school.cards import load_cards
@@ -40,12 +40,12 @@ class School:
 
 
 @pytest.fixture
-def district(tmp_path: Any) -> District:
+def district(tmp_path: Any) -> MadeDistrict:
     return make_district(tmp_path / "d", broker_port=1, size=DistrictSize(1, 1, 6, 2))
 
 
 @pytest.fixture
-async def school(district: District) -> AsyncIterator[School]:
+async def school(district: MadeDistrict) -> AsyncIterator[School]:
     cards = load_cards(district.cards)
     with VirtualSite(load(district.agents[0].config)) as site:
         orders = SiteOrders(site, People(site, cards), cards)

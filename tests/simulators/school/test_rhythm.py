@@ -2,13 +2,13 @@
 
 import pytest
 
-from simulators.school.rhythm import DAY_BEGINS, DAY_ENDS, Act, ActKind, DayClock, Rhythm, time_of_day
+from simulators.school.rhythm import DAY_BEGINS, DAY_ENDS, ActKind, DayClock, DoorAct, Rhythm, time_of_day
 
 DOORS = ("main-entrance", "gym", "room-101")
 ENTRANCES = ("main-entrance", "gym")
 
 
-def day(seed: int, **changes: object) -> list[Act]:
+def day(seed: int, **changes: object) -> list[DoorAct]:
     rhythm = Rhythm(seed, **({"doors": DOORS, "entrances": ENTRANCES, "cards": 5} | changes))  # type: ignore[arg-type]
     return [act for minute in range(DAY_BEGINS, DAY_ENDS) for act in rhythm.acts(minute)]
 

@@ -15,5 +15,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back."""
+    """Remove the column again."""
     op.drop_column("config_bundles", "pages")

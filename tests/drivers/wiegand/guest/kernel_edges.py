@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from drivers.readers import CardRead, ReaderEvent, ReadRefused, Refusal
+from drivers.readers import CardRead, ReaderEvent, ReadRefused, RefusalReason
 from drivers.wiegand import FORMATS, KernelEdges, WiegandReader
 from drivers.wiegand.kernel_edges import BUFFERED_EDGES, header_chip
 from tests.hardware.guest.lines import HeaderLines
@@ -50,7 +50,7 @@ class Reading:
         return [event.number for event in self.events if isinstance(event, CardRead)]
 
     @property
-    def refusals(self) -> list[Refusal]:
+    def refusals(self) -> list[RefusalReason]:
         return [event.reason for event in self.events if isinstance(event, ReadRefused)]
 
 
@@ -94,7 +94,7 @@ def test_when_the_kernel_had_to_drop_edges_the_torn_frame_is_refused_and_the_res
     found = read(lambda: send(wires, frames), lambda found: frames - 1 in found.numbers)
     kept = BUFFERED_EDGES // 26
     assert found.numbers == list(range(frames - kept, frames))
-    assert found.refusals == [Refusal.NOISE]
+    assert found.refusals == [RefusalReason.NOISE]
     assert "the kernel had to drop edges" in caplog.text
 
 

@@ -3,7 +3,7 @@
 Pure. Counted at each reader, and for each credential wherever it is tried. In memory: after a restart of the agent
 the count begins again. Each rest within a day is twice as long as the one before, so that a night of patience finds
 nothing either; and an event reports it. It concerns PINs alone: a card that suffices by itself, and the way out, are
-never throttled.
+never made to rest.
 """
 
 from dataclasses import dataclass, replace
@@ -20,8 +20,8 @@ REPORTED_FROM = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Tries:
-    """The wrong PINs of late, and until when (monotonic ms, exclusive) no other is compared."""
+class WrongPins:
+    """The last wrong PINs, and until when (monotonic ms, exclusive) no other is compared."""
 
     at_ms: tuple[int, ...] = ()
     resting_until_ms: int = NEVER
@@ -32,18 +32,17 @@ class Tries:
         return now_ms < self.resting_until_ms
 
     def forgotten(self, policy: PinPolicy, now_ms: int) -> bool:
-        """Whether none of it matters any more."""
+        """Whether none of it counts any more: nothing of the last day or of ``within_ms``, and no rest."""
         recent = any(now_ms - at < policy.within_ms for at in self.at_ms)
         return not (self.resting(now_ms) or recent or any(now_ms - at < DAY_MS for at in self.rests_ms))
 
 
-def wrong(tries: Tries, policy: PinPolicy, now_ms: int) -> Tries:
-    """Another wrong PIN. With the last of ``attempts`` within ``within_ms`` a rest begins: of ``lockout_ms`` the
-    first time within a day, and twice as long each time after it.
-    """
-    recent = (*(at for at in tries.at_ms if now_ms - at < policy.within_ms), now_ms)
+def after_wrong_pin(pins: WrongPins, policy: PinPolicy, now_ms: int) -> WrongPins:
+    """Count another wrong PIN. With the last of ``attempts`` within ``within_ms`` a rest begins: of ``lockout_ms``
+    the first time within a day, and twice as long each time after it."""
+    recent = (*(at for at in pins.at_ms if now_ms - at < policy.within_ms), now_ms)
     if len(recent) < policy.attempts:
-        return replace(tries, at_ms=recent)
-    before = tuple(at for at in tries.rests_ms if now_ms - at < DAY_MS)
+        return replace(pins, at_ms=recent)
+    before = tuple(at for at in pins.rests_ms if now_ms - at < DAY_MS)
     rest_ms = max(policy.lockout_ms, min(policy.lockout_ms << len(before), LONGEST_MS))
-    return Tries((), max(tries.resting_until_ms, now_ms + rest_ms), (*before, now_ms))
+    return WrongPins((), max(pins.resting_until_ms, now_ms + rest_ms), (*before, now_ms))

@@ -1,4 +1,4 @@
-"""Logs what central refuses, with its topic; counted and held back as ground.refusals says. Decides nothing."""
+"""Counts and logs the messages that central refuses, by topic; ground.refusals limits how often."""
 
 import logging
 
@@ -9,7 +9,7 @@ from protocol.refusal import Refused
 log = logging.getLogger(__name__)
 
 
-class Refusals:
+class RefusalLog:
     """Safe to use from several threads."""
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -17,11 +17,11 @@ class Refusals:
         self._count = RefusalCount()
 
     def note(self, topic: str, refused: Refused) -> None:
-        """Count one; log it unless the same was logged within the last minute."""
+        """Count a refusal; log it unless the same was logged within the last minute."""
         held_back = self._count.note(topic, refused.reason.value, self._clock.mono_ms())
         if held_back is not None:
             log.warning("refused on %s: %s: %s (%d more)", topic, refused.reason, refused.detail, held_back)
 
     def by_reason(self) -> dict[str, int]:
-        """How many were refused for each reason."""
+        """The number of refusals for each reason."""
         return self._count.by_reason()

@@ -1,9 +1,9 @@
-from central.people.throttle import Throttle
+from central.people.sign_in_throttle import SignInThrottle
 
 NAT = "203.0.113.7"
 
 
-def sign_in(throttle: Throttle, name: str, *, right: bool, now_ms: int, source: str = NAT) -> bool:
+def sign_in(throttle: SignInThrottle, name: str, *, right: bool, now_ms: int, source: str = NAT) -> bool:
     """As central.people.accounts does it; whether it got as far as the password."""
     if throttle.wait_ms(name, source, now_ms) > 0:
         return False
@@ -14,13 +14,13 @@ def sign_in(throttle: Throttle, name: str, *, right: bool, now_ms: int, source: 
 
 
 def test_a_whole_school_behind_one_address_signs_in_without_waiting() -> None:
-    throttle = Throttle()
+    throttle = SignInThrottle()
     for number in range(500):
         assert sign_in(throttle, f"officer{number % 40}", right=True, now_ms=number)
 
 
 def test_a_right_password_takes_back_its_own_count_and_nobody_elses() -> None:
-    throttle = Throttle()
+    throttle = SignInThrottle()
     for number in range(19):
         assert sign_in(throttle, f"guess{number}", right=False, now_ms=number)
     for number in range(50):
@@ -30,14 +30,14 @@ def test_a_right_password_takes_back_its_own_count_and_nobody_elses() -> None:
 
 
 def test_who_guesses_in_a_school_holds_up_the_others_there_by_two_seconds_at_the_most() -> None:
-    throttle = Throttle()
+    throttle = SignInThrottle()
     for number in range(2_000):
         throttle.failed(f"guess{number}", NAT, 300 * number)
     assert 0 < throttle.wait_ms("officer", NAT, 600_000) <= 2_000
 
 
 def test_who_has_signed_in_there_before_is_not_held_up_by_who_guesses() -> None:
-    throttle, now_ms = Throttle(), 0
+    throttle, now_ms = SignInThrottle(), 0
     assert sign_in(throttle, "officer", right=True, now_ms=now_ms)
     for number in range(2_000):
         now_ms += 300
@@ -50,7 +50,7 @@ def test_who_has_signed_in_there_before_is_not_held_up_by_who_guesses() -> None:
 
 
 def test_the_addresses_of_one_ipv6_network_are_one_source() -> None:
-    throttle = Throttle()
+    throttle = SignInThrottle()
     for number in range(20):
         assert sign_in(throttle, f"guess{number}", right=False, now_ms=number, source=f"2001:db8:0:1::{number:x}")
     assert not sign_in(throttle, "another", right=False, now_ms=20, source="2001:db8:0:1:ffff::1")
@@ -58,7 +58,7 @@ def test_the_addresses_of_one_ipv6_network_are_one_source() -> None:
 
 
 def test_ipv4_addresses_in_ipv6_form_are_counted_one_by_one() -> None:
-    throttle = Throttle()
+    throttle = SignInThrottle()
     for number in range(20):
         assert sign_in(throttle, f"guess{number}", right=False, now_ms=number, source=f"::ffff:{NAT}")
     assert not sign_in(throttle, "another", right=False, now_ms=20)
@@ -66,7 +66,7 @@ def test_ipv4_addresses_in_ipv6_form_are_counted_one_by_one() -> None:
 
 
 def test_guessing_at_one_name_waits_longer_each_time_up_to_a_minute() -> None:
-    throttle, now_ms = Throttle(), 0
+    throttle, now_ms = SignInThrottle(), 0
     waits = []
     for _ in range(14):
         waits.append(throttle.wait_ms("officer", NAT, now_ms))
@@ -78,7 +78,7 @@ def test_guessing_at_one_name_waits_longer_each_time_up_to_a_minute() -> None:
 
 
 def test_guessing_from_elsewhere_holds_an_officer_up_by_two_seconds_at_the_most() -> None:
-    throttle = Throttle()
+    throttle = SignInThrottle()
     for number in range(2_000):
         throttle.failed("officer", f"198.51.100.{number}", number)
     assert 0 < throttle.wait_ms("officer", NAT, 2_000) <= 2_000

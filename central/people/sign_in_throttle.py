@@ -1,9 +1,9 @@
-"""How long somebody who gets passwords wrong must wait. Pure: names and times in, a wait out.
+"""Decides how long to wait after wrong passwords. Pure: names, sources and times in, a wait out.
 
-Counted by name and source together, by source, and by name. The last two wait two seconds at the most, and a name
-that has signed in from a source before is held there by the first alone: neither guessing at an officer's password
-from elsewhere, nor somebody in the same school (one address) who guesses, keeps the officer out of an emergency.
-An IPv6 source is its /64, since one device may take any address of it.
+It counts by name and source together, by source, and by name. The last two wait two seconds at the most, and only the
+first applies to a name that has signed in from the source before: guesses at an officer's password from elsewhere, or
+from the same school (one address), never keep the officer out of an emergency. An IPv6 source is its /64, since one
+device may use any address of it.
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 FORGOTTEN_AFTER_MS = 15 * 60_000
 MOST_COUNTED = 20_000
-"""Names and sources come from outside: beyond so many the oldest are forgotten."""
+"""Names and sources come from outside: beyond this many, the oldest are forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class _Failures:
     last_ms: int
 
 
-class Throttle:
+class SignInThrottle:
     """Times are milliseconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self._failures: OrderedDict[tuple[str, ...], _Failures] = OrderedDict()
-        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()  # who signed in from where, the latest last
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()  # (name, source) signed in, the latest last
 
     def wait_ms(self, name: str, source: str, now_ms: int) -> int:
-        """How long this name from this source must still wait; 0: it may try."""
+        """How long this name from this source must still wait, in ms; 0: it may try."""
         longest = 0
         source = _network(source)
         known = (name, source) in self._known
@@ -57,7 +57,7 @@ class Throttle:
         return longest
 
     def failed(self, name: str, source: str, now_ms: int) -> None:
-        """A password was wrong; or is about to be judged, so that tries side by side are counted too."""
+        """Count a wrong password, or one about to be checked, so that parallel tries count, too."""
         for key in _keys(name, _network(source)):
             before = self._failures.pop(key, None)
             count = before.count if before and now_ms - before.last_ms <= FORGOTTEN_AFTER_MS else 0
@@ -66,7 +66,7 @@ class Throttle:
             self._failures.popitem(last=False)
 
     def succeeded(self, name: str, source: str) -> None:
-        """The password counted last was right after all. What others got wrong stays counted."""
+        """Take the last count back: the password was right. Failures of others stay counted."""
         source = _network(source)
         self._known[name, source] = None
         self._known.move_to_end((name, source))
@@ -86,7 +86,7 @@ def _keys(name: str, source: str) -> tuple[tuple[str, ...], ...]:
 
 
 def _network(source: str) -> str:
-    """What a source is counted as: itself, or the /64 of an IPv6 address (an IPv4 one in IPv6's clothes is IPv4)."""
+    """The counted form of a source: the /64 of an IPv6 address, else itself. A mapped IPv4 address counts as IPv4."""
     try:
         address = ipaddress.ip_address(source)
     except ValueError:  # a name, or none: as it is

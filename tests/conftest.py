@@ -11,6 +11,7 @@ from gpiozero.pins.mock import MockFactory
 from drivers.timed_outputs import TimedOutputs
 from simulators.hardware.timers import SteppedTimer
 from tests.support import waiting
+from tests.support.sources import tree_of
 
 Until = Callable[..., Awaitable[None]]
 
@@ -33,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @cache
 def _imported(file: Path) -> frozenset[str]:
     modules: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
             modules.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

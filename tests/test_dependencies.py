@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.sources import tree_of
+
 ROOT = Path(__file__).parents[1]
 DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS: dict[str, tuple[str, ...]] = {
@@ -49,7 +51,7 @@ def test_every_package_of_the_repository_has_its_installation_named() -> None:
 def third_party_imports(room: str) -> Iterator[tuple[str, str]]:
     """(file, top-level name) of every import, also those inside functions and for type checkers alone."""
     for path in (ROOT / room).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             modules: list[str] = []
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]

@@ -8,6 +8,7 @@ import grimp
 import pytest
 
 from doorward.main import SUBCOMMANDS
+from tests.support.sources import tree_of
 
 ROOT = Path(__file__).parents[1]
 ALLOWED: dict[str, set[str]] = {
@@ -116,7 +117,7 @@ def _named(test: Path, seen: set[Path]) -> set[str]:
     """The modules that a file of tests names: imported, started (`-m`), or named by a support module it imports."""
     seen.add(test)
     names: set[str] = set()
-    for node in ast.walk(ast.parse(test.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(test)):
         if isinstance(node, ast.ImportFrom) and node.module:
             names.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -170,9 +171,5 @@ def test_no_folder_holds_more_modules_than_a_stranger_can_read_through() -> None
 
 
 def test_every_folder_says_what_it_is_for() -> None:
-    silent = [
-        str(folder)
-        for folder in _folders()
-        if not ast.get_docstring(ast.parse((ROOT / folder / "__init__.py").read_text(encoding="utf-8")))
-    ]
+    silent = [str(folder) for folder in _folders() if not ast.get_docstring(tree_of(ROOT / folder / "__init__.py"))]
     assert not silent

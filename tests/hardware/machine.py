@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.sources import tree_of
+
 HERE = Path(__file__).parent
 GUEST = HERE / "guest"
 MEMORY_MB = 224
@@ -90,7 +92,7 @@ def run_suite(
 
 def tests_of(suite: str) -> list[str]:
     """The names of a suite's tests, read from its source: a suite is not imported on the host."""
-    tree = ast.parse((GUEST / suite).read_text())
+    tree = tree_of(GUEST / suite)
     return [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
 
 

@@ -37,7 +37,7 @@ class Timer(Protocol):
     """What a lock or a sensor needs to know of time. A test passes one it can step by hand."""
 
     def now(self) -> float:
-        """Monotonic seconds."""
+        """The time in monotonic seconds."""
 
     def at(self, when: float, action: Callable[[], None]) -> Deadline:
         """Run `action` once at `when` (monotonic seconds; the past means at once)."""

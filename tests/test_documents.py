@@ -46,7 +46,7 @@ def test_every_file_of_the_source_that_a_page_names_exists(page: Path) -> None:
     assert not lost
 
 
-PLAIN_ROOMS = ("bench", "central", "protocol")
+PLAIN_ROOMS = ("bench", "central", "drivers", "edge_agent", "ground", "protocol", "simulators")
 
 
 def test_a_docstring_has_four_words_or_is_left_out() -> None:

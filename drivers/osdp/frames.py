@@ -87,7 +87,7 @@ def build(address: int, code: int, data: bytes = b"", *, sequence: int = 0, repl
 
 
 def crc(data: bytes) -> int:
-    """OSDP's CRC-16 (AUG-CCITT)."""
+    """OSDP's CRC-16 (AUG-CCITT) of some bytes."""
     return binascii.crc_hqx(data, _CRC_START)
 
 

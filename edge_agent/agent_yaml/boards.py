@@ -70,7 +70,7 @@ class Rtc(msgspec.Struct, frozen=True):
 
 
 class Watchdog(msgspec.Struct, frozen=True):
-    """The hardware watchdog."""
+    """The board's hardware watchdog."""
 
     device: str
     longest_s: int
@@ -113,7 +113,7 @@ class Relays(msgspec.Struct, frozen=True):
 
 
 class Hat(msgspec.Struct, frozen=True):
-    """One HAT profile."""
+    """One HAT's profile, as its file has it."""
 
     hat: str
     title: str

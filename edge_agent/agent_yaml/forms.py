@@ -188,7 +188,7 @@ class DoorForm(Form, frozen=True, kw_only=True):
 
 
 class ReaderForm(Form, frozen=True, kw_only=True):
-    """One OSDP reader."""
+    """One OSDP reader on a line."""
 
     reader: Annotated[Name, _doc("Its name, unique within the agent")]
     address: Annotated[int, Meta(ge=0, le=126, description="Its OSDP address")]
@@ -262,7 +262,7 @@ class PowerForm(Form, frozen=True, kw_only=True):
 
 
 class AgentForm(Form, frozen=True, kw_only=True):
-    """All of agent.yaml."""
+    """The whole of agent.yaml."""
 
     site: Annotated[Name, _doc("The school, as central calls it")]
     agent: Annotated[Name, _doc("This Pi, as central calls it")]

@@ -116,7 +116,7 @@ class UnkeyedReader:
 
 @dataclass(frozen=True, slots=True)
 class ReaderLine:
-    """One RS-485 line."""
+    """One RS-485 line with its readers."""
 
     device: str
     baud: int

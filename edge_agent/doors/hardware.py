@@ -47,7 +47,7 @@ class HardwareListener(Protocol):
 
 @dataclass(slots=True)
 class DoorHardware:
-    """One door's drivers."""
+    """The drivers of one door."""
 
     timer: Timer
     lock: LockOutput

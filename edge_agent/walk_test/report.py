@@ -37,7 +37,7 @@ class ReportedFinding:
 
 @dataclass(frozen=True, slots=True)
 class ReportedStep:
-    """One step."""
+    """One step, as the report has it."""
 
     step: str
     title: str

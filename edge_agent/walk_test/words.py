@@ -104,7 +104,7 @@ class ReaderNews:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An input changed."""
+    """One change of one input."""
 
     at_ms: int
     door: str

@@ -59,7 +59,7 @@ class AgentFolder:
 
     @property
     def key(self) -> str:
-        """``site/agent``."""
+        """The agent's name in the district: ``site/agent``."""
         return f"{self.site}/{self.agent}"
 
 
@@ -73,7 +73,7 @@ class MadeDistrict:
 
     @property
     def file(self) -> Path:
-        """district.yaml."""
+        """The path of district.yaml."""
         return self.folder / "district.yaml"
 
     @property

@@ -98,7 +98,7 @@ class BrokenDoorForm(Struct, kw_only=True):
 
 
 class PeopleForm(StepForm, kw_only=True):
-    """``do: people``"""
+    """A step that says ``do: people``."""
 
     on: bool = True
 
@@ -120,7 +120,7 @@ class ScopeForm(Struct, kw_only=True):
 
 
 class DeclareForm(StepForm, kw_only=True):
-    """``do: declare``"""
+    """A step that says ``do: declare``."""
 
     name: Name
     action: SrpAction
@@ -131,7 +131,7 @@ class DeclareForm(StepForm, kw_only=True):
 
 
 class ReleaseForm(StepForm, kw_only=True):
-    """``do: release``"""
+    """A step that says ``do: release``."""
 
     name: Text
     by: Text = "officer"
@@ -144,7 +144,7 @@ class ExpectForm(StepForm, kw_only=True):
 
 
 class ProvenForm(ExpectForm, kw_only=True):
-    """``expect: proven``"""
+    """A step that says ``expect: proven``."""
 
     name: Text
 
@@ -157,26 +157,26 @@ class AtDoorForm(ExpectForm, kw_only=True):
 
 
 class ConditionForm(AtDoorForm, kw_only=True):
-    """``expect: door``"""
+    """A step that says ``expect: door``."""
 
     condition: Condition
 
 
 class ModeForm(AtDoorForm, kw_only=True):
-    """``expect: mode``"""
+    """A step that says ``expect: mode``."""
 
     mode: DoorMode
 
 
 class AlarmForm(AtDoorForm, kw_only=True):
-    """``expect: alarm``"""
+    """A step that says ``expect: alarm``."""
 
     alarm: Alarm
     on: bool = True
 
 
 class EventsForm(ExpectForm, kw_only=True):
-    """``expect: events``"""
+    """A step that says ``expect: events``."""
 
     site: Name
     kind: EventKind
@@ -185,7 +185,7 @@ class EventsForm(ExpectForm, kw_only=True):
 
 
 class NeverForm(StepForm, kw_only=True):
-    """``expect: never``"""
+    """A step that says ``expect: never``."""
 
     site: Name
     door: Name
@@ -232,7 +232,7 @@ _EMPTY = {"missing": "is empty", "cure": "a scenario has at least one step, like
 
 
 class ScenarioForm(Struct, kw_only=True):
-    """The whole file."""
+    """The whole of a scenario file."""
 
     scenario: Name
     title: Text

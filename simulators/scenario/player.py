@@ -63,7 +63,7 @@ class Result:
 
     @property
     def ok(self) -> bool:
-        """Everything expected came."""
+        """Whether everything expected came."""
         return not self.failures
 
     def count(self, state: str) -> int:

@@ -121,7 +121,7 @@ def time_of_day(text: str) -> int:
 
 
 def shown(minute: float) -> str:
-    """``HH:MM``."""
+    """A minute of the day as ``HH:MM``."""
     return f"{int(minute) // 60:02d}:{int(minute) % 60:02d}"
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -23,21 +23,13 @@ from tests.central.databases import sqlite_url
 from tests.central.event_batches import batch
 from tests.central.fleets import District, HandClock, Speaker
 from tests.support.brokers import RunningBroker, embedded, mosquitto
+from tests.support.waiting import until
 
 
 @pytest.fixture(params=[mosquitto, embedded], ids=["mosquitto", "embedded"])
 def broker(request: pytest.FixtureRequest) -> Iterator[RunningBroker]:
     with request.param() as broker:
         yield broker
-
-
-async def until(condition: Callable[[], object], what: str, deadline_s: float = 30) -> None:
-    """Return once the condition holds; fail if it does not in time."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + deadline_s
-    while not condition():
-        assert loop.time() < end, f"waited {deadline_s} s in vain: {what}"
-        await asyncio.sleep(0.01)
 
 
 class Central:
